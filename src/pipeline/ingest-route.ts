@@ -1,0 +1,48 @@
+/** How a pushed-to input says what it takes over HTTP, without knowing the server. */
+
+/** A request whose body was read whole, within the route's limits, and inflated. */
+export interface IngestRequest {
+  readonly path: string;
+  /** The media type in lower case without parameters, '' when the header is missing. */
+  readonly mediaType: string;
+  readonly body: Buffer;
+  /** Aborts when the client leaves or the server's deadline passes. */
+  readonly signal: AbortSignal;
+}
+
+export interface IngestResponse {
+  readonly status: number;
+  /** Text bodies are sent as text/plain unless `contentType` says otherwise. */
+  readonly body?: string | Uint8Array;
+  readonly contentType?: string;
+  /** Sent as Retry-After, rounded up to whole seconds. */
+  readonly retryAfterMs?: number;
+}
+
+/** Why a request never reached the route's handler. */
+export type IngestProblem =
+  | 'body_too_large'
+  | 'inflated_too_large'
+  | 'bad_encoding'
+  | 'unsupported_encoding'
+  | 'body_incomplete'
+  | 'overloaded';
+
+export interface IngestRoute {
+  readonly method: 'POST';
+  readonly path: string;
+  /** The limit of what is on the wire. */
+  readonly bodyLimitBytes: number;
+  /** The limit after inflating. */
+  readonly inflatedLimitBytes: number;
+  /** Answers `Access-Control-Allow-Origin: *` and preflights, as Zipkin does. */
+  readonly allowsAnyOrigin: boolean;
+  handle(request: IngestRequest): Promise<IngestResponse>;
+  /** Told of each request that was refused before `handle`, so that the input can count it. */
+  refused(problem: IngestProblem, message: string): void;
+}
+
+export interface IngestRoutes {
+  /** Adds a route; the function that comes back takes it away again. Throws if method and path are taken. */
+  add(route: IngestRoute): () => void;
+}

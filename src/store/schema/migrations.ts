@@ -1,0 +1,126 @@
+/**
+ * The store's tables, as numbered steps that are run once, in order, and never edited after they have shipped. Why the tables look the way
+ * they do is in `docs/decisions/`; what each column holds is said here.
+ */
+
+/** One step. Its statements are separate because the engine takes one at a time; each can be repeated after a crash in the middle. */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly statements: readonly string[];
+}
+
+/**
+ * What makes an INSERT survive a power cut, a retry count once, and a merge be synced. `old_parts_lifetime` keeps merged parts until
+ * the system has surely written the new one out.
+ */
+const durableSettings = [
+  'non_replicated_deduplication_window = 10000',
+  'fsync_after_insert = 1',
+  'fsync_part_directory = 1',
+  'min_rows_to_fsync_after_merge = 1',
+  'min_compressed_bytes_to_fsync_after_merge = 1',
+  'old_parts_lifetime = 480',
+  'ttl_only_drop_parts = 1',
+].join(', ');
+
+/** Columns that name the emitter, the same for spans and logs (`src/model/resource.ts`). */
+const resourceColumns = `
+  service LowCardinality(String),
+  namespace LowCardinality(String),
+  pod LowCardinality(String),
+  container LowCardinality(String),
+  node LowCardinality(String),
+  version LowCardinality(String),
+  resource Map(LowCardinality(String), String) CODEC(ZSTD(1))`;
+
+/** A segment's number: the writer in the upper 32 bits, its count in the lower. */
+const segColumn = 'seg UInt64 CODEC(Delta, ZSTD(1))';
+
+/** The expression of the text index over `key=value`; a query that wants the index must repeat it word for word. */
+export const keyValues = (map: string) => `arrayMap((k, v) -> concat(k, '=', v), mapKeys(${map}), mapValues(${map}))`;
+
+/** Bits of `spans.flags`. */
+export const spanFlags = { shared: 1, debug: 2, hasNoStart: 4 } as const;
+
+export const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'spans, series, samples, logs',
+    statements: [
+      // ts is when the span is filed: its start, or its arrival where it has no start or one that cannot be; start_offset_us leads back to the start.
+      `CREATE TABLE IF NOT EXISTS spans (
+  trace_id FixedString(16),
+  id UInt64 CODEC(NONE),
+  parent_id UInt64,
+  ts DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  start_offset_us Int64 CODEC(ZSTD(1)),
+  duration_us UInt64 CODEC(T64, ZSTD(1)),
+  kind UInt8 CODEC(ZSTD(1)),
+  flags UInt8 CODEC(ZSTD(1)),
+  status UInt8 CODEC(ZSTD(1)),
+  name LowCardinality(String),
+  local_service LowCardinality(String),
+  local_ipv4 UInt32 CODEC(ZSTD(1)),
+  local_ipv6 String CODEC(ZSTD(1)),
+  local_port UInt16 CODEC(ZSTD(1)),
+  remote_service LowCardinality(String),
+  remote_ipv4 UInt32 CODEC(ZSTD(1)),
+  remote_ipv6 String CODEC(ZSTD(1)),
+  remote_port UInt16 CODEC(ZSTD(1)),
+  request_id UUID CODEC(NONE),
+  event_us Array(Int64) CODEC(ZSTD(1)),
+  event_value Array(String) CODEC(ZSTD(1)),
+  tags Map(LowCardinality(String), String) CODEC(ZSTD(1)),${resourceColumns},
+  ${segColumn},
+  INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+  INDEX by_request request_id TYPE bloom_filter(0.001) GRANULARITY 1,
+  INDEX by_tag ${keyValues('tags')} TYPE text(tokenizer = 'array')
+) ENGINE = MergeTree
+PARTITION BY toDate(ts)
+ORDER BY (toStartOfMinute(ts), trace_id, ts)
+SETTINGS index_granularity = 2048, map_serialization_version = 'with_buckets', ${durableSettings}`,
+      // A series is written again on each day on which it has samples; last_day says how long it must be kept.
+      `CREATE TABLE IF NOT EXISTS series (
+  metric LowCardinality(String),
+  id UInt64,
+  labels Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+  measurement LowCardinality(String),
+  field LowCardinality(String),
+  last_day Date,
+  ${segColumn}
+) ENGINE = ReplacingMergeTree(last_day)
+ORDER BY (metric, id)
+SETTINGS index_granularity = 1024, ${durableSettings}`,
+      // v keeps NaN payloads: the stale marker is 0x7ff0000000000002.
+      `CREATE TABLE IF NOT EXISTS samples (
+  metric LowCardinality(String),
+  id UInt64,
+  ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  v Float64 CODEC(Gorilla, ZSTD(1)),
+  ${segColumn}
+) ENGINE = MergeTree
+PARTITION BY toDate(ts)
+ORDER BY (toStartOfHour(ts), metric, id, ts)
+SETTINGS index_granularity = 1024, ${durableSettings}`,
+      // line orders lines of one stamp: its number within the segment.
+      `CREATE TABLE IF NOT EXISTS logs (
+  ts DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  line UInt32 CODEC(Delta, ZSTD(1)),
+  stream LowCardinality(String),
+  severity LowCardinality(String),
+  body String CODEC(ZSTD(1)),
+  trace_id FixedString(16) CODEC(ZSTD(1)),
+  span_id UInt64 CODEC(ZSTD(1)),
+  request_id String CODEC(ZSTD(1)),
+  attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),${resourceColumns},
+  ${segColumn},
+  INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+  INDEX by_body body TYPE tokenbf_v1(16384, 3, 0) GRANULARITY 1
+) ENGINE = MergeTree
+PARTITION BY toDate(ts)
+ORDER BY (toStartOfHour(ts), namespace, pod, container, ts, line)
+SETTINGS index_granularity = 2048, ${durableSettings}`,
+    ],
+  },
+];
