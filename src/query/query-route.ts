@@ -1,0 +1,29 @@
+/** How a query dialect says what it answers over HTTP, without knowing the server. */
+
+/** A request whose body, if it had one, was read whole within the server's limits. */
+export interface QueryRequest {
+  /** The values of the path's `:name` parts, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  /** The URL's query string. */
+  readonly query: URLSearchParams;
+  /** The body of a POST with `application/x-www-form-urlencoded`; undefined when there was none. */
+  readonly form: URLSearchParams | undefined;
+  /** Aborts when the client leaves or the server's deadline passes; it ends the query in the store as well. */
+  readonly signal: AbortSignal;
+}
+
+export interface QueryResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string | Buffer;
+  /** Further headers, names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One route of a dialect. `handle` answers every error it can name; what it throws is a bug or an aborted request. */
+export interface QueryRoute {
+  readonly method: 'GET' | 'POST';
+  /** May hold `:name` parts, e.g. `/api/v2/trace/:id`. */
+  readonly path: string;
+  handle(request: QueryRequest): Promise<QueryResponse>;
+}
