@@ -1,0 +1,192 @@
+/**
+ * Where every batch goes through: global tags are added, what is too old or too far ahead is taken out, and the rest is handed to every
+ * destination. A batch is kept once all of them have it on disk.
+ */
+import type { Accept, Batch, Outcome, Signal } from '../model/batch.ts';
+import type { Resource } from '../model/resource.ts';
+import { createSeries, type Series, type SeriesSamples } from '../model/sample.ts';
+import type { Span } from '../model/span.ts';
+import type { Meter } from './meter.ts';
+import { RefusedError, reasonOf } from './refusal.ts';
+
+/** Something that keeps batches on disk until they are where they belong: the store, or an output. */
+export interface Destination {
+  readonly name: string;
+  /** Resolves once the batch is synced, or refused. `kept` is also the answer for a signal that the destination does not take. */
+  append(batch: Batch, signal: AbortSignal): Promise<Outcome>;
+}
+
+export interface IntakeOptions {
+  /** The store comes last: a batch that an output refuses will be sent again, and must not be in the store by then. */
+  readonly outputs: readonly Destination[];
+  readonly store: Destination | undefined;
+  readonly globalTags: Readonly<Record<string, string>>;
+  /** Rows before this would be gone at once; undefined when everything is kept for ever. */
+  readonly oldestMs: (signal: Signal) => number | undefined;
+  readonly nowMs: () => number;
+  readonly meter: Meter;
+}
+
+export interface Intake {
+  /** The Accept that belongs to a component, by whose name everything is counted. */
+  acceptFor(component: string): Accept;
+  /** From now on every batch is refused with 503: the agent is going down. */
+  close(): void;
+}
+
+/** A sample further ahead than this is refused, as Prometheus refuses it. */
+const maxSampleAheadMs = 10 * 60_000;
+
+/** What is left of a batch, and what was taken out of it. */
+interface Sifted {
+  readonly batch: Batch;
+  readonly tooOld: number;
+  readonly tooFarAhead: number;
+}
+
+const countOf = (batch: Batch): number =>
+  batch.signal === 'samples' ? batch.items.reduce((count, item) => count + item.samples.length, 0) : batch.items.length;
+
+function siftSpans(items: readonly Span[], oldestMs: number): readonly Span[] {
+  const oldestUs = oldestMs * 1000;
+  const isKept = (span: Span) => span.startUs === undefined || span.startUs >= oldestUs;
+  return items.every(isKept) ? items : items.filter(isKept);
+}
+
+function siftSamples(items: readonly SeriesSamples[], oldestMs: number, newestMs: number) {
+  let tooOld = 0;
+  let tooFarAhead = 0;
+  const isKept = (timestampMs: number): boolean => timestampMs >= oldestMs && timestampMs <= newestMs;
+  const kept: SeriesSamples[] = [];
+  for (const item of items) {
+    if (item.samples.every(({ timestampMs }) => isKept(timestampMs))) {
+      kept.push(item);
+      continue;
+    }
+    for (const { timestampMs } of item.samples) {
+      if (timestampMs < oldestMs) tooOld++;
+      else if (timestampMs > newestMs) tooFarAhead++;
+    }
+    const samples = item.samples.filter(({ timestampMs }) => isKept(timestampMs));
+    if (samples.length > 0) kept.push({ series: item.series, samples });
+  }
+  return { items: kept, tooOld, tooFarAhead };
+}
+
+function sift(batch: Batch, oldestMs: number, nowMs: number): Sifted {
+  switch (batch.signal) {
+    case 'spans': {
+      const items = siftSpans(batch.items, oldestMs);
+      return {
+        batch: items === batch.items ? batch : { ...batch, items },
+        tooOld: batch.items.length - items.length,
+        tooFarAhead: 0,
+      };
+    }
+    case 'samples': {
+      const { items, tooOld, tooFarAhead } = siftSamples(batch.items, oldestMs, nowMs + maxSampleAheadMs);
+      return { batch: tooOld + tooFarAhead === 0 ? batch : { ...batch, items }, tooOld, tooFarAhead };
+    }
+    case 'logs': {
+      const oldestNs = BigInt(Math.ceil(Math.max(oldestMs, 0))) * 1_000_000n;
+      const items = batch.items.filter((record) => record.timeNs >= oldestNs);
+      // Positions go on even when no line does: the lines were read.
+      return { batch: { ...batch, items }, tooOld: batch.items.length - items.length, tooFarAhead: 0 };
+    }
+  }
+}
+
+/** Adds tags to every item; what an item says itself wins. Derived objects are remembered, so that ids cached on them stay cached. */
+function createTagger(tags: Readonly<Record<string, string>>): (batch: Batch) => Batch {
+  if (Object.keys(tags).length === 0) return (batch) => batch;
+  const resources = new WeakMap<Resource, Resource>();
+  const series = new WeakMap<Series, Series>();
+  const tagResource = (resource: Resource): Resource => {
+    let tagged = resources.get(resource);
+    if (tagged === undefined) {
+      tagged = { ...resource, attributes: { ...tags, ...resource.attributes } };
+      resources.set(resource, tagged);
+    }
+    return tagged;
+  };
+  const tagSeries = (plain: Series): Series => {
+    let tagged = series.get(plain);
+    if (tagged === undefined) {
+      const own = new Set(plain.labels.map(([name]) => name));
+      const added = Object.entries(tags).filter(([name]) => !own.has(name));
+      tagged = createSeries([...plain.labels, ...added], plain.datakit);
+      series.set(plain, tagged);
+    }
+    return tagged;
+  };
+  return (batch) => {
+    switch (batch.signal) {
+      case 'spans':
+        return { ...batch, items: batch.items.map((span) => ({ ...span, resource: tagResource(span.resource) })) };
+      case 'logs':
+        return {
+          ...batch,
+          items: batch.items.map((record) => ({ ...record, resource: tagResource(record.resource) })),
+        };
+      case 'samples':
+        return { ...batch, items: batch.items.map((item) => ({ ...item, series: tagSeries(item.series) })) };
+    }
+  };
+}
+
+/** Makes the intake. */
+export function createIntake(options: IntakeOptions): Intake {
+  const { meter, outputs, store } = options;
+  const tag = createTagger(options.globalTags);
+  let isClosed = false;
+
+  const keep = async (batch: Batch, signal: AbortSignal): Promise<Outcome> => {
+    const outcomes = await Promise.all(outputs.map((output) => output.append(batch, signal)));
+    const refused = outcomes.find((outcome) => outcome.kind !== 'kept');
+    if (refused !== undefined) return refused;
+    return store === undefined ? { kind: 'kept' } : store.append(batch, signal);
+  };
+
+  /** Spans cannot be refused one by one, since Zipkin's answer is 202 or nothing: the old ones among them are dropped and counted. */
+  const tellOfSifted = (component: string, sifted: Sifted): Outcome => {
+    const { batch, tooOld, tooFarAhead } = sifted;
+    const sentence = `${tooOld} older than the store keeps (store.retention), ${tooFarAhead} more than 10 minutes ahead of the clock`;
+    if (batch.signal === 'spans') {
+      meter.dropped(component, batch.signal, 'older_than_retention', tooOld, sentence);
+      return { kind: 'kept' };
+    }
+    if (tooOld > 0) meter.refused(component, batch.signal, 'older_than_retention', tooOld, sentence);
+    if (tooFarAhead > 0) meter.refused(component, batch.signal, 'too_far_ahead', tooFarAhead, sentence);
+    return { kind: 'rejected', count: tooOld + tooFarAhead, cause: new RefusedError('older_than_retention', sentence) };
+  };
+
+  const acceptFor =
+    (component: string): Accept =>
+    async (batch, signal) => {
+      const count = countOf(batch);
+      meter.received(component, batch.signal, count);
+      if (isClosed) {
+        const cause = new RefusedError('shutting_down', 'the agent is shutting down; send this again in a few seconds');
+        meter.refused(component, batch.signal, cause.reason, count, cause.message);
+        return { kind: 'retry', cause };
+      }
+      const oldestMs = options.oldestMs(batch.signal) ?? Number.NEGATIVE_INFINITY;
+      const sifted = sift(batch, oldestMs, options.nowMs());
+      const isWhole = sifted.tooOld + sifted.tooFarAhead === 0;
+      const keptCount = count - sifted.tooOld - sifted.tooFarAhead;
+      const outcome = await keep(tag(sifted.batch), signal);
+      if (outcome.kind !== 'kept') {
+        meter.refused(component, batch.signal, reasonOf(outcome.cause), count, outcome.cause.message);
+        return outcome;
+      }
+      meter.kept(component, batch.signal, keptCount);
+      return isWhole ? outcome : tellOfSifted(component, sifted);
+    };
+
+  return {
+    acceptFor,
+    close() {
+      isClosed = true;
+    },
+  };
+}

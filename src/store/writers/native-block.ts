@@ -1,0 +1,133 @@
+/**
+ * Blocks of ClickHouse's Native format, column by column
+ * (https://clickhouse.com/docs/en/interfaces/formats/Native). Blocks stand one after another in a file without anything between them.
+ */
+import { ByteWriter } from './byte-writer.ts';
+
+/** LowCardinality's serialization: a dictionary of its own in each block, and what its index is made of. */
+const sharedDictionariesVersion = 1;
+const hasAdditionalKeys = 1 << 9;
+const needsUpdate = 1 << 10;
+
+/** A column's name and ClickHouse type. */
+export type Column = readonly [name: string, type: string];
+
+/** `a UInt8, b String`: the structure of a table function. */
+export const structureOf = (columns: readonly Column[]): string =>
+  columns.map(([name, type]) => `${name} ${type}`).join(', ');
+
+/** Numbers strings in order of appearance. */
+class Dictionary {
+  readonly keys: string[] = [];
+  readonly #numbers = new Map<string, number>();
+  #last = '';
+  #lastNumber = -1;
+
+  constructor() {
+    // Number 0 is the type's default, as ClickHouse itself writes it.
+    this.number('');
+  }
+
+  number(key: string): number {
+    if (key === this.#last && this.#lastNumber >= 0) return this.#lastNumber;
+    let number = this.#numbers.get(key);
+    if (number === undefined) {
+      number = this.keys.length;
+      this.keys.push(key);
+      this.#numbers.set(key, number);
+    }
+    this.#last = key;
+    this.#lastNumber = number;
+    return number;
+  }
+}
+
+/** Writes the blocks of one table. Its memory is reused from block to block, so that nothing is allocated but what is handed out. */
+export class NativeBlock {
+  readonly out = new ByteWriter(256 * 1024);
+  #rows = 0;
+  /** Scratch for indexes and map values, kept between blocks. */
+  readonly #indexes: number[] = [];
+  readonly #values: string[] = [];
+
+  begin(columns: number, rows: number): void {
+    this.out.clear();
+    this.out.varUint(columns);
+    this.out.varUint(rows);
+    this.#rows = rows;
+  }
+
+  /** The finished block. */
+  end(): Buffer {
+    return this.out.copy();
+  }
+
+  /** Begins a column; its values follow through `out`. */
+  column([name, type]: Column): ByteWriter {
+    this.out.string(name);
+    this.out.string(type);
+    return this.out;
+  }
+
+  strings<Row>(column: Column, rows: readonly Row[], value: (row: Row) => string): void {
+    const out = this.column(column);
+    for (const row of rows) out.string(value(row));
+  }
+
+  lowCardinality<Row>(column: Column, rows: readonly Row[], value: (row: Row) => string): void {
+    this.column(column);
+    this.#indexes.length = 0;
+    const dictionary = new Dictionary();
+    for (const row of rows) this.#indexes.push(dictionary.number(value(row)));
+    this.out.i64(sharedDictionariesVersion);
+    this.#dictionaryAndIndexes(dictionary, this.#rows);
+  }
+
+  /** Map(LowCardinality(String), String), its entries in the objects' own order; `without` names a key that is left out where `isWithout` says so. */
+  map<Row>(
+    column: Column,
+    rows: readonly Row[],
+    entries: (row: Row, put: (key: string, value: string) => void) => void,
+  ): void {
+    this.column(column);
+    this.#indexes.length = 0;
+    this.#values.length = 0;
+    const indexes = this.#indexes;
+    const values = this.#values;
+    const dictionary = new Dictionary();
+    const put = (key: string, value: string) => {
+      indexes.push(dictionary.number(key));
+      values.push(value);
+    };
+    // The dictionary's version stands before the offsets: prefixes of nested types come first.
+    this.out.i64(sharedDictionariesVersion);
+    for (const row of rows) {
+      entries(row, put);
+      this.out.i64(values.length);
+    }
+    if (values.length > 0) this.#dictionaryAndIndexes(dictionary, values.length);
+    for (const value of values) this.out.string(value);
+  }
+
+  /** Offsets of an Array column; its items follow. */
+  offsets<Row>(column: Column, rows: readonly Row[], size: (row: Row) => number): void {
+    const out = this.column(column);
+    let end = 0;
+    for (const row of rows) {
+      end += size(row);
+      out.i64(end);
+    }
+  }
+
+  #dictionaryAndIndexes(dictionary: Dictionary, count: number): void {
+    const out = this.out;
+    const width = dictionary.keys.length <= 0x100 ? 0 : dictionary.keys.length <= 0x1_0000 ? 1 : 2;
+    out.i64(width | hasAdditionalKeys | needsUpdate);
+    out.i64(dictionary.keys.length);
+    for (const key of dictionary.keys) out.string(key);
+    out.i64(count);
+    if (width === 0) for (let i = 0; i < count; i++) out.u8(this.#indexes[i] ?? 0);
+    else if (width === 1) for (let i = 0; i < count; i++) out.u16(this.#indexes[i] ?? 0);
+    else for (let i = 0; i < count; i++) out.u32(this.#indexes[i] ?? 0);
+  }
+}

@@ -1,0 +1,199 @@
+/** Spans as rows of the table `spans` (columns: `../schema/migrations.ts`). */
+import type { Resource } from '../../model/resource.ts';
+import { type Endpoint, type Span, spanKinds, spanStatuses } from '../../model/span.ts';
+import { spanFlags } from '../schema/migrations.ts';
+import { type Column, NativeBlock } from './native-block.ts';
+
+const lowCardinality = 'LowCardinality(String)';
+const stringMap = 'Map(LowCardinality(String), String)';
+
+/** Columns that name the emitter, the same for spans and logs. */
+export const resourceColumns = [
+  ['service', lowCardinality],
+  ['namespace', lowCardinality],
+  ['pod', lowCardinality],
+  ['container', lowCardinality],
+  ['node', lowCardinality],
+  ['version', lowCardinality],
+  ['resource', stringMap],
+] as const satisfies readonly Column[];
+
+const columns = {
+  traceId: ['trace_id', 'FixedString(16)'],
+  id: ['id', 'UInt64'],
+  parentId: ['parent_id', 'UInt64'],
+  ts: ['ts', "DateTime64(6, 'UTC')"],
+  startOffset: ['start_offset_us', 'Int64'],
+  duration: ['duration_us', 'UInt64'],
+  kind: ['kind', 'UInt8'],
+  flags: ['flags', 'UInt8'],
+  status: ['status', 'UInt8'],
+  name: ['name', lowCardinality],
+  localService: ['local_service', lowCardinality],
+  localIpv4: ['local_ipv4', 'UInt32'],
+  localIpv6: ['local_ipv6', 'String'],
+  localPort: ['local_port', 'UInt16'],
+  remoteService: ['remote_service', lowCardinality],
+  remoteIpv4: ['remote_ipv4', 'UInt32'],
+  remoteIpv6: ['remote_ipv6', 'String'],
+  remotePort: ['remote_port', 'UInt16'],
+  requestId: ['request_id', 'UUID'],
+  eventUs: ['event_us', 'Array(Int64)'],
+  eventValue: ['event_value', 'Array(String)'],
+  tags: ['tags', stringMap],
+} as const satisfies Record<string, Column>;
+
+export const spanColumns: readonly Column[] = [...Object.values(columns), ...resourceColumns];
+
+/** Envoy's request id is unique a span, so it has a column of its own and stays out of the tag index. */
+export const requestIdTag = 'guid:x-request-id';
+
+const dayMs = 86_400_000;
+const noId = '0000000000000000';
+
+/** When a span is filed: at its start, or at its arrival where it has none or one that is more than a day ahead. */
+export function filedUs(span: Span, arrivalMs: number): number {
+  const { startUs } = span;
+  return startUs === undefined || startUs > (arrivalMs + dayMs) * 1000 ? arrivalMs * 1000 : startUs;
+}
+
+/** Only the canonical spelling can be given back as it came: 8-4-4-4-12 lower-case hex digits, not all zeros. */
+export function isCanonicalUuid(text: string): boolean {
+  if (text.length !== 36) return false;
+  let isZero = true;
+  for (let i = 0; i < 36; i++) {
+    const code = text.charCodeAt(i);
+    if (i === 8 || i === 13 || i === 18 || i === 23) {
+      if (code !== 0x2d) return false;
+    } else if ((code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66)) {
+      if (code !== 0x30) isZero = false;
+    } else return false;
+  }
+  return !isZero;
+}
+
+const requestIdOf = (span: Span): string | undefined => {
+  const value = span.attributes[requestIdTag];
+  return value !== undefined && isCanonicalUuid(value) ? value : undefined;
+};
+
+const ipv4Number = (address: string | undefined): number => {
+  if (address === undefined) return 0;
+  let number = 0;
+  let part = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === 0x2e) {
+      number = number * 256 + part;
+      part = 0;
+    } else part = part * 10 + code - 0x30;
+  }
+  return number * 256 + part;
+};
+
+function writeEndpoint(block: NativeBlock, spans: readonly Span[], side: 'local' | 'remote'): void {
+  const of: (span: Span) => Endpoint | undefined =
+    side === 'local' ? (span) => span.localEndpoint : (span) => span.remoteEndpoint;
+  block.lowCardinality(columns[`${side}Service`], spans, (span) => of(span)?.serviceName ?? '');
+  const out = block.column(columns[`${side}Ipv4`]);
+  for (const span of spans) out.u32(ipv4Number(of(span)?.ipv4));
+  block.strings(columns[`${side}Ipv6`], spans, (span) => of(span)?.ipv6 ?? '');
+  block.column(columns[`${side}Port`]);
+  for (const span of spans) out.u16(of(span)?.port ?? 0);
+}
+
+/** Writes the columns that name the emitter. */
+export function writeResource<Row>(block: NativeBlock, rows: readonly Row[], of: (row: Row) => Resource): void {
+  const [service, namespace, pod, container, node, version, rest] = resourceColumns;
+  block.lowCardinality(service, rows, (row) => of(row).service);
+  block.lowCardinality(namespace, rows, (row) => of(row).namespace);
+  block.lowCardinality(pod, rows, (row) => of(row).pod);
+  block.lowCardinality(container, rows, (row) => of(row).container);
+  block.lowCardinality(node, rows, (row) => of(row).node);
+  block.lowCardinality(version, rows, (row) => of(row).version);
+  block.map(rest, rows, (row, put) => {
+    const { attributes } = of(row);
+    for (const key in attributes) put(key, attributes[key] ?? '');
+  });
+}
+
+function writeIds(block: NativeBlock, spans: readonly Span[]): void {
+  const out = block.column(columns.traceId);
+  for (const span of spans) out.hex(span.traceId);
+  block.column(columns.id);
+  for (const span of spans) out.hexU64(span.id);
+  block.column(columns.parentId);
+  for (const span of spans) out.hexU64(span.parentId ?? noId);
+}
+
+function writeTimes(block: NativeBlock, spans: readonly Span[], arrivalMs: number): void {
+  const out = block.column(columns.ts);
+  for (const span of spans) out.i64(filedUs(span, arrivalMs));
+  block.column(columns.startOffset);
+  for (const span of spans) out.i64(span.startUs === undefined ? 0 : span.startUs - filedUs(span, arrivalMs));
+  block.column(columns.duration);
+  for (const span of spans) out.i64(span.durationUs ?? 0);
+}
+
+function writeFlags(block: NativeBlock, spans: readonly Span[]): void {
+  const out = block.column(columns.kind);
+  for (const { kind } of spans) out.u8(kind === undefined ? 0 : spanKinds.indexOf(kind) + 1);
+  block.column(columns.flags);
+  for (const span of spans) {
+    out.u8(
+      (span.shared ? spanFlags.shared : 0) |
+        (span.debug ? spanFlags.debug : 0) |
+        (span.startUs === undefined ? spanFlags.hasNoStart : 0),
+    );
+  }
+  block.column(columns.status);
+  for (const { status } of spans) out.u8(spanStatuses.indexOf(status));
+}
+
+function writeRequestIds(block: NativeBlock, spans: readonly Span[]): void {
+  const out = block.column(columns.requestId);
+  for (const span of spans) {
+    const id = requestIdOf(span);
+    if (id === undefined) out.zeros(16);
+    else {
+      // A UUID is two little-endian 64-bit halves.
+      out.hexU64(id.slice(0, 8) + id.slice(9, 13) + id.slice(14, 18));
+      out.hexU64(id.slice(19, 23) + id.slice(24));
+    }
+  }
+}
+
+function writeEvents(block: NativeBlock, spans: readonly Span[]): void {
+  block.offsets(columns.eventUs, spans, (span) => span.events.length);
+  for (const span of spans) for (const event of span.events) block.out.i64(event.timestampUs);
+  block.offsets(columns.eventValue, spans, (span) => span.events.length);
+  for (const span of spans) for (const event of span.events) block.out.string(event.value);
+}
+
+function writeTags(block: NativeBlock, spans: readonly Span[]): void {
+  block.map(columns.tags, spans, ({ attributes }, put) => {
+    for (const key in attributes) {
+      const value = attributes[key] ?? '';
+      if (key !== requestIdTag || !isCanonicalUuid(value)) put(key, value);
+    }
+  });
+}
+
+/** Makes an encoder of spans into Native blocks for `INSERT INTO spans`; `arrivalMs` files spans that have no usable start. */
+export function createSpanEncoder(): (spans: readonly Span[], arrivalMs: number) => Buffer {
+  const block = new NativeBlock();
+  return (spans, arrivalMs) => {
+    block.begin(spanColumns.length, spans.length);
+    writeIds(block, spans);
+    writeTimes(block, spans, arrivalMs);
+    writeFlags(block, spans);
+    block.lowCardinality(columns.name, spans, (span) => span.name);
+    writeEndpoint(block, spans, 'local');
+    writeEndpoint(block, spans, 'remote');
+    writeRequestIds(block, spans);
+    writeEvents(block, spans);
+    writeTags(block, spans);
+    writeResource(block, spans, (span) => span.resource);
+    return block.end();
+  };
+}
