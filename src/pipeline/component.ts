@@ -36,9 +36,13 @@ export interface Health {
   readonly line: string;
 }
 
+/** Why a component is stopped: the program ends, or its block is gone or changed. A scraper marks its series as ended in the latter case alone. */
+export type StopReason = 'shutdown' | 'removed';
+
 /** A started component. `stop` may be called twice; it resolves when everything is released, or when `deadline` aborts. */
 export interface Running {
-  stop(deadline: AbortSignal): Promise<void>;
+  /** `because` is 'shutdown' unless told. */
+  stop(deadline: AbortSignal, because?: StopReason): Promise<void>;
   health(): Health;
 }
 
