@@ -54,6 +54,10 @@ export const promInputConfig = component(
         .describe(
           "Measurements by the start of a metric's name; the first that fits is taken, before `measurement_name`.",
         ),
+      keep_exist_metric_name: z
+        .boolean()
+        .default(false)
+        .describe("Keeps a metric's whole name as DataKit's field where its measurement is split from the name."),
       metric_types: z
         .array(
           z
@@ -123,7 +127,6 @@ export const promInputConfig = component(
     dataKitOnly: {
       election: 'there is no election yet: every agent with this block scrapes',
       stream_size: 'a scrape is taken whole or not at all',
-      keep_exist_metric_name: 'labels carry the whole name in any case',
       output: 'expositions are not written to files',
       max_file_size: 'expositions are not written to files',
       tls_open: 'https:// in the URL switches TLS on',
