@@ -1,0 +1,64 @@
+/** Why the store could not answer a query, in the terms that every dialect has a status for. */
+import { StoreError } from '../store/client.ts';
+import { ResultLimitError } from '../store/readers/limits.ts';
+import type { QueryResponse } from './query-route.ts';
+
+export interface QueryFailure {
+  readonly kind: 'canceled' | 'timeout' | 'limit' | 'bad_regex' | 'unavailable' | 'internal';
+  readonly status: number;
+  readonly message: string;
+}
+
+/** ClickHouse's error numbers (`src/Common/ErrorCodes.cpp`). */
+const code = {
+  tooManyRows: 158,
+  timeoutExceeded: 159,
+  tooSlow: 160,
+  memoryLimitExceeded: 241,
+  setSizeLimitExceeded: 191,
+  tooManyRowsOrBytes: 396,
+  queryWasCancelled: 394,
+  cannotCompileRegexp: 427,
+} as const;
+
+const ofCode = new Map<number, Pick<QueryFailure, 'kind' | 'status'>>([
+  [code.timeoutExceeded, { kind: 'timeout', status: 503 }],
+  [code.tooSlow, { kind: 'timeout', status: 503 }],
+  [code.tooManyRows, { kind: 'limit', status: 422 }],
+  [code.tooManyRowsOrBytes, { kind: 'limit', status: 422 }],
+  [code.setSizeLimitExceeded, { kind: 'limit', status: 422 }],
+  [code.memoryLimitExceeded, { kind: 'limit', status: 422 }],
+  [code.queryWasCancelled, { kind: 'canceled', status: 499 }],
+  [code.cannotCompileRegexp, { kind: 'bad_regex', status: 400 }],
+]);
+
+/** What an error of a reader means, undefined when it is none of the store's: a bug, which the caller must throw on. */
+export function failureOf(error: unknown): QueryFailure | undefined {
+  if (error instanceof ResultLimitError) return { kind: 'limit', status: 422, message: error.message };
+  if (error instanceof Error && error.name === 'AbortError') {
+    return { kind: 'canceled', status: 499, message: 'the query was canceled' };
+  }
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return { kind: 'timeout', status: 503, message: 'the query did not end within its deadline' };
+  }
+  if (!(error instanceof StoreError)) return undefined;
+  const known = error.code === undefined ? undefined : ofCode.get(error.code);
+  if (known !== undefined) return { ...known, message: error.message };
+  if (error.isRetryable)
+    return { kind: 'unavailable', status: 503, message: `the store cannot answer now: ${error.message}` };
+  return { kind: 'internal', status: 500, message: `the store refused the query: ${error.message}` };
+}
+
+/** Answers a failure of the store in the dialect's shape, and throws on everything else. */
+export function answerFailure(error: unknown, answer: (failure: QueryFailure) => QueryResponse): QueryResponse {
+  const failure = failureOf(error);
+  if (failure === undefined) throw error;
+  return answer(failure);
+}
+
+/** A line of text, as Zipkin and Loki answer what they refuse. */
+export const textAnswer = (status: number, body: string): QueryResponse => ({
+  status,
+  contentType: 'text/plain; charset=utf-8',
+  body,
+});

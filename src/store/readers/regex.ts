@@ -1,0 +1,221 @@
+/**
+ * Regular expressions of queries. They are run by the engine's RE2, whose time is linear in the text, never by JavaScript's; what is done
+ * here is to check the syntax (RE2 as Go has it, which Prometheus and Loki promise), to anchor it safely, and to tell whether it matches the
+ * empty string, which is what a label that is missing holds.
+ */
+
+export type CheckedRegex =
+  | {
+      readonly kind: 'ok';
+      /** For the engine's `match`, unanchored; `.` matches newlines only where the caller says so. */
+      readonly pattern: string;
+      /** Whether the whole of it matches ''. */
+      readonly matchesEmpty: boolean;
+    }
+  | { readonly kind: 'invalid'; readonly message: string };
+
+/** Thrown inside the scan, turned into `invalid` at its edge. */
+class RegexSyntaxError extends Error {}
+
+const fail = (what: string, where: string): never => {
+  throw new RegexSyntaxError(`error parsing regexp: ${what}: \`${where}\``);
+};
+
+/** What has been read of one group: whether the alternative at hand, and any before it, can match ''. */
+interface Group {
+  alternativeMatchesEmpty: boolean;
+  earlierMatchesEmpty: boolean;
+}
+
+interface Scan {
+  readonly source: string;
+  position: number;
+  output: string;
+  readonly open: Group[];
+  group: Group;
+  /** The atom read last, until it is known whether a repetition follows it. */
+  atom: { readonly matchesEmpty: boolean } | undefined;
+  /** The repetition read last: one right after it is an error, as `a**` is. */
+  repetition: string;
+}
+
+const maxRepeat = 1000;
+const openers = /\(\?(?:P?<[A-Za-z_][0-9A-Za-z_]*>|([imsU]*(?:-[imsU]+)?)([:)]))/y;
+const repeats = /\{(\d+)(?:(,)(\d*))?\}/y;
+const posixClass = /\[:\^?[a-z]+:\]/y;
+const escapes =
+  /\\(?:[AbBzdDsSwWafnrtv]|[pP](?:\{\^?[A-Za-z_]+\}|[A-Z])|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]+\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[!-/:-@[-`{-~])/y;
+const classEscapes =
+  /\\(?:[dDsSwWafnrtv]|[pP](?:\{\^?[A-Za-z_]+\}|[A-Z])|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]+\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[!-/:-@[-`{-~])/y;
+
+const createGroup = (): Group => ({ alternativeMatchesEmpty: true, earlierMatchesEmpty: false });
+
+function matchAt(scan: Scan, expression: RegExp): RegExpExecArray | undefined {
+  expression.lastIndex = scan.position;
+  return expression.exec(scan.source) ?? undefined;
+}
+
+/** Copies `text` to the output and moves behind it. */
+function copy(scan: Scan, text: string): void {
+  scan.output += text;
+  scan.position += text.length;
+}
+
+/** Adds the pending atom to the alternative: all of its atoms must be able to match '' for it to. */
+function settleAtom(scan: Scan): void {
+  if (scan.atom !== undefined && !scan.atom.matchesEmpty) scan.group.alternativeMatchesEmpty = false;
+  scan.atom = undefined;
+  scan.repetition = '';
+}
+
+function putAtom(scan: Scan, text: string, matchesEmpty: boolean): void {
+  settleAtom(scan);
+  copy(scan, text);
+  scan.atom = { matchesEmpty };
+}
+
+function readClass(scan: Scan): void {
+  const start = scan.position;
+  let end = start + 1;
+  if (scan.source[end] === '^') end++;
+  if (scan.source[end] === ']') end++;
+  for (;;) {
+    if (end >= scan.source.length) fail('missing closing ]', scan.source.slice(start));
+    const char = scan.source[end];
+    if (char === ']') break;
+    const expression = char === '\\' ? classEscapes : posixClass;
+    expression.lastIndex = end;
+    const found = char === '\\' || char === '[' ? expression.exec(scan.source) : null;
+    if (char === '\\' && found === null) fail('invalid escape sequence', scan.source.slice(end, end + 2));
+    end += found === null ? 1 : found[0].length;
+  }
+  putAtom(scan, scan.source.slice(start, end + 1), false);
+}
+
+/** `\Q…\E` is written out, because without its end it would swallow what the caller puts behind the pattern. */
+function readQuoted(scan: Scan): void {
+  const start = scan.position + 2;
+  const found = scan.source.indexOf('\\E', start);
+  const end = found === -1 ? scan.source.length : found;
+  scan.position = found === -1 ? end : end + 2;
+  for (const char of scan.source.slice(start, end)) {
+    settleAtom(scan);
+    scan.output += /[\\.+*?()|[\]{}^$]/.test(char) ? `\\${char}` : char;
+    scan.atom = { matchesEmpty: false };
+  }
+}
+
+function readEscape(scan: Scan): void {
+  if (scan.source.startsWith('\\Q', scan.position)) return readQuoted(scan);
+  if (scan.position + 1 >= scan.source.length) fail('trailing backslash at end of expression', '');
+  const found = matchAt(scan, escapes);
+  if (found === undefined) return fail('invalid escape sequence', scan.source.slice(scan.position, scan.position + 2));
+  // Of the assertions only \b fails on the empty text; whatever else is no assertion takes a character.
+  putAtom(scan, found[0], found[0] === '\\A' || found[0] === '\\B' || found[0] === '\\z');
+}
+
+function openGroup(scan: Scan): void {
+  settleAtom(scan);
+  let opener = '(';
+  if (scan.source.startsWith('(?', scan.position)) {
+    const found = matchAt(scan, openers);
+    if (found === undefined) {
+      return fail('invalid or unsupported Perl syntax', scan.source.slice(scan.position, scan.position + 3));
+    }
+    opener = found[0];
+    if (found[2] === ')') return copy(scan, opener);
+  }
+  scan.open.push(scan.group);
+  scan.group = createGroup();
+  copy(scan, opener);
+}
+
+function closeGroup(scan: Scan): void {
+  settleAtom(scan);
+  const outer = scan.open.pop();
+  if (outer === undefined) return fail('unexpected )', scan.source);
+  const matchesEmpty = scan.group.alternativeMatchesEmpty || scan.group.earlierMatchesEmpty;
+  scan.group = outer;
+  putAtom(scan, ')', matchesEmpty);
+}
+
+/** Reads `*`, `+`, `?` or `{n,m}`, lazy or not. False when a `{` is just a brace. */
+function readRepetition(scan: Scan): boolean {
+  const char = scan.source[scan.position] ?? '';
+  let operator = char;
+  let isOptional = char !== '+';
+  if (char === '{') {
+    const found = matchAt(scan, repeats);
+    if (found === undefined) return false;
+    operator = found[0];
+    const least = Number(found[1]);
+    const most = found[3] === undefined || found[3] === '' ? least : Number(found[3]);
+    if (least > maxRepeat || most > maxRepeat || least > most) fail('invalid repeat count', operator);
+    isOptional = least === 0;
+  }
+  if (scan.source[scan.position + operator.length] === '?') operator += '?';
+  if (scan.repetition !== '') fail('invalid nested repetition operator', scan.repetition + operator);
+  if (scan.atom === undefined) fail('missing argument to repetition operator', operator);
+  copy(scan, operator);
+  scan.atom = { matchesEmpty: isOptional || scan.atom?.matchesEmpty === true };
+  scan.repetition = operator;
+  return true;
+}
+
+function readNext(scan: Scan): void {
+  const char = scan.source[scan.position] ?? '';
+  switch (char) {
+    case '\\':
+      return readEscape(scan);
+    case '[':
+      return readClass(scan);
+    case '(':
+      return openGroup(scan);
+    case ')':
+      return closeGroup(scan);
+    case '|': {
+      settleAtom(scan);
+      const { group } = scan;
+      group.earlierMatchesEmpty ||= group.alternativeMatchesEmpty;
+      group.alternativeMatchesEmpty = true;
+      return copy(scan, char);
+    }
+    case '^':
+    case '$':
+      return putAtom(scan, char, true);
+    case '*':
+    case '+':
+    case '?':
+    case '{':
+      if (readRepetition(scan)) return;
+      return putAtom(scan, char, false);
+    default:
+      return putAtom(scan, char, false);
+  }
+}
+
+/** Checks a pattern of RE2's syntax; its errors read as Go's `regexp` words them. */
+export function checkRegex(source: string): CheckedRegex {
+  const scan: Scan = {
+    source,
+    position: 0,
+    output: '',
+    open: [],
+    group: createGroup(),
+    atom: undefined,
+    repetition: '',
+  };
+  try {
+    while (scan.position < source.length) readNext(scan);
+    settleAtom(scan);
+    if (scan.open.length > 0) fail('missing closing )', source);
+  } catch (error) {
+    if (error instanceof RegexSyntaxError) return { kind: 'invalid', message: error.message };
+    throw error;
+  }
+  return {
+    kind: 'ok',
+    pattern: scan.output,
+    matchesEmpty: scan.group.alternativeMatchesEmpty || scan.group.earlierMatchesEmpty,
+  };
+}
