@@ -1,0 +1,53 @@
+/** How commands speak to a running agent. */
+import { request } from 'undici';
+
+/** Where an agent listens unless told otherwise. */
+export const defaultAgentUrl = 'http://127.0.0.1:9529';
+
+const timeoutMs = 15_000;
+const errorBytes = 4096;
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface ApiCall {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly json?: unknown;
+  readonly token?: string | undefined;
+}
+
+/** An agent that could not be asked, or said no. The message is for a person. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+}
+
+/** Asks the agent at `baseUrl`. Statuses are the caller's to judge; only an agent that is not there throws. */
+export async function callApi(baseUrl: string, call: ApiCall): Promise<ApiAnswer> {
+  if (!URL.canParse(baseUrl)) throw new ApiError(`"${baseUrl}" is not a URL; try --url ${defaultAgentUrl}`);
+  const headers: Record<string, string> = {};
+  if (call.json !== undefined) headers['content-type'] = 'application/json';
+  if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
+  try {
+    const answer = await request(new URL(call.path, baseUrl), {
+      method: call.method,
+      headers,
+      ...(call.json === undefined ? {} : { body: JSON.stringify(call.json) }),
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    });
+    return { status: answer.statusCode, text: await answer.body.text() };
+  } catch (cause) {
+    const reason =
+      cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause);
+    throw new ApiError(`no agent answers at ${baseUrl} (${reason}); start one with: trawl agent`, { cause });
+  }
+}
+
+/** An answer's text when it is a success, else an ApiError with what the agent said. */
+export function expectSuccess(answer: ApiAnswer): string {
+  if (answer.status >= 200 && answer.status < 300) return answer.text;
+  throw new ApiError(`the agent answered ${answer.status}: ${answer.text.slice(0, errorBytes).trim()}`);
+}

@@ -1,0 +1,95 @@
+/** What a command of `trawl` is, and how its arguments are read and its help is written. */
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+export interface Option {
+  readonly type: 'string' | 'boolean';
+  readonly multiple?: boolean;
+  /** What stands for the value in the help, e.g. `DIR`. */
+  readonly value?: string;
+  readonly description: string;
+}
+
+export interface Arguments {
+  readonly positionals: readonly string[];
+  text(name: string): string | undefined;
+  texts(name: string): readonly string[];
+  isSet(name: string): boolean;
+}
+
+/** Where a command writes to, so that a test can read it. */
+export interface Terminal {
+  out(line: string): void;
+  error(line: string): void;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Command {
+  /** The words that call it, e.g. `query trace`. */
+  readonly name: string;
+  readonly summary: string;
+  /** What follows the name in the usage line, e.g. `TRACE_ID`. */
+  readonly positionals: readonly string[];
+  readonly options: Readonly<Record<string, Option>>;
+  /** Shown at the end of its help: a line to copy. */
+  readonly example: string;
+  /** Resolves to the process's exit status. */
+  run(args: Arguments, terminal: Terminal): Promise<number>;
+}
+
+/** Arguments that a command cannot be run with; the message says which. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Reads what follows the command's name. Throws a UsageError. */
+export function readArguments(command: Command, argv: readonly string[]): Arguments {
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const [name, { type, multiple }] of Object.entries(command.options)) {
+    options[name] = { type, multiple: multiple ?? false };
+  }
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    const sentence = error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error);
+    throw new UsageError(sentence, { cause: error });
+  }
+  const { values, positionals } = parsed;
+  if (positionals.length !== command.positionals.length) {
+    const wanted =
+      command.positionals.length === 0 ? 'takes no argument' : `needs ${command.positionals.join(' and ')}`;
+    throw new UsageError(
+      `trawl ${command.name} ${wanted}${positionals.length > 0 ? `, got ${positionals.join(' ')}` : ''}`,
+    );
+  }
+  return {
+    positionals,
+    text(name) {
+      const value = values[name];
+      return typeof value === 'string' ? value : undefined;
+    },
+    texts(name) {
+      const value = values[name];
+      return Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : [];
+    },
+    isSet: (name) => values[name] === true,
+  };
+}
+
+/** The text of `trawl COMMAND --help`. */
+export function helpOf(command: Command): string {
+  const flags = Object.entries(command.options).map(([name, option]) => {
+    const flag = option.type === 'boolean' ? `--${name}` : `--${name} ${option.value ?? 'TEXT'}`;
+    return [flag, option.description] as const;
+  });
+  const width = Math.max(0, ...flags.map(([flag]) => flag.length));
+  return [
+    `trawl ${[command.name, ...command.positionals].join(' ')}${flags.length > 0 ? ' [OPTION]…' : ''}`,
+    '',
+    `  ${command.summary}`,
+    ...(flags.length > 0 ? ['', 'Options:', ...flags.map(([flag, text]) => `  ${flag.padEnd(width)}  ${text}`)] : []),
+    '',
+    'Example:',
+    `  ${command.example}`,
+  ].join('\n');
+}

@@ -1,0 +1,21 @@
+/** What the sections of the store's spool hold: blocks for one table each. */
+import { logColumns } from '../writers/logs.ts';
+import type { Column } from '../writers/native-block.ts';
+import { sampleColumns, seriesColumns } from '../writers/samples.ts';
+import { spanColumns } from '../writers/spans.ts';
+
+export interface StoreTable {
+  readonly kind: number;
+  readonly table: 'spans' | 'series' | 'samples' | 'logs';
+  readonly columns: readonly Column[];
+}
+
+/** In the order in which a segment's tables are inserted: a sample must not be visible before its series. The kinds are part of the spool's format. */
+export const storeTables = [
+  { kind: 2, table: 'series', columns: seriesColumns },
+  { kind: 3, table: 'samples', columns: sampleColumns },
+  { kind: 1, table: 'spans', columns: spanColumns },
+  { kind: 4, table: 'logs', columns: logColumns },
+] as const satisfies readonly StoreTable[];
+
+export const storeSectionKinds = { spans: 1, series: 2, samples: 3, logs: 4 } as const;
