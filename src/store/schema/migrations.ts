@@ -24,6 +24,16 @@ const durableSettings = [
   'ttl_only_drop_parts = 1',
 ].join(', ');
 
+/** Roll-ups are derived, but a pass that is committed must be there whole after a power cut. */
+const rollupSettings = [
+  'fsync_after_insert = 1',
+  'fsync_part_directory = 1',
+  'min_rows_to_fsync_after_merge = 1',
+  'min_compressed_bytes_to_fsync_after_merge = 1',
+  'old_parts_lifetime = 480',
+  'ttl_only_drop_parts = 1',
+].join(', ');
+
 /** Columns that name the emitter, the same for spans and logs (`src/model/resource.ts`). */
 const resourceColumns = `
   service LowCardinality(String),
@@ -121,6 +131,58 @@ SETTINGS index_granularity = 1024, ${durableSettings}`,
 PARTITION BY toDate(ts)
 ORDER BY (toStartOfHour(ts), namespace, pod, container, ts, line)
 SETTINGS index_granularity = 2048, ${durableSettings}`,
+    ],
+  },
+  {
+    version: 2,
+    name: 'roll-ups of spans by the minute',
+    statements: [
+      // How many rows of which segments a minute has, kept in each part: tells at once whether a roll-up has seen all of them.
+      `ALTER TABLE spans MODIFY SETTING lightweight_mutation_projection_mode = 'rebuild'`,
+      `ALTER TABLE spans ADD PROJECTION IF NOT EXISTS arrivals (
+  SELECT toStartOfMinute(ts) AS minute, count(), sum(cityHash64(seg)) GROUP BY minute)`,
+      // A row commits a pass over a minute: rows of the tables below count only if their minute and pass are here. fingerprint is what
+      // the pass knew of the minute and its neighbours; operation_rows and edge_rows tell after a power cut whether all of it is there.
+      `CREATE TABLE IF NOT EXISTS rollup_minutes (
+  minute DateTime('UTC'),
+  pass UInt64,
+  fingerprint UInt64,
+  spans UInt64,
+  operation_rows UInt32,
+  edge_rows UInt32,
+  made_at DateTime('UTC')
+) ENGINE = MergeTree
+PARTITION BY toDate(minute)
+ORDER BY (minute, pass)
+SETTINGS ${rollupSettings}`,
+      // Spans by service, name and kind. buckets and counts are the durations (src/store/rollups/histogram.ts).
+      `CREATE TABLE IF NOT EXISTS rollup_operations (
+  minute DateTime('UTC') CODEC(Delta, ZSTD(1)),
+  pass UInt64 CODEC(Delta, ZSTD(1)),
+  service LowCardinality(String),
+  operation LowCardinality(String),
+  kind UInt8,
+  requests UInt64 CODEC(T64, ZSTD(1)),
+  errors UInt64 CODEC(T64, ZSTD(1)),
+  buckets Array(UInt16) CODEC(ZSTD(1)),
+  counts Array(UInt32) CODEC(ZSTD(1))
+) ENGINE = MergeTree
+PARTITION BY toDate(minute)
+ORDER BY (minute, pass, service, operation, kind)
+SETTINGS ${rollupSettings}`,
+      `CREATE TABLE IF NOT EXISTS rollup_edges (
+  minute DateTime('UTC') CODEC(Delta, ZSTD(1)),
+  pass UInt64 CODEC(Delta, ZSTD(1)),
+  caller LowCardinality(String),
+  callee LowCardinality(String),
+  requests UInt64 CODEC(T64, ZSTD(1)),
+  errors UInt64 CODEC(T64, ZSTD(1)),
+  buckets Array(UInt16) CODEC(ZSTD(1)),
+  counts Array(UInt32) CODEC(ZSTD(1))
+) ENGINE = MergeTree
+PARTITION BY toDate(minute)
+ORDER BY (minute, pass, caller, callee)
+SETTINGS ${rollupSettings}`,
     ],
   },
 ];

@@ -1,0 +1,187 @@
+/** Zipkin's dependency linker over one trace, as `DependencyLinker`, `SpanNode` and `Trace` of its library do it. */
+import type { SpanKind } from '../../model/span.ts';
+
+/** What the linker needs to know of a span. Names are in lower case, '' where there is none. */
+export interface LinkerSpan {
+  readonly id: string;
+  readonly parentId: string | undefined;
+  readonly kind: SpanKind | undefined;
+  readonly shared: boolean;
+  readonly hasError: boolean;
+  readonly localService: string;
+  readonly localIpv4: string;
+  readonly localIpv6: string;
+  readonly localPort: number;
+  readonly remoteService: string;
+}
+
+/** One call, told by `span`. */
+export interface Link<S> {
+  readonly caller: string;
+  readonly callee: string;
+  readonly isError: boolean;
+  readonly span: S;
+}
+
+/** A span of the tree; several reports of one span are one node. */
+interface Node<S> {
+  readonly span: S;
+  readonly id: string;
+  parentId: string | undefined;
+  kind: SpanKind | undefined;
+  shared: boolean;
+  hasError: boolean;
+  localService: string;
+  localIpv4: string;
+  localIpv6: string;
+  localPort: number;
+  remoteService: string;
+  parent: Node<S> | undefined;
+  childCount: number;
+}
+
+/** Who called whom within a trace, in no order that matters. */
+export function linkTrace<S extends LinkerSpan>(spans: readonly S[]): Link<S>[] {
+  const nodes = mergeReports(spans);
+  const root = buildTree(nodes);
+  const links: Link<S>[] = [];
+  for (const node of nodes) {
+    // A cycle hangs off no root, so the linker never comes to it.
+    if (isInCycle(node)) continue;
+    linkNode(node, node === root, links);
+  }
+  return links;
+}
+
+const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+function compareSpans(a: LinkerSpan, b: LinkerSpan): number {
+  return (
+    byText(a.id, b.id) ||
+    Number(a.shared) - Number(b.shared) ||
+    Number(a.kind !== 'CLIENT') - Number(b.kind !== 'CLIENT') ||
+    byText(a.localService, b.localService) ||
+    byText(a.localIpv4, b.localIpv4) ||
+    byText(a.localIpv6, b.localIpv6) ||
+    a.localPort - b.localPort
+  );
+}
+
+const mayBeSame = (a: string, b: string) => a === '' || b === '' || a === b;
+
+function isSameEndpoint<S>(node: Node<S>, span: LinkerSpan): boolean {
+  return (
+    mayBeSame(node.localService, span.localService) &&
+    mayBeSame(node.localIpv4, span.localIpv4) &&
+    mayBeSame(node.localIpv6, span.localIpv6) &&
+    (node.localPort === 0 || span.localPort === 0 || node.localPort === span.localPort)
+  );
+}
+
+/** A span that was reported more than once, or in parts, becomes one node; a server that shares its client's id without saying so says it. */
+function mergeReports<S extends LinkerSpan>(spans: readonly S[]): Node<S>[] {
+  const nodes: Node<S>[] = [];
+  for (const span of [...spans].sort(compareSpans)) {
+    const last = nodes.at(-1);
+    const isReport = last !== undefined && last.id === span.id && last.span.shared === span.shared;
+    if (isReport && isSameEndpoint(last, span)) {
+      absorb(last, span);
+      continue;
+    }
+    const node: Node<S> = { ...fieldsOf(span), span, parent: undefined, childCount: 0 };
+    if (last !== undefined && last.id === span.id) {
+      if (last.kind === 'CLIENT' && span.kind === 'SERVER' && !span.shared) node.shared = true;
+      if (node.shared && node.parentId === undefined) node.parentId = last.parentId;
+    }
+    nodes.push(node);
+  }
+  return nodes;
+}
+
+function fieldsOf(span: LinkerSpan): LinkerSpan {
+  const { id, parentId, kind, shared, hasError, localService, localIpv4, localIpv6, localPort, remoteService } = span;
+  return { id, parentId, kind, shared, hasError, localService, localIpv4, localIpv6, localPort, remoteService };
+}
+
+function absorb<S>(node: Node<S>, span: LinkerSpan): void {
+  node.kind ??= span.kind;
+  node.parentId ??= span.parentId;
+  node.hasError ||= span.hasError;
+  node.localService ||= span.localService;
+  node.localIpv4 ||= span.localIpv4;
+  node.localIpv6 ||= span.localIpv6;
+  node.localPort ||= span.localPort;
+  node.remoteService ||= span.remoteService;
+}
+
+const sharedKey = <S>(id: string, on: Node<S>) =>
+  `${id}|${on.localService}|${on.localIpv4}|${on.localIpv6}|${on.localPort}`;
+
+/** Gives each node its parent and returns the root, if there is a span without a parent. */
+function buildTree<S>(nodes: readonly Node<S>[]): Node<S> | undefined {
+  const plain = new Map<string, Node<S>>();
+  const shared = new Map<string, Node<S>>();
+  for (const node of nodes) {
+    if (node.shared) shared.set(sharedKey(node.id, node), node);
+    else if (!plain.has(node.id)) plain.set(node.id, node);
+  }
+  const root = nodes.find((node) => !node.shared && node.parentId === undefined);
+  for (const node of nodes) {
+    if (node === root) continue;
+    const parent = node.shared
+      ? plain.get(node.id)
+      : node.parentId === undefined
+        ? undefined
+        : (shared.get(sharedKey(node.parentId, node)) ?? plain.get(node.parentId));
+    node.parent = parent === undefined || parent === node ? root : parent;
+    if (node.parent !== undefined) node.parent.childCount++;
+  }
+  return root;
+}
+
+/** Brent's walk: cheap for every node of a tree that is not thousands deep. */
+function isInCycle<S>(node: Node<S>): boolean {
+  let slow: Node<S> | undefined = node;
+  let steps = 0;
+  let limit = 2;
+  for (let fast = node.parent; fast !== undefined; fast = fast.parent) {
+    if (fast === slow) return true;
+    steps++;
+    if (steps === limit) {
+      slow = fast;
+      steps = 0;
+      limit *= 2;
+    }
+  }
+  return false;
+}
+
+function nearestWithKind<S>(node: Node<S>): Node<S> | undefined {
+  let above = node.parent;
+  while (above !== undefined && above.kind === undefined) above = above.parent;
+  return above;
+}
+
+function linkNode<S>(node: Node<S>, isRoot: boolean, links: Link<S>[]): void {
+  // The server's own name for itself is better than the one its client knows.
+  if (node.kind === 'CLIENT' && node.childCount > 0) return;
+  const { localService: local, remoteService: remote, span } = node;
+  const kind = node.kind ?? (local !== '' && remote !== '' ? 'CLIENT' : undefined);
+  if (kind === undefined) return;
+  const isCalled = kind === 'SERVER' || kind === 'CONSUMER';
+  if (isCalled && isRoot && remote === '') return;
+  let caller = isCalled ? remote : local;
+  const callee = isCalled ? local : remote;
+  let isError = node.hasError;
+  if (kind === 'CLIENT' || kind === 'SERVER') {
+    const above = nearestWithKind(node);
+    if (above !== undefined && above.localService !== '') {
+      if (kind === 'CLIENT' && local !== '' && local !== above.localService) {
+        links.push({ caller: above.localService, callee: local, isError: false, span });
+      }
+      if (kind === 'SERVER' || caller === '') caller = above.localService;
+      if (above.kind === 'CLIENT' && above.id === node.parentId) isError ||= above.hasError;
+    }
+  }
+  if (caller !== '' && callee !== '') links.push({ caller, callee, isError, span });
+}
