@@ -1,5 +1,5 @@
 /** Zipkin's query API v2 over the store: a trace by its id, and the names of services (reference: zipkin-server's ZipkinQueryApiV2). */
-import { encodeSpans } from '../../codec/zipkin-v2-json/index.ts';
+import { encodeSpans } from '../../codec/zipkin-v2-json/encode-spans.ts';
 import type { Span } from '../../model/span.ts';
 import { answerFailure, textAnswer } from '../failure.ts';
 import type { QueryResponse, QueryRoute } from '../query-route.ts';

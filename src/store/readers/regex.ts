@@ -17,9 +17,8 @@ export type CheckedRegex =
 /** Thrown inside the scan, turned into `invalid` at its edge. */
 class RegexSyntaxError extends Error {}
 
-const fail = (what: string, where: string): never => {
-  throw new RegexSyntaxError(`error parsing regexp: ${what}: \`${where}\``);
-};
+const problem = (what: string, where: string): RegexSyntaxError =>
+  new RegexSyntaxError(`error parsing regexp: ${what}: \`${where}\``);
 
 /** What has been read of one group: whether the alternative at hand, and any before it, can match ''. */
 interface Group {
@@ -80,13 +79,13 @@ function readClass(scan: Scan): void {
   if (scan.source[end] === '^') end++;
   if (scan.source[end] === ']') end++;
   for (;;) {
-    if (end >= scan.source.length) fail('missing closing ]', scan.source.slice(start));
+    if (end >= scan.source.length) throw problem('missing closing ]', scan.source.slice(start));
     const char = scan.source[end];
     if (char === ']') break;
     const expression = char === '\\' ? classEscapes : posixClass;
     expression.lastIndex = end;
     const found = char === '\\' || char === '[' ? expression.exec(scan.source) : null;
-    if (char === '\\' && found === null) fail('invalid escape sequence', scan.source.slice(end, end + 2));
+    if (char === '\\' && found === null) throw problem('invalid escape sequence', scan.source.slice(end, end + 2));
     end += found === null ? 1 : found[0].length;
   }
   putAtom(scan, scan.source.slice(start, end + 1), false);
@@ -106,10 +105,14 @@ function readQuoted(scan: Scan): void {
 }
 
 function readEscape(scan: Scan): void {
-  if (scan.source.startsWith('\\Q', scan.position)) return readQuoted(scan);
-  if (scan.position + 1 >= scan.source.length) fail('trailing backslash at end of expression', '');
+  if (scan.source.startsWith('\\Q', scan.position)) {
+    readQuoted(scan);
+    return;
+  }
+  if (scan.position + 1 >= scan.source.length) throw problem('trailing backslash at end of expression', '');
   const found = matchAt(scan, escapes);
-  if (found === undefined) return fail('invalid escape sequence', scan.source.slice(scan.position, scan.position + 2));
+  if (found === undefined)
+    throw problem('invalid escape sequence', scan.source.slice(scan.position, scan.position + 2));
   // Of the assertions only \b fails on the empty text; whatever else is no assertion takes a character.
   putAtom(scan, found[0], found[0] === '\\A' || found[0] === '\\B' || found[0] === '\\z');
 }
@@ -120,10 +123,13 @@ function openGroup(scan: Scan): void {
   if (scan.source.startsWith('(?', scan.position)) {
     const found = matchAt(scan, openers);
     if (found === undefined) {
-      return fail('invalid or unsupported Perl syntax', scan.source.slice(scan.position, scan.position + 3));
+      throw problem('invalid or unsupported Perl syntax', scan.source.slice(scan.position, scan.position + 3));
     }
     opener = found[0];
-    if (found[2] === ')') return copy(scan, opener);
+    if (found[2] === ')') {
+      copy(scan, opener);
+      return;
+    }
   }
   scan.open.push(scan.group);
   scan.group = createGroup();
@@ -133,10 +139,17 @@ function openGroup(scan: Scan): void {
 function closeGroup(scan: Scan): void {
   settleAtom(scan);
   const outer = scan.open.pop();
-  if (outer === undefined) return fail('unexpected )', scan.source);
+  if (outer === undefined) throw problem('unexpected )', scan.source);
   const matchesEmpty = scan.group.alternativeMatchesEmpty || scan.group.earlierMatchesEmpty;
   scan.group = outer;
   putAtom(scan, ')', matchesEmpty);
+}
+
+function closeAlternative(scan: Scan): void {
+  settleAtom(scan);
+  scan.group.earlierMatchesEmpty ||= scan.group.alternativeMatchesEmpty;
+  scan.group.alternativeMatchesEmpty = true;
+  copy(scan, '|');
 }
 
 /** Reads `*`, `+`, `?` or `{n,m}`, lazy or not. False when a `{` is just a brace. */
@@ -150,12 +163,12 @@ function readRepetition(scan: Scan): boolean {
     operator = found[0];
     const least = Number(found[1]);
     const most = found[3] === undefined || found[3] === '' ? least : Number(found[3]);
-    if (least > maxRepeat || most > maxRepeat || least > most) fail('invalid repeat count', operator);
+    if (least > maxRepeat || most > maxRepeat || least > most) throw problem('invalid repeat count', operator);
     isOptional = least === 0;
   }
   if (scan.source[scan.position + operator.length] === '?') operator += '?';
-  if (scan.repetition !== '') fail('invalid nested repetition operator', scan.repetition + operator);
-  if (scan.atom === undefined) fail('missing argument to repetition operator', operator);
+  if (scan.repetition !== '') throw problem('invalid nested repetition operator', scan.repetition + operator);
+  if (scan.atom === undefined) throw problem('missing argument to repetition operator', operator);
   copy(scan, operator);
   scan.atom = { matchesEmpty: isOptional || scan.atom?.matchesEmpty === true };
   scan.repetition = operator;
@@ -164,34 +177,13 @@ function readRepetition(scan: Scan): boolean {
 
 function readNext(scan: Scan): void {
   const char = scan.source[scan.position] ?? '';
-  switch (char) {
-    case '\\':
-      return readEscape(scan);
-    case '[':
-      return readClass(scan);
-    case '(':
-      return openGroup(scan);
-    case ')':
-      return closeGroup(scan);
-    case '|': {
-      settleAtom(scan);
-      const { group } = scan;
-      group.earlierMatchesEmpty ||= group.alternativeMatchesEmpty;
-      group.alternativeMatchesEmpty = true;
-      return copy(scan, char);
-    }
-    case '^':
-    case '$':
-      return putAtom(scan, char, true);
-    case '*':
-    case '+':
-    case '?':
-    case '{':
-      if (readRepetition(scan)) return;
-      return putAtom(scan, char, false);
-    default:
-      return putAtom(scan, char, false);
-  }
+  if (char === '\\') readEscape(scan);
+  else if (char === '[') readClass(scan);
+  else if (char === '(') openGroup(scan);
+  else if (char === ')') closeGroup(scan);
+  else if (char === '|') closeAlternative(scan);
+  else if ('*+?{'.includes(char) && readRepetition(scan)) return;
+  else putAtom(scan, char, char === '^' || char === '$');
 }
 
 /** Checks a pattern of RE2's syntax; its errors read as Go's `regexp` words them. */
@@ -208,7 +200,7 @@ export function checkRegex(source: string): CheckedRegex {
   try {
     while (scan.position < source.length) readNext(scan);
     settleAtom(scan);
-    if (scan.open.length > 0) fail('missing closing )', source);
+    if (scan.open.length > 0) throw problem('missing closing )', source);
   } catch (error) {
     if (error instanceof RegexSyntaxError) return { kind: 'invalid', message: error.message };
     throw error;

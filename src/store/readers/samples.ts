@@ -30,7 +30,11 @@ export interface SampleReadLimits extends ReadLimits {
   readonly maxSamples: number;
 }
 
-export const defaultSampleLimits: SampleReadLimits = { ...defaultReadLimits, maxSeries: 100_000, maxSamples: 8_000_000 };
+export const defaultSampleLimits: SampleReadLimits = {
+  ...defaultReadLimits,
+  maxSeries: 100_000,
+  maxSamples: 8_000_000,
+};
 
 export interface SampleReadOptions {
   readonly signal: AbortSignal;

@@ -1,0 +1,172 @@
+/** Prometheus's HTTP API over the evaluator: instant and range queries, GET and POST (reference: Prometheus web/api/v1). */
+
+import { InvalidRegexError } from '../../store/readers/label-matcher.ts';
+import { failureOf, type QueryFailure } from '../failure.ts';
+import type { Expression } from '../promql/ast.ts';
+import { instantQuery, rangeQuery, type SampleSource } from '../promql/engine.ts';
+import { PromqlError } from '../promql/error.ts';
+import { parsePromql } from '../promql/parse.ts';
+import type { Value } from '../promql/value.ts';
+import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
+import { formatInstant, formatRange } from './format.ts';
+import {
+  BadParameter,
+  durationParameter,
+  limitParameter,
+  type Parameters,
+  parametersOf,
+  rangeParameters,
+  timeParameter,
+} from './parameters.ts';
+
+export interface PrometheusLimits {
+  readonly timeoutMs: number;
+  readonly lookbackMs: number;
+  readonly maxPointsPerSeries: number;
+  /** Of all series of an answer together. */
+  readonly maxPoints: number;
+}
+
+export const defaultPrometheusLimits: PrometheusLimits = {
+  timeoutMs: 10_000,
+  lookbackMs: 300_000,
+  maxPointsPerSeries: 11_000,
+  maxPoints: 5_000_000,
+};
+
+export interface PrometheusApiOptions {
+  readonly samples: SampleSource;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly limits?: PrometheusLimits;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+export interface PrometheusApi {
+  query(parameters: Parameters, signal: AbortSignal): Promise<Answer>;
+  queryRange(parameters: Parameters, signal: AbortSignal): Promise<Answer>;
+}
+
+const answerError = (status: number, errorType: string, message: string): Answer => ({
+  status,
+  body: JSON.stringify({ status: 'error', errorType, error: message }),
+});
+
+/** `unavailable` has a 503 here where Prometheus, whose storage is never away, would say 500. */
+const errorTypes: Readonly<Record<QueryFailure['kind'], string>> = {
+  canceled: 'canceled',
+  timeout: 'timeout',
+  limit: 'execution',
+  bad_regex: 'bad_data',
+  unavailable: 'unavailable',
+  internal: 'internal',
+};
+
+function answerFor(error: unknown): Answer {
+  if (error instanceof BadParameter) return answerError(400, 'bad_data', error.message);
+  if (error instanceof InvalidRegexError) return answerError(400, 'bad_data', error.message);
+  if (error instanceof PromqlError) {
+    if (error.kind === 'parse') return answerError(400, 'bad_data', `invalid parameter "query": ${error.message}`);
+    return answerError(422, 'execution', error.message);
+  }
+  const failure = failureOf(error);
+  if (failure === undefined) throw error;
+  return answerError(failure.status, errorTypes[failure.kind], failure.message);
+}
+
+/** At most `limit` series, and the warning that says so. */
+function limited(value: Value, limit: number): { readonly value: Value; readonly warnings: readonly string[] } {
+  const isOver = limit > 0 && (value.kind === 'vector' || value.kind === 'matrix') && value.series.length > limit;
+  if (!isOver) return { value, warnings: [] };
+  const warnings = ['results truncated due to limit'];
+  return value.kind === 'vector'
+    ? { value: { kind: 'vector', series: value.series.slice(0, limit) }, warnings }
+    : { value: { kind: 'matrix', series: value.series.slice(0, limit) }, warnings };
+}
+
+const answerData = (data: string, warnings: readonly string[]): Answer => ({
+  status: 200,
+  body: `{"status":"success","data":${data}${warnings.length === 0 ? '' : `,"warnings":${JSON.stringify(warnings)}`}}`,
+});
+
+/** What both kinds of query share: the expression, its limits and its deadline. */
+interface Prepared {
+  readonly expression: Expression;
+  readonly limit: number;
+  readonly lookbackMs: number;
+  readonly signal: AbortSignal;
+}
+
+function prepare(parameters: Parameters, limits: PrometheusLimits, signal: AbortSignal): Prepared {
+  const limit = limitParameter(parameters);
+  const timeoutMs = durationParameter(parameters, 'timeout') ?? limits.timeoutMs;
+  const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? limits.lookbackMs;
+  const deadline = AbortSignal.timeout(Math.min(Math.max(timeoutMs, 1), limits.timeoutMs));
+  return {
+    expression: parsePromql(parameters('query')),
+    limit,
+    lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
+    signal: AbortSignal.any([signal, deadline]),
+  };
+}
+
+/** The API without its routes. */
+export function createPrometheusApi(options: PrometheusApiOptions): PrometheusApi {
+  const limits = options.limits ?? defaultPrometheusLimits;
+  const engineOptions = ({ signal, lookbackMs }: Prepared) => ({
+    source: options.samples,
+    signal,
+    lookbackMs,
+    maxPoints: limits.maxPoints,
+  });
+
+  return {
+    async query(parameters, signal) {
+      try {
+        const timeMs = timeParameter(parameters, 'time', options.now());
+        const prepared = prepare(parameters, limits, signal);
+        const full = await instantQuery(prepared.expression, timeMs, engineOptions(prepared));
+        const { value, warnings } = limited(full, prepared.limit);
+        return answerData(formatInstant(value, timeMs), warnings);
+      } catch (error) {
+        return answerFor(error);
+      }
+    },
+    async queryRange(parameters, signal) {
+      try {
+        const { startMs, endMs, stepMs } = rangeParameters(parameters, limits.maxPointsPerSeries);
+        const prepared = prepare(parameters, limits, signal);
+        const grid = { startMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1 };
+        const full = await rangeQuery(prepared.expression, grid, engineOptions(prepared));
+        const { value, warnings } = limited(full, prepared.limit);
+        return answerData(formatRange(value, grid), warnings);
+      } catch (error) {
+        return answerFor(error);
+      }
+    },
+  };
+}
+
+/** The routes `/api/v1/query` and `/api/v1/query_range`, each for GET and POST. */
+export function createPrometheusRoutes(options: PrometheusApiOptions): readonly QueryRoute[] {
+  const api = createPrometheusApi(options);
+  const route = (
+    method: QueryRoute['method'],
+    path: string,
+    answer: (parameters: Parameters, signal: AbortSignal) => Promise<Answer>,
+  ): QueryRoute => ({
+    method,
+    path,
+    async handle({ query, form, signal }: QueryRequest): Promise<QueryResponse> {
+      return { ...(await answer(parametersOf(query, form), signal)), contentType: 'application/json' };
+    },
+  });
+  return (['GET', 'POST'] as const).flatMap((method) => [
+    route(method, '/api/v1/query', api.query),
+    route(method, '/api/v1/query_range', api.queryRange),
+  ]);
+}

@@ -1,0 +1,90 @@
+/** Request parameters in the forms that Prometheus takes, and what it says when one is wrong. */
+import { parseDuration } from '../promql/literal.ts';
+
+/** A parameter is missing or cannot be read; the message is the answer's `error`. */
+export class BadParameter extends Error {
+  override readonly name = 'BadParameter';
+}
+
+/** The parameters of a request: those of the body go before those of the URL, as Go's `FormValue` has it. */
+export type Parameters = (name: string) => string;
+
+export const parametersOf =
+  (query: URLSearchParams, form: URLSearchParams | undefined): Parameters =>
+  (name) =>
+    form?.get(name) ?? query.get(name) ?? '';
+
+const floatPattern = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const rfc3339Pattern = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+/** What JavaScript's dates hold, and more than any store does. */
+const maxMs = 8_640_000_000_000_000;
+
+const invalid = (name: string, message: string): BadParameter =>
+  new BadParameter(`invalid parameter "${name}": ${message}`);
+
+/** Reads seconds since 1970 or RFC 3339 into milliseconds; undefined when it is neither. */
+export function parseTime(text: string): number | undefined {
+  if (floatPattern.test(text)) {
+    const timeMs = Math.round(Number(text) * 1000);
+    return Math.abs(timeMs) <= maxMs ? timeMs : undefined;
+  }
+  if (!rfc3339Pattern.test(text)) return undefined;
+  const timeMs = Date.parse(text.toUpperCase());
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
+/** A time parameter in milliseconds; without `absentMs` it must be there. */
+export function timeParameter(parameters: Parameters, name: string, absentMs?: number): number {
+  const text = parameters(name);
+  if (text === '' && absentMs !== undefined) return absentMs;
+  const timeMs = parseTime(text);
+  if (timeMs === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+  return timeMs;
+}
+
+/** A duration parameter in milliseconds, given as float seconds or as `1h30m`; undefined when absent. */
+export function durationParameter(parameters: Parameters, name: string): number | undefined {
+  const text = parameters(name);
+  if (text === '') return undefined;
+  const durationMs = floatPattern.test(text) ? Math.trunc(Number(text) * 1000) : parseDuration(text);
+  if (durationMs === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
+  if (Math.abs(durationMs) > maxMs) {
+    throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`);
+  }
+  return durationMs;
+}
+
+/** `limit`: 0 or absent is none. */
+export function limitParameter(parameters: Parameters): number {
+  const text = parameters('limit');
+  if (text === '') return 0;
+  const limit = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(limit)) throw invalid('limit', `cannot parse ${JSON.stringify(text)} to a number`);
+  if (limit < 0) throw invalid('limit', 'limit must be non-negative');
+  return limit;
+}
+
+export interface RangeParameters {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly stepMs: number;
+}
+
+/** `start`, `end` and `step` of a range query, within the points that a series may have. */
+export function rangeParameters(parameters: Parameters, maxPointsPerSeries: number): RangeParameters {
+  const startMs = timeParameter(parameters, 'start');
+  const endMs = timeParameter(parameters, 'end');
+  if (endMs < startMs) throw invalid('end', 'end timestamp must not be before start time');
+  const stepMs = durationParameter(parameters, 'step');
+  if (stepMs === undefined) throw invalid('step', 'cannot parse "" to a valid duration');
+  if (stepMs <= 0) {
+    throw invalid('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
+  }
+  if ((endMs - startMs) / stepMs > maxPointsPerSeries) {
+    const limit = maxPointsPerSeries.toLocaleString('en-US');
+    throw new BadParameter(
+      `exceeded maximum resolution of ${limit} points per timeseries. Try decreasing the query resolution (?step=XX)`,
+    );
+  }
+  return { startMs, endMs, stepMs };
+}
