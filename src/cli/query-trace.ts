@@ -1,4 +1,4 @@
-import { decodeSpans } from '../codec/zipkin-v2-json/index.ts';
+import { decodeSpans } from '../codec/zipkin-v2-json/decode-spans.ts';
 import type { Span } from '../model/span.ts';
 import { callApi, defaultAgentUrl, expectSuccess } from './api-client.ts';
 import type { Command } from './command.ts';

@@ -1,6 +1,6 @@
 /** Takes spans that senders of Zipkin post, and answers what Zipkin's own server would (reference: zipkin-server's ZipkinHttpCollector). */
 import { CodecError } from '../../codec/codec-error.ts';
-import { decodeSpans } from '../../codec/zipkin-v2-json/index.ts';
+import { decodeSpans } from '../../codec/zipkin-v2-json/decode-spans.ts';
 import type { Accept } from '../../model/batch.ts';
 import type { Span } from '../../model/span.ts';
 import type { Host, InputKind, Running } from '../../pipeline/component.ts';

@@ -1,0 +1,167 @@
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import type { Batch, Outcome, Signal } from '../model/batch.ts';
+import { emptyResource } from '../model/resource.ts';
+import { createSeries, labelValue } from '../model/sample.ts';
+import type { Span } from '../model/span.ts';
+import { createIntake, type Destination } from './intake.ts';
+import { createMeter } from './meter.ts';
+import { RefusedError, retryResponse } from './refusal.ts';
+
+const nowMs = Date.UTC(2026, 0, 1);
+const signal = new AbortController().signal;
+
+const span = (startUs: number | undefined): Span => ({
+  traceId: '463ac35c9f6413ad48485a3953bb6124',
+  id: 'a2fb4a1d1a96d312',
+  parentId: undefined,
+  kind: 'SERVER',
+  shared: false,
+  debug: false,
+  name: 'get',
+  startUs,
+  durationUs: 10,
+  status: 'unset',
+  localEndpoint: undefined,
+  remoteEndpoint: undefined,
+  events: [],
+  attributes: {},
+  resource: emptyResource,
+});
+
+function destination(name: string, answer: Outcome = { kind: 'kept' }, order: string[] = []) {
+  const batches: Batch[] = [];
+  const self: Destination = {
+    name,
+    async append(batch) {
+      order.push(name);
+      batches.push(batch);
+      return answer;
+    },
+  };
+  return { self, batches };
+}
+
+function setUp(options: {
+  store?: Destination;
+  outputs?: readonly Destination[];
+  tags?: Record<string, string>;
+  oldestMs?: (signal: Signal) => number | undefined;
+}) {
+  const meter = createMeter(new Registry(), () => nowMs);
+  const intake = createIntake({
+    outputs: options.outputs ?? [],
+    store: options.store,
+    globalTags: options.tags ?? {},
+    oldestMs: options.oldestMs ?? (() => undefined),
+    nowMs: () => nowMs,
+    meter,
+  });
+  const status = () => meter.status().find(({ component }) => component === 'inputs.test');
+  return { accept: intake.acceptFor('inputs.test'), intake, status, meter };
+}
+
+describe('the intake', () => {
+  it('keeps a batch only when the store and every output have it', async () => {
+    const order: string[] = [];
+    const store = destination('store', { kind: 'kept' }, order);
+    const output = destination('outputs.zipkin', { kind: 'kept' }, order);
+    const { accept, status } = setUp({ store: store.self, outputs: [output.self] });
+    expect(await accept({ signal: 'spans', items: [span(nowMs * 1000)] }, signal)).toEqual({ kind: 'kept' });
+    expect(order).toEqual(['outputs.zipkin', 'store']);
+    expect(status()).toMatchObject({ received: 1, kept: 1, refused: 0, dropped: 0 });
+  });
+
+  it('does not put into the store what an output refuses, since its sender will send it again', async () => {
+    const cause = new RefusedError('spool_full', 'outputs.zipkin has no room');
+    const store = destination('store');
+    const output = destination('outputs.zipkin', { kind: 'retry', cause });
+    const { accept, status } = setUp({ store: store.self, outputs: [output.self] });
+    expect(await accept({ signal: 'spans', items: [span(1)] }, signal)).toEqual({ kind: 'retry', cause });
+    expect(store.batches).toHaveLength(0);
+    expect(status()).toMatchObject({ kept: 0, refused: 1, lastError: 'outputs.zipkin has no room' });
+  });
+
+  it('drops spans that are older than the store keeps and says kept, for Zipkin has no other answer', async () => {
+    const store = destination('store');
+    const { accept, status, meter } = setUp({ store: store.self, oldestMs: () => nowMs - 1000 });
+    const items = [span((nowMs - 2000) * 1000), span(nowMs * 1000), span(undefined)];
+    expect(await accept({ signal: 'spans', items }, signal)).toEqual({ kind: 'kept' });
+    expect(store.batches[0]?.items).toHaveLength(2);
+    expect(status()).toMatchObject({ received: 3, kept: 2, dropped: 1 });
+    expect(await meter.registry.metrics()).toContain('reason="older_than_retention"} 1');
+  });
+
+  it('refuses samples that are too old or more than ten minutes ahead, one by one, and keeps the rest', async () => {
+    const store = destination('store');
+    const { accept, status } = setUp({ store: store.self, oldestMs: () => nowMs - 1000 });
+    const series = createSeries([['__name__', 'up']]);
+    const at = (timestampMs: number) => ({ timestampMs, value: 1, isStale: false });
+    const samples = [at(nowMs - 5000), at(nowMs), at(nowMs + 10 * 60_000), at(nowMs + 10 * 60_000 + 1)];
+    const outcome = await accept({ signal: 'samples', items: [{ series, samples }] }, signal);
+    expect(outcome).toMatchObject({ kind: 'rejected', count: 2 });
+    const [kept] = store.batches;
+    expect(kept?.signal === 'samples' && kept.items[0]?.samples).toEqual([samples[1], samples[2]]);
+    expect(status()).toMatchObject({ received: 4, kept: 2, refused: 2 });
+  });
+
+  it('hands on the positions of a log batch even when none of its lines is young enough', async () => {
+    const store = destination('store');
+    const { accept } = setUp({ store: store.self, oldestMs: () => nowMs });
+    const record = {
+      timeNs: 5n,
+      stream: 'stdout' as const,
+      body: 'x',
+      severity: '',
+      traceId: '',
+      spanId: '',
+      requestId: '',
+      attributes: {},
+      resource: emptyResource,
+    };
+    const positions = [{ key: 'container_logs:1', value: '7' }];
+    await accept({ signal: 'logs', items: [record], positions }, signal);
+    expect(store.batches[0]).toEqual({ signal: 'logs', items: [], positions });
+  });
+
+  it('adds global tags to every signal, lets what an item says itself win, and derives each series once', async () => {
+    const store = destination('store');
+    const { accept } = setUp({ store: store.self, tags: { cluster: 'west', job: 'never' } });
+    const series = createSeries([
+      ['__name__', 'up'],
+      ['job', 'prom'],
+    ]);
+    const items = [{ series, samples: [{ timestampMs: nowMs, value: 1, isStale: false }] }];
+    await accept({ signal: 'samples', items }, signal);
+    await accept({ signal: 'samples', items }, signal);
+    await accept({ signal: 'spans', items: [span(nowMs * 1000)] }, signal);
+    const [first, second, third] = store.batches;
+    if (first?.signal !== 'samples' || second?.signal !== 'samples' || third?.signal !== 'spans')
+      throw new Error('order');
+    const tagged = first.items[0]?.series;
+    expect(tagged && [labelValue(tagged, 'cluster'), labelValue(tagged, 'job')]).toEqual(['west', 'prom']);
+    expect(second.items[0]?.series).toBe(tagged);
+    expect(third.items[0]?.resource.attributes).toEqual({ cluster: 'west', job: 'never' });
+    expect(third.items[0]?.attributes).toEqual({});
+  });
+
+  it('refuses everything once it is closed', async () => {
+    const store = destination('store');
+    const { accept, intake } = setUp({ store: store.self });
+    intake.close();
+    const outcome = await accept({ signal: 'spans', items: [span(1)] }, signal);
+    expect(outcome.kind === 'retry' && retryResponse(outcome)).toMatchObject({ status: 503, retryAfterMs: 5000 });
+    expect(store.batches).toHaveLength(0);
+  });
+});
+
+describe('a refusal over HTTP', () => {
+  it('is 429 when sending less would help, and 503 when it would not', () => {
+    const refused = (reason: 'overloaded' | 'spool_full' | 'disk_full' | 'internal') =>
+      retryResponse({ kind: 'retry', cause: new RefusedError(reason, 'why'), afterMs: 7000 });
+    expect(refused('overloaded')).toEqual({ status: 429, body: 'why\n', retryAfterMs: 7000 });
+    expect(refused('spool_full').status).toBe(429);
+    expect(refused('disk_full').status).toBe(503);
+    expect(refused('internal').status).toBe(503);
+  });
+});
