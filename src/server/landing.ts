@@ -1,0 +1,75 @@
+/** What a person sees who opens the agent's address. */
+import type { ListenerAddress } from './listener.ts';
+
+export interface Landing {
+  readonly version: string;
+  /** The Host header: any text. Shown only if it can be typed as it stands. */
+  readonly host: string | undefined;
+  readonly addresses: readonly ListenerAddress[];
+}
+
+const links: readonly (readonly [path: string, what: string])[] = [
+  ['/api/trawl/status', 'each input and output: when it last saw data, and what last went wrong'],
+  ['/-/ready', 'whether everything works, and if not, why'],
+  ['/-/healthy', 'whether the process is alive'],
+  ['/metrics', 'its own metrics, for Prometheus'],
+  ['/api/v2/services', 'the services that sent spans'],
+  ['/api/trawl/topology', 'who calls whom'],
+];
+
+/** The page as text, for curl. */
+export function landingText(landing: Landing): string {
+  const url = urlOf(landing);
+  return [
+    `Trawl ${landing.version}: takes in traces, metrics and logs, keeps them, and answers queries about them.`,
+    '',
+    'Send a span:',
+    indent(firstSpan(url)),
+    '',
+    'Find it again, about a second later:',
+    indent(`curl ${url}/api/v2/trace/463ac35c9f6413ad`),
+    '',
+    'Ask:',
+    ...links.map(([path, what]) => `  ${url}${path}  ${what}`),
+    '',
+  ].join('\n');
+}
+
+/** The page for a browser. */
+export function landingPage(landing: Landing): string {
+  const url = urlOf(landing);
+  const items = links.map(([path, what]) => `<li><a href="${path}">${path}</a> ${escapeHtml(what)}`).join('\n');
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Trawl</title>
+<style>body{font:16px/1.5 system-ui;margin:3rem auto;max-width:46rem;padding:0 1rem}pre{background:#f3f3f3;padding:.8rem;overflow:auto}</style>
+<h1>Trawl ${escapeHtml(landing.version)}</h1>
+<p>Takes in traces, metrics and logs, keeps them, and answers queries about them.
+<h2>Send a span</h2>
+<pre>${escapeHtml(firstSpan(url))}</pre>
+<p>About a second later it is at <a href="/api/v2/trace/463ac35c9f6413ad">/api/v2/trace/463ac35c9f6413ad</a>.
+<h2>Ask</h2>
+<ul>
+${items}
+</ul>
+</html>
+`;
+}
+
+function firstSpan(url: string): string {
+  return `curl ${url}/api/v2/spans -H 'Content-Type: application/json' -d '[{
+  "traceId": "463ac35c9f6413ad", "id": "a2fb4a1d1a96d312", "name": "get /", "kind": "SERVER",
+  "timestamp": '$(date +%s)'000000, "duration": 2000, "localEndpoint": {"serviceName": "hello"}}]'`;
+}
+
+function urlOf({ host, addresses }: Landing): string {
+  if (host !== undefined && /^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/i.test(host)) return `http://${host}`;
+  return addresses[0]?.url ?? 'http://127.0.0.1:9529';
+}
+
+function indent(block: string): string {
+  return block.replaceAll(/^/gm, '  ');
+}
+
+function escapeHtml(plain: string): string {
+  return plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}

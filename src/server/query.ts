@@ -1,0 +1,86 @@
+/** Mounts the query dialects' routes on fastify: parameters, forms, deadlines, packing of large answers. */
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Logger } from 'pino';
+import type { QueryResponse, QueryRoute } from '../query/query-route.ts';
+import { problemStatus, readBody, refusedByLength } from './body.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import type { Exchange } from './exchanges.ts';
+import { packAnswer } from './inflate.ts';
+import { anyOrigin, mediaTypeOf } from './ingest.ts';
+import type { ServerLimits } from './limits.ts';
+import { servesPath, zipkinPaths } from './listener.ts';
+import { queryOf } from './screen.ts';
+
+export interface QueryOptions {
+  readonly limits: ServerLimits;
+  readonly budget: ByteBudget;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+  exchangeOf(req: IncomingMessage): Exchange;
+}
+
+/** Adds the routes to the app, each in the group `query`. */
+export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRoute[], options: QueryOptions): void {
+  for (const route of routes) {
+    app.route<{ Params: Record<string, string> }>({
+      method: route.method,
+      url: route.path,
+      // Zipkin has no HEAD (reference: traces 1.1).
+      exposeHeadRoute: route.method === 'GET' && !servesPath(zipkinPaths, route.path),
+      config: { group: 'query' },
+      handler: async (request, reply) => {
+        const exchange = options.exchangeOf(request.raw);
+        const form = await readForm(exchange, options);
+        if (form.kind === 'refused') {
+          if (!request.raw.complete) void reply.header('connection', 'close');
+          return reply.code(form.status).type('text/plain; charset=utf-8').send(`${form.message}\n`);
+        }
+        exchange.handlingSinceMs = options.nowMs();
+        const signal = exchange.abort.signal;
+        const query = queryOf(request.raw.url ?? '');
+        try {
+          const response = await route.handle({ params: request.params, query, form: form.form, signal });
+          return await send(reply, response, exchange);
+        } catch (error) {
+          // The client left or was told 503 at the deadline: nobody is there to tell.
+          if (signal.aborted) return reply.hijack();
+          options.log.error({ err: error, route: route.path }, 'A query route failed; its client was told 500.');
+          return reply.code(500).type('text/plain; charset=utf-8').send('internal error; the log says more\n');
+        }
+      },
+    });
+  }
+}
+
+type Form =
+  | { readonly kind: 'read'; readonly form: URLSearchParams | undefined }
+  | { readonly kind: 'refused'; readonly status: number; readonly message: string };
+
+async function readForm(exchange: Exchange, { limits, budget }: QueryOptions): Promise<Form> {
+  const { req } = exchange;
+  if (req.method !== 'POST') return { kind: 'read', form: undefined };
+  const lease = budget.lease();
+  try {
+    const early = refusedByLength(req, limits.formBytes, lease);
+    const read = early ?? (await readBody(req, limits.formBytes, lease));
+    if (read.kind === 'refused') return { ...read, status: problemStatus[read.problem] };
+    const isForm = mediaTypeOf(req.headers['content-type']) === 'application/x-www-form-urlencoded';
+    return { kind: 'read', form: isForm ? new URLSearchParams(read.body.toString('utf8')) : undefined };
+  } finally {
+    lease.release();
+  }
+}
+
+async function send(reply: FastifyReply, response: QueryResponse, exchange: Exchange): Promise<FastifyReply> {
+  const { req, res } = exchange;
+  const body = typeof response.body === 'string' ? Buffer.from(response.body) : response.body;
+  const packed = await packAnswer(body, req.headers['accept-encoding']);
+  // While it was packed, the deadline may have answered.
+  if (res.headersSent || res.destroyed) return reply.hijack();
+  void reply.code(response.status).headers({ ...response.headers });
+  void reply.type(response.contentType).header('x-content-type-options', 'nosniff').header('vary', 'accept-encoding');
+  if (req.headers.origin !== undefined && servesPath(zipkinPaths, exchange.path)) void reply.headers(anyOrigin);
+  if (packed !== undefined) void reply.header('content-encoding', 'gzip');
+  return reply.send(packed ?? body);
+}

@@ -1,0 +1,355 @@
+/** The agent's HTTP side: one app behind several listeners, with limits, an access policy, and routes that come and go. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import http from 'node:http';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Logger } from 'pino';
+import type { IngestRoutes } from '../pipeline/ingest-route.ts';
+import type { Meter } from '../pipeline/meter.ts';
+import type { QueryRoute } from '../query/query-route.ts';
+import { type Access, type AccessOptions, createAccess, type RouteGroup } from './access.ts';
+import { answerVerdict, headersOf, sendAnswer, sendRefusal } from './answer.ts';
+import { type ByteBudget, createByteBudget } from './byte-budget.ts';
+import { type Connections, createConnections } from './connections.ts';
+import { createExchanges, type Exchange, type Exchanges } from './exchanges.ts';
+import { createInflate } from './inflate.ts';
+import { answerPreflight, createIngest, type Ingest } from './ingest.ts';
+import { defaultLimits, type ServerLimits } from './limits.ts';
+import {
+  type Listener,
+  type ListenerAddress,
+  type ListenerOptions,
+  openListener,
+  servesPath,
+  zipkinPaths,
+} from './listener.ts';
+import { createLockout, createRateLimit, type Lockout, type RateLimit } from './lockout.ts';
+import { answerNotFound, type KnownRoute, matchesPattern, printable } from './not-found.ts';
+import { mountOperatingRoutes, type Operations } from './operating.ts';
+import { mountQueryRoutes } from './query.ts';
+import { isTraversal, pathOf, screenRequest } from './screen.ts';
+import { createHttpMetrics, registerProcessMetrics } from './self-metrics.ts';
+import { startWatchdog } from './watchdog.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    group?: RouteGroup;
+  }
+}
+
+export interface ServerOptions {
+  readonly listeners: readonly ListenerOptions[];
+  readonly access: AccessOptions;
+  readonly limits?: Partial<ServerLimits>;
+  readonly queryRoutes: readonly QueryRoute[];
+  readonly operations: Operations;
+  readonly meter: Meter;
+  readonly log: Logger;
+  readonly version: string;
+  /** Milliseconds that never go back; for tests. */
+  readonly nowMs?: () => number;
+}
+
+export interface Server {
+  /** For inputs; routes may be added before and after `start`. */
+  readonly ingestRoutes: IngestRoutes;
+  /** Where it listens, in the order of `listeners`; empty before `start`. */
+  readonly addresses: readonly ListenerAddress[];
+  /** Opens all listeners, or none of them: then it rejects with one sentence. */
+  start(): Promise<void>;
+  /** Stops accepting, answers what is under way, closes what is idle; at the deadline closes everything. May be called twice. */
+  stop(deadline: AbortSignal): Promise<void>;
+  /** Replaces the access policy, as a reload does. */
+  setAccess(access: AccessOptions): void;
+}
+
+/**
+ * Makes the server; nothing is opened before `start`.
+ *
+ * @example
+ * const server = createServer({ listeners: [{ host: '127.0.0.1', port: 9529, paths: 'all' }], access, queryRoutes, operations, meter, log, version });
+ * await server.start();
+ */
+export function createServer(options: ServerOptions): Server {
+  const room = createRoom(options);
+  const { exchanges, connections, ingest, log } = room;
+  let listeners: readonly Listener[] = [];
+  let stopping: Promise<void> | undefined;
+  let stopTimers = () => {};
+
+  const app = createApp(options, room, () => listeners.map((listener) => listener.address));
+  registerProcessMetrics(options.meter.registry, options.version);
+
+  return {
+    ingestRoutes: ingest.routes,
+    get addresses() {
+      return listeners.map((listener) => listener.address);
+    },
+    async start() {
+      await app.ready();
+      listeners = await openAll(options.listeners, room, app);
+      const sweep = setInterval(() => exchanges.sweep(), room.limits.checkIntervalMs);
+      sweep.unref();
+      const stopWatchdog = startWatchdog({
+        registry: options.meter.registry,
+        log,
+        stallMs: 2_000,
+        describe: () => describeExchanges(exchanges),
+      });
+      stopTimers = () => {
+        clearInterval(sweep);
+        stopWatchdog();
+      };
+    },
+    stop(deadline) {
+      stopping ??= (async () => {
+        room.isStopping = true;
+        const closed = listeners.map(
+          (listener) => new Promise<void>((resolve) => listener.server.close(() => resolve())),
+        );
+        for (const exchange of exchanges.all()) exchange.res.shouldKeepAlive = false;
+        connections.closeIdle();
+        await Promise.race([Promise.all([...closed, exchanges.drained()]), aborted(deadline)]);
+        for (const exchange of exchanges.all()) exchange.abort.abort(new Error('the agent is stopping'));
+        connections.closeAll();
+        await Promise.all(closed);
+        stopTimers();
+        await app.close();
+      })();
+      return stopping;
+    },
+    setAccess(access) {
+      room.access = createAccess(access, room.lockout);
+    },
+  };
+}
+
+/** What the parts of one server share. */
+interface Room {
+  readonly limits: ServerLimits;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  readonly budget: ByteBudget;
+  readonly exchanges: Exchanges;
+  readonly connections: Connections;
+  readonly ingest: Ingest;
+  readonly lockout: Lockout;
+  readonly rateLimit: RateLimit | undefined;
+  readonly metrics: ReturnType<typeof createHttpMetrics>;
+  readonly routes: readonly KnownRoute[];
+  access: Access;
+  isStopping: boolean;
+}
+
+const operatingRoutes: readonly KnownRoute[] = [
+  { method: 'GET', path: '/' },
+  { method: 'GET', path: '/-/healthy' },
+  { method: 'GET', path: '/-/ready' },
+  { method: 'GET', path: '/metrics' },
+  { method: 'GET', path: '/api/trawl/status' },
+  { method: 'POST', path: '/api/trawl/flush' },
+  { method: 'POST', path: '/-/reload' },
+];
+
+function createRoom(options: ServerOptions): Room {
+  const { log } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const nowMs = options.nowMs ?? (() => performance.now());
+  const budget = createByteBudget(limits.bodyBytesInFlight);
+  const connections: Connections = createConnections(limits.maxConnections, (which) => metrics.closedConnection(which));
+  const exchanges: Exchanges = createExchanges({
+    limits,
+    nowMs,
+    onDeadline: (exchange) => answerDeadline(exchange, limits, log),
+    onEnd(exchange, durationMs) {
+      connections.free(exchange.socket);
+      metrics.ended(exchange.group, exchange.res.headersSent ? exchange.res.statusCode : 0, durationMs);
+      if (room.isStopping && exchange.socket.writable) connections.closeIdle();
+    },
+  });
+  const metrics = createHttpMetrics(options.meter.registry, {
+    connections: () => connections.size,
+    requests: () => exchanges.size,
+    bodyBytes: () => budget.usedBytes,
+  });
+  const lockout = createLockout(nowMs);
+  const { requestsPerSecondPerPeer: perSecond } = limits;
+  const room: Room = {
+    limits,
+    log,
+    nowMs,
+    budget,
+    exchanges,
+    connections,
+    metrics,
+    lockout,
+    rateLimit: perSecond === undefined ? undefined : createRateLimit(perSecond, nowMs),
+    ingest: createIngest({ limits, budget, inflate: createInflate(), access: () => room.access, nowMs, log }),
+    routes: [...operatingRoutes, ...options.queryRoutes],
+    access: createAccess(options.access, lockout),
+    isStopping: false,
+  };
+  return room;
+}
+
+function answerDeadline(exchange: Exchange, limits: ServerLimits, log: Logger): void {
+  const afterS = limits.handlerTimeoutMs / 1000;
+  log.warn(
+    { method: exchange.req.method, path: printable(exchange.path) },
+    `A request was given up after ${afterS} s.`,
+  );
+  sendAnswer(exchange, { status: 503, body: `gave up after ${afterS} s; try again later\n`, retryAfterMs: 5_000 });
+  exchange.abort.abort(new Error(`not answered within ${afterS} s`));
+}
+
+function createApp(options: ServerOptions, room: Room, addresses: () => readonly ListenerAddress[]): FastifyInstance {
+  const exchangeOf = (req: IncomingMessage): Exchange => {
+    const exchange = room.exchanges.of(req);
+    if (exchange === undefined) throw new Error('a request reached a route without coming through a listener');
+    return exchange;
+  };
+  const app = fastify({
+    // Its log would have a line for each request; its own server is never opened: ours are, in `openListener`.
+    logger: false,
+    serverFactory: (handler) => http.createServer(handler),
+    exposeHeadRoutes: false,
+    // Service names are path parameters; the default of 100 would make longer ones unknown paths.
+    routerOptions: { maxParamLength: 4_096, onBadUrl: (_path, req) => answerBadUrl(exchangeOf(req)) },
+  });
+  app.removeAllContentTypeParsers();
+  // Bodies are read raw, by the route that wants one.
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.addHook('onRequest', (request, reply, done) => {
+    const exchange = exchangeOf(request.raw);
+    exchange.group = request.routeOptions.config.group ?? 'open';
+    const verdict = room.access.check(exchange.group, {
+      req: request.raw,
+      isLoopbackListener: exchange.listener.isLoopback,
+    });
+    if (verdict.isAllowed) {
+      done();
+      return;
+    }
+    const answer = answerVerdict(verdict);
+    void reply.code(answer.status).headers(headersOf(answer)).send(answer.body);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    void reply.hijack();
+    refuseUnknown(exchangeOf(request.raw), room);
+  });
+  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500)
+      room.log.error({ err: error, path: printable(request.url) }, 'A route failed; its client was told.');
+    void reply.code(status).type('text/plain; charset=utf-8');
+    void reply.send(status >= 500 ? 'internal error; the log says more\n' : `${error.message}\n`);
+  });
+  const shared = { log: room.log, nowMs: room.nowMs, exchangeOf };
+  mountQueryRoutes(app, options.queryRoutes, { ...shared, limits: room.limits, budget: room.budget });
+  const { version, meter, operations } = options;
+  mountOperatingRoutes(app, { ...shared, version, meter, operations, addresses });
+  return app;
+}
+
+function answerBadUrl(exchange: Exchange): void {
+  sendAnswer(exchange, { status: 400, body: 'the path is not well-formed: a % is not followed by two hex digits\n' });
+}
+
+async function openAll(
+  wanted: readonly ListenerOptions[],
+  room: Room,
+  app: FastifyInstance,
+): Promise<readonly Listener[]> {
+  const opened: Listener[] = [];
+  try {
+    for (const listener of wanted) {
+      opened.push(
+        await openListener(listener, room.limits, {
+          request: (at, req, res, awaitsContinue) =>
+            handleRequest({ room, app, listener: at, awaitsContinue }, req, res),
+          connection: (socket) => room.connections.add(socket),
+          refused: (why) => room.metrics.refusedBytes(why),
+          isAnswering: (socket) =>
+            [...room.exchanges.all()].some((each) => each.socket === socket && each.res.headersSent),
+        }),
+      );
+    }
+    return opened;
+  } catch (error) {
+    for (const { server } of opened) server.close();
+    throw error;
+  }
+}
+
+interface Entry {
+  readonly room: Room;
+  readonly app: FastifyInstance;
+  readonly listener: Listener;
+  readonly awaitsContinue: boolean;
+}
+
+function handleRequest(entry: Entry, req: IncomingMessage, res: ServerResponse): void {
+  const { room, listener } = entry;
+  room.connections.busy(req.socket);
+  if (room.isStopping) res.shouldKeepAlive = false;
+  const problem = screenRequest(req);
+  const exchange = room.exchanges.open({ req, res, listener, path: pathOf(req.url ?? '') });
+  exchange.awaitsContinue = entry.awaitsContinue;
+  if (problem !== undefined) {
+    res.shouldKeepAlive = false;
+    sendAnswer(exchange, { status: 400, body: `${problem}\n` });
+    return;
+  }
+  if (room.rateLimit?.take(req.socket.remoteAddress ?? '') === false) {
+    const body = 'too many requests a second from this address; slow down\n';
+    sendRefusal(exchange, { status: 429, body, retryAfterMs: 1_000 }, room.limits.lingerMs);
+    return;
+  }
+  dispatch(entry, exchange);
+}
+
+function dispatch({ room, app, listener }: Entry, exchange: Exchange): void {
+  const { req, res, path } = exchange;
+  const method = req.method ?? '';
+  if ((path !== '/' && !servesPath(listener.options.paths, path)) || isTraversal(path)) {
+    refuseUnknown(exchange, room);
+    return;
+  }
+  const route = room.ingest.find(method, path);
+  if (route !== undefined) {
+    void room.ingest.serve(exchange, route);
+    return;
+  }
+  if (method === 'OPTIONS' && answerIfPreflight(exchange, room)) return;
+  if (exchange.awaitsContinue) {
+    exchange.awaitsContinue = false;
+    res.writeContinue();
+  }
+  app.routing(req, res);
+}
+
+/** Only where any origin is welcome: on ingest routes that say so, and on Zipkin's query routes, as Zipkin has it. */
+function answerIfPreflight(exchange: Exchange, { ingest, routes }: Room): boolean {
+  const { path, req } = exchange;
+  if (req.headers['access-control-request-method'] === undefined) return false;
+  const isIngest = ingest.find('POST', path)?.allowsAnyOrigin === true;
+  const isZipkinQuery = servesPath(zipkinPaths, path) && routes.some((route) => matchesPattern(route.path, path));
+  if (!isIngest && !isZipkinQuery) return false;
+  sendAnswer(exchange, answerPreflight('GET, POST'));
+  return true;
+}
+
+function refuseUnknown(exchange: Exchange, { ingest, routes, limits }: Room): void {
+  const { req, path, listener } = exchange;
+  const all = [...ingest.paths().map((each) => ({ method: 'POST', path: each })), ...routes];
+  const served = all.filter((route) => servesPath(listener.options.paths, route.path));
+  sendRefusal(exchange, answerNotFound(req.method ?? '', path, served), limits.lingerMs);
+}
+
+function describeExchanges(exchanges: Exchanges): readonly string[] {
+  return [...exchanges.all()].slice(0, 10).map(({ req, path }) => `${req.method} ${printable(path)}`);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
