@@ -65,7 +65,7 @@ function offsetOf(error: SyntaxError, query: string): number {
 
 function parseTree(query: string): SyntaxNode {
   try {
-    return strictGrammar.parse(query).topNode;
+    return strictGrammar.parse(withoutTrailingDots(query)).topNode;
   } catch (error) {
     if (error instanceof SyntaxError) throw syntaxError(query, offsetOf(error, query));
     throw error;
@@ -258,6 +258,13 @@ function checkDepth(query: string): void {
     if (token === ')') depth--;
   }
 }
+
+/** `2.` is a number to Prometheus and none to the grammar, which is given a blank for the dot, so that every place stays where it is. */
+const withoutTrailingDots = (query: string): string =>
+  query.replace(
+    /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*|(?<![\w.:])(\d+)\.(?![\w.])/gs,
+    (token: string, digits: string | undefined) => (digits === undefined ? token : `${digits} `),
+  );
 
 /** Parses a query; throws a PromqlError that says where it is wrong. */
 export function parsePromql(query: string): Expression {
