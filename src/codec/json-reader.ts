@@ -10,6 +10,8 @@ import { parseJavaDouble, parseJavaLong } from './java-number.ts';
 const nestingLimit = 255;
 /** Gson reads a number literal out of a buffer of this many characters; one that fills it is no number. */
 const numberLengthLimit = 1024;
+/** 2^64 has twenty digits. */
+const wrappingDigits = 19;
 const shownNameLength = 64;
 const shownPathLength = 512;
 
@@ -293,8 +295,8 @@ export class JsonReader {
     numberLiteral.lastIndex = start;
     if (!numberLiteral.test(text)) throw this.error('Malformed JSON, expected a value');
     const end = numberLiteral.lastIndex;
-    if (!this.#isDelimited(end) || end - start >= numberLengthLimit)
-      throw this.error('Malformed JSON, expected a value');
+    const isNumber = this.#isDelimited(end) && end - start < numberLengthLimit && !wrapsToZero(text, start, end);
+    if (!isNumber) throw this.error('Malformed JSON, expected a value');
     this.#numberEnd = end;
     return number;
   }
@@ -385,6 +387,26 @@ export class JsonReader {
     this.#position++;
     return unescaped;
   }
+}
+
+/**
+ * Gson adds up the digits before a point in 64 bits and takes a sum of zero for a leading zero, also when it only wrapped around to zero:
+ * 10^64 with a digit more is no number.
+ */
+function wrapsToZero(text: string, start: number, end: number): boolean {
+  if (end - start <= wrappingDigits) return false;
+  let high = 0;
+  let low = 0;
+  for (let i = start; i < end; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit === -3) continue; // The sign.
+    if (digit < 0 || digit > 9) return false;
+    if (i - start > wrappingDigits && high === 0 && low === 0) return true;
+    low = low * 10 + digit;
+    high = (high * 10 + Math.floor(low / 2 ** 32)) >>> 0;
+    low >>>= 0;
+  }
+  return false;
 }
 
 /** Half a surrogate pair cannot be written as UTF-8; Zipkin writes a question mark for it. */

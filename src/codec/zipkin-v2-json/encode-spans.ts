@@ -111,9 +111,7 @@ function finish(text: string): string {
   if (finished.includes('\u2028')) finished = finished.replaceAll('\u2028', '\\u2028');
   if (finished.includes('\u2029')) finished = finished.replaceAll('\u2029', '\\u2029');
   if (finished.includes('\\ud')) {
-    finished = finished.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
-      escape.startsWith('\\ud') ? '?' : escape,
-    );
+    finished = finished.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (found) => (found.startsWith('\\ud') ? '?' : found));
   }
   return finished;
 }

@@ -1,6 +1,9 @@
 /**
  * Reads the spans that real senders write: JSON.parse, then one pass over each span that checks and normalises it, keeping the parsed
  * tags as they are. Hot: bench/codec.ts. Whatever is unusual makes it give up, and the exact reader decides.
+ *
+ * JSON.parse hides what Zipkin would see: repeated fields, and literals such as 1.0. So the pass also adds up how long the text of what it
+ * saw must be without blanks; only when that is the length of the text was nothing hidden.
  */
 import type { Endpoint, Span, SpanEvent, SpanKind } from '../../model/span.ts';
 import { resourceOfSpan } from '../mesh-resource.ts';
@@ -18,12 +21,20 @@ import {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
+/** How many characters what was seen takes as JSON without blanks and escapes. */
+interface Seen {
+  length: number;
+}
+
 const noEvents: readonly SpanEvent[] = Object.freeze([]);
 const noTags: Readonly<Record<string, string>> = Object.freeze({});
 
-/** Thrown away at once: says that the exact reader has to look. */
+/** Says that the exact reader has to look. */
 const unusual = Symbol('unusual');
 type Unusual = typeof unusual;
+
+/** Quotes, colon and comma around a field's name. */
+const nameOverhead = 4;
 
 /** The spans, or undefined when anything about the text is unusual (which includes all that is wrong). */
 export function readSpansFast(text: string): Span[] | undefined {
@@ -38,40 +49,49 @@ export function readSpansFast(text: string): Span[] | undefined {
   }
   if (!Array.isArray(list)) return undefined;
   const spans: Span[] = new Array(list.length);
+  const seen: Seen = { length: list.length === 0 ? 2 : 1 + list.length };
   for (let i = 0; i < list.length; i++) {
-    const span = toSpan(list[i]);
+    const span = toSpan(list[i], seen);
     if (span === undefined) return undefined;
     spans[i] = span;
   }
-  return spans;
+  return seen.length === text.length - countEscapes(text) ? spans : undefined;
+}
+
+/** How many characters the escapes of a text take more than what they stand for. */
+function countEscapes(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\\'); at !== -1; at = text.indexOf('\\', at + 2)) {
+    count += text.charCodeAt(at + 1) === 0x75 ? 5 : 1;
+  }
+  return count;
 }
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function toSpan(raw: unknown): Span | undefined {
-  if (!isObject(raw)) return undefined;
+function toSpan(raw: unknown, seen: Seen): Span | undefined {
+  if (!isObject(raw) || !seeFieldNames(raw, seen)) return undefined;
   const traceId = raw['traceId'];
   const id = raw['id'];
   if (typeof traceId !== 'string' || !isLowerHex(traceId, 32) || isAllZeros(traceId)) return undefined;
   if (typeof id !== 'string' || !isLowerHex(id, 16) || isAllZeros(id)) return undefined;
-  const parentId = toParentId(raw['parentId']);
-  const kind = toKind(raw['kind']);
-  const name = toText(raw['name']);
-  const startUs = toMicroseconds(raw['timestamp']);
-  const durationUs = toMicroseconds(raw['duration']);
-  const localEndpoint = readEndpoint(raw['localEndpoint']);
-  const remoteEndpoint = readEndpoint(raw['remoteEndpoint']);
-  const events = readEvents(raw['annotations']);
-  const tags = readTags(raw['tags']);
-  const debug = toFlag(raw['debug']);
-  const shared = toFlag(raw['shared']);
-  if (parentId === unusual || kind === unusual || name === unusual || startUs === unusual || durationUs === unusual)
-    return undefined;
-  if (localEndpoint === unusual || remoteEndpoint === unusual || events === unusual || tags === unusual)
-    return undefined;
-  if (debug === unusual || shared === unusual || hasOtherFields(raw)) return undefined;
+  seen.length += traceId.length + id.length + 4;
+  const parentId = toParentId(raw['parentId'], seen);
+  const kind = toKind(raw['kind'], seen);
+  const name = toText(raw['name'], seen);
+  const startUs = toMicroseconds(raw['timestamp'], seen);
+  const durationUs = toMicroseconds(raw['duration'], seen);
+  const localEndpoint = readEndpoint(raw['localEndpoint'], seen);
+  const remoteEndpoint = readEndpoint(raw['remoteEndpoint'], seen);
+  const events = readEvents(raw['annotations'], seen);
+  const tags = readTags(raw['tags'], seen);
+  const debug = toFlag(raw['debug'], seen);
+  const shared = toFlag(raw['shared'], seen);
+  if (parentId === unusual || kind === unusual || name === unusual || startUs === unusual) return undefined;
+  if (durationUs === unusual || localEndpoint === unusual || remoteEndpoint === unusual) return undefined;
+  if (events === unusual || tags === unusual || debug === unusual || shared === unusual) return undefined;
   const paddedId = padId(id, 16);
   return {
     traceId: padId(traceId, 32),
@@ -92,8 +112,9 @@ function toSpan(raw: unknown): Span | undefined {
   };
 }
 
-/** A field that is not Zipkin's may hold what Gson refuses and JSON.parse takes, such as deep nesting. */
-function hasOtherFields(raw: JsonObject): boolean {
+/** False when there is a field that is not Zipkin's: it may hold what Gson refuses and JSON.parse takes, such as deep nesting. */
+function seeFieldNames(raw: JsonObject, seen: Seen): boolean {
+  let length = 1;
   for (const field in raw) {
     switch (field) {
       case 'traceId':
@@ -109,70 +130,102 @@ function hasOtherFields(raw: JsonObject): boolean {
       case 'tags':
       case 'debug':
       case 'shared':
+        length += field.length + nameOverhead;
         break;
       default:
-        return true;
+        return false;
     }
   }
-  return false;
+  seen.length += length;
+  return true;
 }
 
-function toParentId(value: unknown): string | undefined | Unusual {
-  if (value === undefined || value === null) return undefined;
+/** A field that is missing, or null as good as missing. */
+function isAbsent(value: unknown, seen: Seen): value is undefined | null {
+  if (value === null) seen.length += 4;
+  return value === undefined || value === null;
+}
+
+function toParentId(value: unknown, seen: Seen): string | undefined | Unusual {
+  if (isAbsent(value, seen)) return undefined;
   if (typeof value !== 'string' || !isLowerHex(value, 16)) return unusual;
+  seen.length += value.length + 2;
   return isAllZeros(value) ? undefined : padId(value, 16);
 }
 
-function toKind(value: unknown): SpanKind | undefined | Unusual {
-  if (value === undefined || value === null) return undefined;
+function toKind(value: unknown, seen: Seen): SpanKind | undefined | Unusual {
+  if (isAbsent(value, seen)) return undefined;
   if (typeof value !== 'string') return unusual;
+  seen.length += value.length + 2;
   return parseKind(value) ?? unusual;
 }
 
-function toText(value: unknown): string | undefined | Unusual {
-  if (typeof value === 'string') return value;
-  return value === undefined || value === null ? undefined : unusual;
+function toText(value: unknown, seen: Seen): string | undefined | Unusual {
+  if (isAbsent(value, seen)) return undefined;
+  if (typeof value !== 'string') return unusual;
+  seen.length += value.length + 2;
+  return value;
 }
 
-function toMicroseconds(value: unknown): number | undefined | Unusual {
-  if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value)) return unusual;
-    return value > 0 ? value : undefined;
+function toMicroseconds(value: unknown, seen: Seen): number | undefined | Unusual {
+  if (isAbsent(value, seen)) return undefined;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) return unusual;
+  seen.length += decimalLength(value);
+  return value > 0 ? value : undefined;
+}
+
+/** How many characters a whole number takes. */
+function decimalLength(value: number): number {
+  let rest = value < 0 ? -value : value;
+  let length = value < 0 ? 2 : 1;
+  if (rest >= 1e15) {
+    rest /= 1e15;
+    length += 15;
   }
-  return value === undefined || value === null ? undefined : unusual;
+  for (let limit = 10; rest >= limit; limit *= 10) length++;
+  return length;
 }
 
-function toFlag(value: unknown): boolean | Unusual {
-  if (typeof value === 'boolean') return value;
-  return value === undefined || value === null ? false : unusual;
+function toFlag(value: unknown, seen: Seen): boolean | Unusual {
+  if (isAbsent(value, seen)) return false;
+  if (typeof value !== 'boolean') return unusual;
+  seen.length += value ? 4 : 5;
+  return value;
 }
 
-function readEndpoint(value: unknown): Endpoint | undefined | Unusual {
-  if (value === undefined || value === null) return undefined;
+function readEndpoint(value: unknown, seen: Seen): Endpoint | undefined | Unusual {
+  if (isAbsent(value, seen)) return undefined;
   if (!isObject(value)) return unusual;
   const raw: RawEndpoint = { serviceName: undefined, ipv4: undefined, ipv6: undefined, port: 0 };
+  let length = 1;
   for (const field in value) {
+    if (field !== 'serviceName' && field !== 'ipv4' && field !== 'ipv6' && field !== 'port') return unusual;
+    length += field.length + nameOverhead;
     const item = value[field];
-    if (item === null) {
-      if (field === 'serviceName' || field === 'ipv4' || field === 'ipv6' || field === 'port') continue;
-      return unusual;
-    }
+    if (isAbsent(item, seen)) continue;
     if (field === 'port') {
       if (typeof item !== 'number' || !Number.isSafeInteger(item) || item > 0xffff || item < -0x80000000)
         return unusual;
+      length += decimalLength(item);
       raw.port = item;
-    } else if (typeof item !== 'string') return unusual;
-    else if (field === 'serviceName') raw.serviceName = item;
-    else if (field === 'ipv4' || field === 'ipv6') addIpAddress(raw, item);
-    else return unusual;
+      continue;
+    }
+    if (typeof item !== 'string') return unusual;
+    length += item.length + 2;
+    if (field === 'serviceName') raw.serviceName = item;
+    else addIpAddress(raw, item);
   }
+  seen.length += length === 1 ? 2 : length;
   return toEndpoint(raw);
 }
 
-function readEvents(value: unknown): readonly SpanEvent[] | Unusual {
-  if (value === undefined || value === null) return noEvents;
+function readEvents(value: unknown, seen: Seen): readonly SpanEvent[] | Unusual {
+  if (isAbsent(value, seen)) return noEvents;
   if (!Array.isArray(value)) return unusual;
-  if (value.length === 0) return noEvents;
+  if (value.length === 0) {
+    seen.length += 2;
+    return noEvents;
+  }
   const events: SpanEvent[] = [];
   for (const item of value) {
     if (!isObject(item)) return unusual;
@@ -181,17 +234,26 @@ function readEvents(value: unknown): readonly SpanEvent[] | Unusual {
     if (typeof timestampUs !== 'number' || !Number.isSafeInteger(timestampUs) || typeof text !== 'string')
       return unusual;
     for (const field in item) if (field !== 'timestamp' && field !== 'value') return unusual;
+    // {"timestamp":…,"value":"…"} and a comma or the bracket.
+    seen.length += 26 + decimalLength(timestampUs) + text.length;
     events.push({ timestampUs: timestampUs + 0, value: text });
   }
+  seen.length += 1;
   return sortEvents(events);
 }
 
-function isTags(value: JsonObject): value is Readonly<Record<string, string>> {
-  for (const key in value) if (typeof value[key] !== 'string') return false;
-  return true;
+function readTags(value: unknown, seen: Seen): Readonly<Record<string, string>> | Unusual {
+  if (isAbsent(value, seen)) return noTags;
+  return isObject(value) && seeTags(value, seen) ? value : unusual;
 }
 
-function readTags(value: unknown): Readonly<Record<string, string>> | Unusual {
-  if (value === undefined || value === null) return noTags;
-  return isObject(value) && isTags(value) ? value : unusual;
+function seeTags(value: JsonObject, seen: Seen): value is Readonly<Record<string, string>> {
+  let length = 1;
+  for (const key in value) {
+    const item = value[key];
+    if (typeof item !== 'string') return false;
+    length += key.length + item.length + nameOverhead + 2;
+  }
+  seen.length += length === 1 ? 2 : length;
+  return true;
 }
