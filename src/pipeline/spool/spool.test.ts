@@ -1,0 +1,560 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createRandom, createSimulatedDisk, type SimulatedDisk } from '../../../test/fault/simulated-disk.ts';
+import type { Clock } from '../component.ts';
+import { type FileSystem, realFileSystem } from '../file-system.ts';
+import {
+  openSpool,
+  positionsSection,
+  type Section,
+  type Segment,
+  type Spool,
+  type SpoolLoss,
+  type SpoolOptions,
+} from './spool.ts';
+
+const never = new AbortController().signal;
+const directory = '/spool';
+
+interface TestClock extends Clock {
+  advance(ms: number): void;
+}
+
+function createClock(): TestClock {
+  let now = 1_700_000_000_000;
+  const sleepers = new Set<{ untilMs: number; wake: () => void }>();
+  return {
+    nowMs: () => now,
+    monotonicMs: () => now,
+    sleep: (delayMs, signal) =>
+      new Promise((resolve, reject) => {
+        const sleeper = { untilMs: now + delayMs, wake: resolve };
+        sleepers.add(sleeper);
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      }),
+    advance(ms) {
+      now += ms;
+      for (const sleeper of [...sleepers]) {
+        if (sleeper.untilMs > now) continue;
+        sleepers.delete(sleeper);
+        sleeper.wake();
+      }
+    },
+  };
+}
+
+interface Bench {
+  readonly clock: TestClock;
+  readonly losses: SpoolLoss[];
+  open(): Promise<Spool>;
+}
+
+function bench(files: FileSystem, changes: Partial<SpoolOptions> = {}): Bench {
+  const clock = createClock();
+  const losses: SpoolLoss[] = [];
+  return {
+    clock,
+    losses,
+    open: () =>
+      openSpool({
+        directory,
+        fileSystem: files,
+        clock,
+        log: pino({ level: 'silent' }),
+        limits: { maxBytes: 1 << 30 },
+        whenFull: 'drop_oldest',
+        writer: 7,
+        keepsPositions: true,
+        onLoss: (loss) => losses.push(loss),
+        ...changes,
+      }),
+  };
+}
+
+const line = (text: string, kind = 1): Section[] => [{ kind, items: 1, bytes: Buffer.from(text) }];
+
+async function textsOf(segment: Segment): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const record of segment.records()) {
+    texts.push(record.sections.map((section) => Buffer.from(section.bytes).toString()).join('+'));
+  }
+  return texts;
+}
+
+/** All that the spool would still deliver, in order; nothing is released. */
+async function waitingIn(spool: Spool): Promise<string[]> {
+  await spool.rotate();
+  const held: Segment[] = [];
+  const texts: string[] = [];
+  while (spool.stats().segments > held.length) {
+    const segment = await spool.nextSegment(never);
+    held.push(segment);
+    texts.push(...(await textsOf(segment)));
+  }
+  for (const segment of held) segment.putBack();
+  return texts;
+}
+
+async function segmentPath(spool: Spool): Promise<string> {
+  const number = await spool.rotate();
+  return join(spool.directory, `${number}.seg`);
+}
+
+describe('a spool', () => {
+  it('gives back what it kept, in order, with all sections and counts', async () => {
+    const spool = await bench(createSimulatedDisk()).open();
+    const sections: Section[] = [
+      { kind: 1, items: 2, bytes: Buffer.from('spans') },
+      { kind: 4, items: 0, bytes: Buffer.alloc(0) },
+      { kind: 200, items: 4_000_000_000, bytes: Buffer.from('body') },
+    ];
+    expect(await spool.append(sections, never)).toEqual({ kind: 'kept' });
+    expect(await spool.append(line('second'), never)).toEqual({ kind: 'kept' });
+    await spool.rotate();
+    const segment = await spool.nextSegment(never);
+    const records = [];
+    for await (const record of segment.records()) records.push(record.sections);
+    expect(records).toEqual([sections, line('second')]);
+    expect(segment.id).toBe((7n << 32n) | BigInt(segment.number));
+    await segment.release();
+    expect(spool.stats()).toMatchObject({ segments: 0, bytes: 0, pendingBytes: 0 });
+  });
+
+  it('writes appends that come while a sync is running as one group', async () => {
+    const disk = createSimulatedDisk();
+    const spool = await bench(disk).open();
+    let syncs = 0;
+    disk.fault = ({ operation }) => {
+      if (operation === 'syncData') syncs += 1;
+      return undefined;
+    };
+    const results = await Promise.all(Array.from({ length: 100 }, (_, i) => spool.append(line(`${i}`), never)));
+    expect(results.every((result) => result.kind === 'kept')).toBe(true);
+    expect(syncs).toBeLessThanOrEqual(2);
+    expect(await waitingIn(spool)).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`));
+  });
+
+  it('closes the open segment for a sender that waits, once it is old enough, and never an empty one', async () => {
+    const { open, clock } = bench(createSimulatedDisk());
+    const spool = await open();
+    let got: Segment | undefined;
+    const waiting = spool.nextSegment(never).then((segment) => {
+      got = segment;
+    });
+    clock.advance(5000);
+    await spool.append(line('a'), never);
+    clock.advance(999);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(got).toBeUndefined();
+    clock.advance(1);
+    await waiting;
+    expect(got && (await textsOf(got))).toEqual(['a']);
+  });
+
+  it('begins a new segment when one has its size', async () => {
+    const spool = await bench(createSimulatedDisk(), { limits: { maxBytes: 1 << 20, segmentBytes: 200 } }).open();
+    for (let i = 0; i < 10; i++) await spool.append(line('x'.repeat(60)), never);
+    expect(spool.stats().segments).toBeGreaterThanOrEqual(5);
+    expect(await waitingIn(spool)).toHaveLength(10);
+  });
+
+  it('stops waiting for a segment when told to', async () => {
+    const spool = await bench(createSimulatedDisk()).open();
+    const stop = new AbortController();
+    const waiting = spool.nextSegment(stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+  });
+
+  it('says when all segments up to a number are gone', async () => {
+    const spool = await bench(createSimulatedDisk()).open();
+    await spool.append(line('a'), never);
+    const number = await spool.rotate();
+    let isGone = false;
+    const gone = spool.released(number, never).then(() => {
+      isGone = true;
+    });
+    const segment = await spool.nextSegment(never);
+    expect(isGone).toBe(false);
+    await segment.release();
+    await gone;
+    expect(await spool.rotate()).toBe(number);
+  });
+
+  it('does not write a record whose sender left before its turn', async () => {
+    const spool = await bench(createSimulatedDisk()).open();
+    const leaving = new AbortController();
+    const results = [spool.append(line('a'), never), spool.append(line('b'), leaving.signal)];
+    leaving.abort(new Error('gone'));
+    expect((await Promise.all(results)).map((result) => result.kind)).toEqual(['kept', 'failed']);
+    expect(await waitingIn(spool)).toEqual(['a']);
+    expect(spool.stats().pendingBytes).toBe(0);
+  });
+
+  it('takes no more than its bound of waiting bytes, and no record larger than its limit', async () => {
+    const limits = { maxBytes: 1 << 20, maxPendingBytes: 1000, maxRecordBytes: 700 };
+    const spool = await bench(createSimulatedDisk(), { limits }).open();
+    const results = await Promise.all([1, 2, 3].map(() => spool.append(line('x'.repeat(500)), never)));
+    expect(results.map((result) => result.kind)).toEqual(['kept', 'full', 'full']);
+    expect((await spool.append(line('x'.repeat(701)), never)).kind).toBe('too_large');
+  });
+
+  it('takes nothing after it was closed, and closing keeps what waited', async () => {
+    const { open } = bench(createSimulatedDisk());
+    const spool = await open();
+    const results = [spool.append(line('a'), never), spool.append(line('b'), never)];
+    await spool.close();
+    await spool.close();
+    expect((await Promise.all(results)).map((result) => result.kind)).toEqual(['kept', 'kept']);
+    expect((await spool.append(line('c'), never)).kind).toBe('failed');
+    expect(await waitingIn(await open())).toEqual(['a', 'b']);
+  });
+});
+
+describe('a full spool', () => {
+  const limits = { maxBytes: 4000, segmentBytes: 500 };
+
+  it('drops the oldest segment that nobody sends and counts what was in it', async () => {
+    const { open, losses } = bench(createSimulatedDisk(), { limits });
+    const spool = await open();
+    await spool.append(line('first'), never);
+    await spool.rotate();
+    const held = await spool.nextSegment(never);
+    let kept = 1;
+    for (let i = 0; i < 100; i++) {
+      if ((await spool.append(line(`${i}`.padEnd(100, 'x'), 3), never)).kind === 'kept') kept += 1;
+      expect(spool.stats().bytes).toBeLessThanOrEqual(4000);
+    }
+    let dropped = 0;
+    for (const loss of losses) dropped += loss.items.get(3) ?? 0;
+    expect(losses.every((loss) => loss.reason === 'spool_full')).toBe(true);
+    expect(dropped).toBeGreaterThan(50);
+    expect(await textsOf(held)).toEqual(['first']);
+    await held.release();
+    expect((await waitingIn(spool)).length + 1).toBe(kept - dropped);
+  });
+
+  it('counts what was in a segment of an earlier run when it drops it', async () => {
+    const { open, losses } = bench(createSimulatedDisk(), { limits, keepsPositions: false });
+    const before = await open();
+    for (let i = 0; i < 20; i++) await before.append(line(`${i}`.padEnd(100, 'x')), never);
+    await before.close();
+    const spool = await open();
+    for (let i = 20; i < 100; i++) await spool.append(line(`${i}`.padEnd(100, 'x')), never);
+    let dropped = 0;
+    for (const loss of losses) dropped += loss.items.get(1) ?? 0;
+    expect((await waitingIn(spool)).length + dropped).toBe(100);
+  });
+
+  it('refuses when it is told to refuse, and takes again when a segment was released', async () => {
+    const { open, losses } = bench(createSimulatedDisk(), { limits, whenFull: 'refuse' });
+    const spool = await open();
+    let result = await spool.append(line('x'.repeat(400)), never);
+    for (let i = 0; i < 20 && result.kind === 'kept'; i++) result = await spool.append(line('x'.repeat(400)), never);
+    expect(result).toMatchObject({ kind: 'full', afterMs: 1000 });
+    expect(losses).toEqual([]);
+    const segment = await spool.nextSegment(never);
+    await segment.release();
+    expect((await spool.append(line('x'.repeat(400)), never)).kind).toBe('kept');
+  });
+});
+
+describe('segment numbers', () => {
+  it('go on after all segments were released and the spool was opened again', async () => {
+    const disk = createSimulatedDisk();
+    const { open } = bench(disk);
+    const numbers = new Set<number>();
+    for (let run = 0; run < 20; run++) {
+      const spool = await open();
+      for (let i = 0; i < run % 3; i++) {
+        await spool.append(line(`${run}.${i}`), never);
+        await spool.rotate();
+        const segment = await spool.nextSegment(never);
+        expect(numbers.has(segment.number)).toBe(false);
+        numbers.add(segment.number);
+        await segment.release();
+      }
+      if (run % 2 === 0) await spool.close();
+      else disk.restart('lose');
+    }
+    expect((await disk.list(directory)).filter((name) => name.endsWith('.seg')).length).toBeLessThanOrEqual(2);
+  });
+
+  it('go on in a directory that somebody emptied', async () => {
+    const { open, clock } = bench(createSimulatedDisk());
+    const first = await open();
+    await first.append(line('a'), never);
+    const number = await first.rotate();
+    clock.advance(60_000);
+    const other = bench(createSimulatedDisk());
+    other.clock.advance(60_000);
+    const second = await other.open();
+    await second.append(line('b'), never);
+    expect(await second.rotate()).toBeGreaterThan(number);
+  });
+});
+
+describe('positions', () => {
+  const withPosition = (text: string, key: string, value: string): Section[] => [
+    ...line(text),
+    positionsSection([{ key, value }]),
+  ];
+
+  it('are given back by prefix, survive the release of their segment, and are forgotten when empty', async () => {
+    const disk = createSimulatedDisk();
+    const { open } = bench(disk);
+    const spool = await open();
+    await spool.append(withPosition('a', 'logs:1', '10'), never);
+    await spool.append(withPosition('b', 'logs:2', '20'), never);
+    await spool.append(withPosition('c', 'logs:1', '30'), never);
+    await spool.append(withPosition('d', 'else:1', 'x'), never);
+    await spool.append(withPosition('e', 'logs:2', ''), never);
+    await spool.rotate();
+    const segment = await spool.nextSegment(never);
+    expect(await textsOf(segment)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    await segment.release();
+    disk.restart('lose');
+    const again = await open();
+    expect(again.positions('logs:')).toEqual([{ key: 'logs:1', value: '30' }]);
+    expect(again.positions('')).toHaveLength(2);
+  });
+
+  it('are rebuilt from the segments when their file is empty, damaged, half written or from elsewhere', async () => {
+    for (const bytes of ['', 'trawl-positions 1 00000000\n{}', 'trawl-pos', '\0'.repeat(100), '{"through":1}']) {
+      const disk = createSimulatedDisk();
+      const { open } = bench(disk);
+      const spool = await open();
+      await spool.append(withPosition('a', 'k', '1'), never);
+      await spool.close();
+      disk.put('/spool/positions.json', Buffer.from(bytes));
+      expect((await open()).positions('')).toEqual([{ key: 'k', value: '1' }]);
+    }
+  });
+
+  it('of a newer format are refused in one sentence', async () => {
+    const disk = createSimulatedDisk();
+    await disk.makeDirectory(directory);
+    disk.put('/spool/positions.json', Buffer.from('trawl-positions 2 00000000\n{}'));
+    await expect(bench(disk).open()).rejects.toThrow('has format 2, this program reads format 1');
+  });
+});
+
+describe('damage', () => {
+  async function kept(count: number): Promise<{ disk: SimulatedDisk; path: string; bytes: Buffer; texts: string[] }> {
+    const disk = createSimulatedDisk();
+    const spool = await bench(disk).open();
+    const texts = Array.from({ length: count }, (_, i) => `record ${i} `.padEnd(20 + ((i * 7) % 40), '.'));
+    for (const text of texts) await spool.append(line(text), never);
+    const path = await segmentPath(spool);
+    return { disk, path, bytes: Buffer.from(disk.contents(path)), texts };
+  }
+
+  it('of a last record cut at any byte costs that record only, and is counted', async () => {
+    const { disk, path, bytes, texts } = await kept(5);
+    const lastBytes = 16 + 2 + 9 + (texts.at(-1)?.length ?? 0);
+    for (let cut = 1; cut <= lastBytes; cut++) {
+      disk.put(path, bytes.subarray(0, bytes.length - cut));
+      const { open, losses } = bench(disk);
+      const spool = await open();
+      expect(await waitingIn(spool)).toEqual(texts.slice(0, -1));
+      expect(spool.stats().tornBytes).toBe(lastBytes - cut);
+      expect(losses).toEqual([]);
+    }
+  });
+
+  it('of one bit, for 1,000 bits, costs at most the record it lies in', async () => {
+    const { disk, path, bytes, texts } = await kept(40);
+    const random = createRandom(4);
+    for (let round = 0; round < 1000; round++) {
+      const damaged = Buffer.from(bytes);
+      const bit = 32 * 8 + Math.floor(random() * (bytes.length - 32) * 8);
+      damaged.writeUInt8(damaged.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      disk.put(path, damaged);
+      const spool = await bench(disk).open();
+      const found = await waitingIn(spool);
+      expect(found).toHaveLength(texts.length - 1);
+      expect(found.every((text) => texts.includes(text))).toBe(true);
+      const { tornBytes, corruptBytes } = spool.stats();
+      expect(tornBytes + corruptBytes).toBeGreaterThan(0);
+    }
+  });
+
+  it('of a length field does not make it allocate that length', async () => {
+    const { disk, path, bytes, texts } = await kept(5);
+    const damaged = Buffer.from(bytes);
+    damaged.writeUInt32LE(0xffffffff, 32 + 4);
+    disk.put(path, damaged);
+    const before = process.memoryUsage().arrayBuffers;
+    expect(await waitingIn(await bench(disk).open())).toEqual(texts.slice(1));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(5_000_000);
+  });
+
+  it('of whole segments puts them into quarantine and starts', async () => {
+    const { disk, path, bytes, texts } = await kept(5);
+    const number = Number(/(\d+)\.seg/.exec(path)?.[1]);
+    const random = createRandom(5);
+    const noise = Buffer.from(Array.from({ length: 5000 }, () => Math.floor(random() * 256)));
+    disk.put(`/spool/${number + 1}.seg`, Buffer.alloc(70_000));
+    disk.put(`/spool/${number + 2}.seg`, noise);
+    disk.put(`/spool/${number + 3}.seg`, Buffer.alloc(0));
+    disk.put(`/spool/${number + 4}.seg`, bytes);
+    disk.put(`/spool/${number + 5}.seg`, bytes.subarray(0, 20));
+    disk.put('/spool/notes.txt', Buffer.from('not ours'));
+    const spool = await bench(disk).open();
+    expect(spool.stats().quarantinedSegments).toBe(5);
+    expect(await waitingIn(spool)).toEqual(texts);
+    expect(await disk.list('/spool/quarantine')).toHaveLength(5);
+    await spool.append(line('new'), never);
+    expect(await spool.rotate()).toBe(number + 6);
+    expect((await bench(disk).open()).stats().quarantinedSegments).toBe(0);
+  });
+
+  it('fills quarantine to 16 files at most', async () => {
+    const disk = createSimulatedDisk();
+    await disk.makeDirectory(directory);
+    for (let i = 1; i <= 40; i++) disk.put(`/spool/${i}.seg`, Buffer.from('noise'));
+    await bench(disk).open();
+    expect(await disk.list('/spool/quarantine')).toHaveLength(16);
+  });
+
+  it('is not seen in a segment of a newer format: the spool says that it cannot read it', async () => {
+    const { disk, path, bytes } = await kept(1);
+    const { crc32 } = await import('node:zlib');
+    const newer = Buffer.from(bytes);
+    newer.writeUInt32LE(2, 8);
+    newer.writeUInt32LE(crc32(newer.subarray(0, 28)), 28);
+    disk.put(path, newer);
+    await expect(bench(disk).open()).rejects.toThrow('has spool format 2, this program reads format 1');
+  });
+
+  it('that a sender meets puts the segment aside and counts its items as lost', async () => {
+    const { open, losses } = bench(createSimulatedDisk());
+    const spool = await open();
+    await spool.append(line('a'), never);
+    await spool.rotate();
+    const segment = await spool.nextSegment(never);
+    await segment.setAside('the store refuses it');
+    expect(losses).toMatchObject([{ reason: 'corrupt_record', why: 'the store refuses it' }]);
+    expect(losses[0]?.items.get(1)).toBe(1);
+    expect(spool.stats()).toMatchObject({ segments: 0, bytes: 0, quarantinedSegments: 1 });
+  });
+
+  it('of a record that this run wrote is counted in items, once, however often it is read', async () => {
+    const disk = createSimulatedDisk();
+    const { open, losses } = bench(disk);
+    const spool = await open();
+    await spool.append(line('a'), never);
+    await spool.append([{ kind: 2, items: 50, bytes: Buffer.from('b') }], never);
+    const path = await segmentPath(spool);
+    const bytes = Buffer.from(disk.contents(path));
+    bytes.writeUInt8(0x21, bytes.length - 1);
+    disk.put(path, bytes);
+    expect(await waitingIn(spool)).toEqual(['a']);
+    expect(await waitingIn(spool)).toEqual(['a']);
+    expect(losses.map((loss) => [...loss.items])).toEqual([
+      [
+        [1, 0],
+        [2, 50],
+      ],
+    ]);
+  });
+});
+
+describe('a failing disk', () => {
+  it('rolls a short write back or completes it, at each offset', async () => {
+    const recordBytes = 16 + 2 + 9 + 'the record that is written short'.length;
+    for (let offset = 0; offset < recordBytes; offset++) {
+      for (const then of ['ENOSPC', 'goes on'] as const) {
+        const disk = createSimulatedDisk();
+        const { open, clock } = bench(disk);
+        const spool = await open();
+        await spool.append(line('before'), never);
+        let isShort = false;
+        disk.fault = ({ operation }) => {
+          if (operation !== 'write') return undefined;
+          if (isShort) return then === 'ENOSPC' ? { kind: 'fail', code: 'ENOSPC' } : undefined;
+          isShort = true;
+          return offset === 0 ? { kind: 'fail', code: 'ENOSPC' } : { kind: 'short', bytes: offset };
+        };
+        const { kind } = await spool.append(line('the record that is written short'), never);
+        disk.fault = () => undefined;
+        clock.advance(1000);
+        expect(await spool.append(line('after'), never)).toEqual({ kind: 'kept' });
+        const isKept = then === 'goes on' && offset > 0;
+        expect(kind).toBe(isKept ? 'kept' : 'disk_full');
+        disk.restart('lose');
+        const expected = isKept ? ['before', 'the record that is written short', 'after'] : ['before', 'after'];
+        expect(await waitingIn(await open())).toEqual(expected);
+      }
+    }
+  });
+
+  it('never syncs a file again whose sync failed, and refuses the group', async () => {
+    const disk = createSimulatedDisk();
+    const { open, clock } = bench(disk);
+    const spool = await open();
+    await spool.append(line('before'), never);
+    const synced: string[] = [];
+    let isFirst = true;
+    disk.fault = ({ operation, path }) => {
+      if (operation !== 'syncData') return undefined;
+      synced.push(path);
+      if (!isFirst) return undefined;
+      isFirst = false;
+      return { kind: 'fail', code: 'EIO' };
+    };
+    const results = await Promise.all(['x', 'y'].map((text) => spool.append(line(text), never)));
+    expect(results.map((result) => result.kind)).toEqual(['failed', 'failed']);
+    expect(spool.stats().lastFailure).toContain('EIO');
+    clock.advance(1000);
+    expect((await spool.append(line('after'), never)).kind).toBe('kept');
+    expect(spool.stats().lastFailure).toBeUndefined();
+    expect(new Set(synced.filter((path) => path.endsWith('.seg'))).size).toBe(
+      synced.filter((path) => path.endsWith('.seg')).length,
+    );
+    expect(await waitingIn(spool)).toEqual(['before', 'after']);
+  });
+
+  it('that cannot remove a segment lets the release be tried again', async () => {
+    const disk = createSimulatedDisk();
+    const spool = await bench(disk).open();
+    await spool.append(line('a'), never);
+    await spool.rotate();
+    const segment = await spool.nextSegment(never);
+    disk.fault = () => ({ kind: 'fail', code: 'EIO' });
+    await expect(segment.release()).rejects.toThrow('EIO');
+    disk.fault = () => undefined;
+    await segment.release();
+    expect(spool.stats().segments).toBe(0);
+  });
+});
+
+describe('on a real disk', () => {
+  const made: string[] = [];
+  afterEach(async () => {
+    for (const path of made.splice(0)) await rm(path, { recursive: true, force: true });
+  });
+
+  it('keeps, gives back and releases 40 MB in segments with bounded memory', async () => {
+    const path = await mkdtemp(join(tmpdir(), 'spool-'));
+    made.push(path);
+    const { open } = bench(realFileSystem, { directory: path, limits: { maxBytes: 1 << 30, segmentBytes: 4 << 20 } });
+    const spool = await open();
+    const body = Buffer.alloc(40_000, 'x');
+    const appends = Array.from({ length: 1000 }, () => spool.append([{ kind: 1, items: 100, bytes: body }], never));
+    expect((await Promise.all(appends)).every((result) => result.kind === 'kept')).toBe(true);
+    await spool.rotate();
+    let items = 0;
+    while (spool.stats().segments > 0) {
+      const segment = await spool.nextSegment(never);
+      expect(segment.sizeBytes).toBeLessThanOrEqual((4 << 20) + 50_000);
+      for await (const record of segment.records()) for (const section of record.sections) items += section.items;
+      await segment.release();
+    }
+    expect(items).toBe(100_000);
+    await spool.close();
+  });
+});
