@@ -4,6 +4,7 @@
  * the longer ones. What SQL says differently from the linker is listed in `docs/decisions/edges-in-sql.md`.
  */
 import { bucketOf } from './histogram.ts';
+import { inRange } from './minutes.ts';
 
 /** A captured array of 64 numbers costs 32 KiB a trace; at `edgeSettings.max_block_size` traces a block that stays below 64 MiB. */
 export const maxSpansInSql = 64;
@@ -17,16 +18,22 @@ const nameHash = (column: string) => `if(${column} = '', 0, cityHash64(lower(${c
 /** The linker looks at the lower 64 bits of a trace id only: senders of one trace disagree about the upper half. */
 export const traceKey = `reinterpretAsUInt64(substring(trace_id, 9, 8))`;
 
-/** The spans of the window and of its neighbour minutes that belong to a trace of the window. */
-const windowSpans = `
-  SELECT ${traceKey} AS trace, id, parent_id, kind, toUInt8(bitAnd(flags, 1)) AS shared, toUInt8(status != 2) AS fine,
-    ${nameHash('local_service')} AS local, ${nameHash('remote_service')} AS remote,
-    cityHash64(local, local_ipv4, local_ipv6, local_port) AS endpoint,
-    ${bucketOf('duration_us')} AS bucket, toUnixTimestamp(toStartOfMinute(ts)) AS minute
+/**
+ * Each span with the minute that it is looked at for, its own or a neighbour's, where that minute has a span of the trace. A minute sees the
+ * same relatives whether it is counted alone or among others, so that an answer does not depend on how the work was cut.
+ */
+export const spansByTarget = (columns: string) => `
+  SELECT ${traceKey} AS trace, toUnixTimestamp(toStartOfMinute(ts)) AS minute,
+    arrayJoin([toUInt32(minute - 60), minute, toUInt32(minute + 60)]) AS target, ${columns}
   FROM spans
-  WHERE toStartOfMinute(ts) >= toDateTime({from:UInt32} - 60, 'UTC') AND toStartOfMinute(ts) < toDateTime({to:UInt32} + 60, 'UTC')
-    AND trace IN (SELECT ${traceKey} FROM spans
-      WHERE toStartOfMinute(ts) >= toDateTime({from:UInt32}, 'UTC') AND toStartOfMinute(ts) < toDateTime({to:UInt32}, 'UTC'))
+  WHERE ${inRange('toStartOfMinute(ts)', 60)}
+    AND (trace, target) IN (SELECT ${traceKey}, toUnixTimestamp(toStartOfMinute(ts)) AS at FROM spans
+      WHERE ${inRange('toStartOfMinute(ts)')})`;
+
+const windowSpans = `${spansByTarget(`
+    id, parent_id, kind, toUInt8(bitAnd(flags, 1)) AS shared, toUInt8(status != 2) AS fine,
+    ${nameHash('local_service')} AS local, ${nameHash('remote_service')} AS remote,
+    cityHash64(local, local_ipv4, local_ipv6, local_port) AS endpoint, ${bucketOf('duration_us')} AS bucket`)}
     AND (trace % {shards:UInt32}) = {shard:UInt32}`;
 
 /** An array moved one to the right: each element's predecessor beside it. */
@@ -37,18 +44,18 @@ const nothing = `tuple(toUInt64(0), toUInt8(0), toUInt8(0), toUInt64(0), toUInt8
 
 /** Spans of a trace in the linker's order, the same span sent twice taken once. Fields: 1 id, 2 shared, 3 not a client, 4 endpoint, 5 kind, 6 fine, 7 parent, 8 local, 9 remote, 10 bucket, 11 minute. */
 const traces = `
-  SELECT arraySort(groupArray((id, shared, toUInt8(kind != 1), endpoint, kind, fine, parent_id, local, remote, bucket, minute))) AS sorted
+  SELECT target, arraySort(groupArray((id, shared, toUInt8(kind != 1), endpoint, kind, fine, parent_id, local, remote, bucket, minute))) AS sorted
   FROM (${windowSpans})
-  GROUP BY trace
+  GROUP BY trace, target
   HAVING count() <= ${maxSpansInSql}`;
 
 const deduplicated = `
-  SELECT arrayFilter((x, p) -> x.1 != p.1 OR x.2 != p.2 OR x.5 != p.5 OR x.4 != p.4, sorted, ${previous('sorted', nothing)}) AS s
+  SELECT target, arrayFilter((x, p) -> x.1 != p.1 OR x.2 != p.2 OR x.5 != p.5 OR x.4 != p.4, sorted, ${previous('sorted', nothing)}) AS s
   FROM (${traces})`;
 
 /** A client and a server that share an id without saying so share it; a shared half without a parent has its client's. */
 const joined = `
-  SELECT s, arrayEnumerate(s) AS positions,
+  SELECT target, s, arrayEnumerate(s) AS positions,
     arrayMap((x, p) -> toUInt8(x.2 OR (x.1 = p.1 AND p.5 = 1 AND x.5 = 2)), s, ${previous('s', nothing)}) AS isShared,
     arrayMap((x, p, h) -> if(h AND x.7 = 0 AND x.1 = p.1, p.7, x.7), s, ${previous('s', nothing)}, isShared) AS parentIds,
     arrayMap((x, h) -> if(h, cityHash64(x.1, x.4), x.1), s, isShared) AS keys,
@@ -57,7 +64,7 @@ const joined = `
 
 /** Each span's parent: the client half for a shared one; else the shared half on its own endpoint, else the plain id; orphans hang off the root. */
 const parents = `
-  SELECT s, positions, kinds, isShared, parentIds,
+  SELECT target, s, positions, kinds, isShared, parentIds,
     arrayFirstIndex((h, p) -> NOT h AND p = 0, isShared, parentIds) AS root,
     arrayMap((x, h, p) -> multiIf(h, indexOf(keys, x.1), p = 0, 0,
       indexOf(keys, cityHash64(p, x.4)) > 0, indexOf(keys, cityHash64(p, x.4)), indexOf(keys, p)), s, isShared, parentIds) AS known,
@@ -68,7 +75,7 @@ const parents = `
 const climb = (from: string) => `arrayMap(u -> if(u = 0 OR kinds[u] != 0, u, ${from}[u]), ${from})`;
 
 const ancestors = `
-  SELECT s, root, positions, parentIds, up0,
+  SELECT target, s, root, positions, parentIds, up0,
     arrayMap(i -> has(up0, i), positions) AS hasChildren,
     if(has(kinds, 0), ${climb('up0')}, up0) AS up1, if(has(kinds, 0), ${climb('up1')}, up0) AS up2,
     if(has(kinds, 0), ${climb('up2')}, up0) AS up3, if(has(kinds, 0), ${climb('up3')}, up0) AS up4,
@@ -78,10 +85,10 @@ const ancestors = `
 
 /** Links of one span: (minute, caller, callee, error, bucket). x the span, a its nearest ancestor with a kind, k its kind as the linker takes it. */
 const links = `
-  SELECT arrayFilter((x, c) -> x.11 >= {from:UInt32} AND x.11 < {to:UInt32} AND NOT (x.5 = 1 AND c), s, hasChildren) AS own,
-    arrayFilter((a, x, c) -> x.11 >= {from:UInt32} AND x.11 < {to:UInt32} AND NOT (x.5 = 1 AND c), above, s, hasChildren) AS ownAbove,
-    arrayFilter((i, x, c) -> x.11 >= {from:UInt32} AND x.11 < {to:UInt32} AND NOT (x.5 = 1 AND c), positions, s, hasChildren) AS ownPosition,
-    arrayFilter((p, x, c) -> x.11 >= {from:UInt32} AND x.11 < {to:UInt32} AND NOT (x.5 = 1 AND c), parentIds, s, hasChildren) AS ownParent,
+  SELECT arrayFilter((x, c) -> x.11 = target AND NOT (x.5 = 1 AND c), s, hasChildren) AS own,
+    arrayFilter((a, x, c) -> x.11 = target AND NOT (x.5 = 1 AND c), above, s, hasChildren) AS ownAbove,
+    arrayFilter((i, x, c) -> x.11 = target AND NOT (x.5 = 1 AND c), positions, s, hasChildren) AS ownPosition,
+    arrayFilter((p, x, c) -> x.11 = target AND NOT (x.5 = 1 AND c), parentIds, s, hasChildren) AS ownParent,
     arrayMap(x -> if(x.5 = 0 AND x.8 != 0 AND x.9 != 0, 1, x.5), own) AS ownKind,
     arrayMap((x, a, k, i, p) -> (x.11,
       multiIf(k = 4, x.9, k = 3, x.8, k = 2 AND i = root AND x.9 = 0, 0, a.8 != 0 AND (k = 2 OR x.8 = 0), a.8, k = 2, x.9, x.8),
@@ -97,9 +104,9 @@ const countedLinks = `
   FROM (SELECT arrayJoin(arrayFilter(l -> l.2 != 0 AND l.3 != 0, arrayConcat(called, passedThrough))) AS link FROM (${links}))
   GROUP BY minute, callerHash, calleeHash, bucket`;
 
-const windowNames = (column: string) => `
-  SELECT DISTINCT lower(${column}) AS name FROM spans
-  WHERE toStartOfMinute(ts) >= toDateTime({from:UInt32} - 60, 'UTC') AND toStartOfMinute(ts) < toDateTime({to:UInt32} + 60, 'UTC')`;
+/** The names behind the hashes; a service column's distinct values are few. */
+const names = `
+  SELECT DISTINCT lower(arrayJoin([local_service, remote_service])) AS name FROM spans WHERE ${inRange('toStartOfMinute(ts)', 60)}`;
 
 /**
  * Selects minute (seconds), caller, callee, requests, errors, buckets, counts of the spans in [from, to). A span's own minute decides
@@ -109,6 +116,6 @@ export const edgeSql = `
   SELECT minute, caller, callee, sum(n) AS requests, sum(failed) AS errors,
     groupArray(bucket) AS buckets, groupArray(n) AS counts
   FROM (${countedLinks}) AS l
-  INNER JOIN (SELECT name AS caller, cityHash64(name) AS hash FROM (${windowNames('local_service')} UNION DISTINCT ${windowNames('remote_service')})) AS a ON a.hash = l.callerHash
-  INNER JOIN (SELECT name AS callee, cityHash64(name) AS hash FROM (${windowNames('local_service')} UNION DISTINCT ${windowNames('remote_service')})) AS b ON b.hash = l.calleeHash
+  INNER JOIN (SELECT name AS caller, cityHash64(name) AS hash FROM (${names})) AS a ON a.hash = l.callerHash
+  INNER JOIN (SELECT name AS callee, cityHash64(name) AS hash FROM (${names})) AS b ON b.hash = l.calleeHash
   GROUP BY minute, caller, callee`;

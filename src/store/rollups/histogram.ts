@@ -16,7 +16,11 @@ export const bucketOf = (durationUs: string) =>
 export type Histogram = Map<number, number>;
 
 /** Adds `counts[i]` to bucket `buckets[i]`. */
-export function addBuckets(histogram: Histogram, buckets: readonly number[], counts: readonly (number | string)[]): void {
+export function addBuckets(
+  histogram: Histogram,
+  buckets: readonly number[],
+  counts: readonly (number | string)[],
+): void {
   buckets.forEach((bucket, i) => {
     histogram.set(bucket, (histogram.get(bucket) ?? 0) + Number(counts[i] ?? 0));
   });

@@ -1,0 +1,86 @@
+/** Which minutes have spans that no roll-up has seen. A minute's roll-up stands while the fingerprint that its pass knew is still the minute's. */
+import type { StoreClient } from '../client.ts';
+
+/** Whole minutes, seconds since 1970: from is in it, to is not. */
+export interface MinuteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A minute whose roll-up is missing or old. */
+export interface StaleMinute {
+  /** Seconds since 1970. */
+  readonly minute: number;
+  readonly spans: number;
+  /** Of the minute and its neighbours: an edge looks for its relatives there. */
+  readonly fingerprint: string;
+  /** When it was last rolled up, in seconds; 0 for never. */
+  readonly madeAt: number;
+}
+
+/** The condition that a minute lies in the query's range, which is widened on both sides by `margin` seconds. */
+export const inRange = (minute: string, margin = 0) =>
+  `${minute} >= toDateTime({from:UInt32} - ${margin}, 'UTC') AND ${minute} < toDateTime({to:UInt32} + ${margin}, 'UTC')`;
+
+/**
+ * The projection `arrivals` answers the innermost query, a row a part and minute, so that this costs what the minutes are and not the spans.
+ * Rows are only ever added, or removed by whole segments, so that count and sum over segments tell.
+ */
+const staleSql = `
+  SELECT f.at AS minute, toString(f.n) AS spans, toString(f.fingerprint) AS fingerprint, toUnixTimestamp(p.madeAt) AS madeAt
+  FROM (
+    SELECT at, n, cityHash64(arraySort(groupArray((at, n, h)) OVER (ORDER BY at RANGE BETWEEN 60 PRECEDING AND 60 FOLLOWING))) AS fingerprint
+    FROM (
+      SELECT toUnixTimestamp(toStartOfMinute(ts)) AS at, count() AS n, sum(cityHash64(seg)) AS h
+      FROM spans WHERE ${inRange('toStartOfMinute(ts)', 60)} GROUP BY toStartOfMinute(ts)
+    )
+  ) AS f
+  LEFT JOIN (
+    SELECT toUnixTimestamp(minute) AS at, argMax(fingerprint, pass) AS seen, argMax(made_at, pass) AS madeAt
+    FROM rollup_minutes WHERE ${inRange('minute')} AND pass <= {upTo:UInt64} GROUP BY minute
+  ) AS p ON p.at = f.at
+  WHERE f.at >= {from:UInt32} AND f.at < {to:UInt32} AND p.seen != f.fingerprint
+  ORDER BY minute`;
+
+/** The number of the newest pass that was committed; '0' before the first. */
+export async function newestPass(client: StoreClient, signal: AbortSignal): Promise<string> {
+  const [row] = await client.rows<{ pass: string }>({
+    sql: 'SELECT toString(max(pass)) AS pass FROM rollup_minutes',
+    signal,
+  });
+  return row?.pass ?? '0';
+}
+
+/** The minutes of `range` which have spans, but no roll-up among the passes up to `upTo` that has seen all of them; in order. */
+export async function readStaleMinutes(
+  client: StoreClient,
+  options: { range: MinuteRange; upTo: string; signal: AbortSignal },
+): Promise<readonly StaleMinute[]> {
+  const rows = await client.rows<{ minute: number; spans: string; fingerprint: string; madeAt: number }>({
+    sql: staleSql,
+    parameters: { ...options.range, upTo: options.upTo },
+    signal: options.signal,
+  });
+  return rows.map((row) => ({ ...row, spans: Number(row.spans) }));
+}
+
+/** Joins minutes (in order) to ranges of at most `maxMinutes`, which may hold minutes without spans but none that is not listed otherwise. */
+export function toRanges(
+  minutes: readonly StaleMinute[],
+  limits: { maxMinutes: number; maxSpans: number },
+): MinuteRange[] {
+  const ranges: { from: number; to: number }[] = [];
+  let spans = 0;
+  for (const { minute, spans: count } of minutes) {
+    const last = ranges.at(-1);
+    spans += count;
+    const fits = last !== undefined && minute + 60 - last.from <= limits.maxMinutes * 60 && spans <= limits.maxSpans;
+    if (fits && last.to === minute) {
+      last.to = minute + 60;
+    } else {
+      ranges.push({ from: minute, to: minute + 60 });
+      spans = count;
+    }
+  }
+  return ranges;
+}

@@ -1,0 +1,216 @@
+/** Reads nodes and edges of the mesh over a window: from the roll-ups where they have seen every span, from the spans where they have not. */
+import type { StoreClient } from '../client.ts';
+import { edgeSettings, edgeSql } from './edge-sql.ts';
+import { addBuckets, type Histogram, quantileUs } from './histogram.ts';
+import { linkLongTraces } from './long-traces.ts';
+import { inRange, type MinuteRange, newestPass, readStaleMinutes, toRanges } from './minutes.ts';
+import { operationSql } from './operation-sql.ts';
+
+/** How often, how often in vain, and how long. A quantile is undefined when nothing was counted. */
+export interface CallStats {
+  readonly requests: number;
+  readonly errors: number;
+  readonly p50Us: number | undefined;
+  readonly p95Us: number | undefined;
+  readonly p99Us: number | undefined;
+}
+
+/** A service, by the lower-cased name that its spans give it; requests are those it served (SERVER and CONSUMER spans). */
+export interface TopologyNode extends CallStats {
+  readonly service: string;
+  /** All of its spans, whatever their kind. */
+  readonly spans: number;
+}
+
+export interface TopologyEdge extends CallStats {
+  readonly caller: string;
+  readonly callee: string;
+}
+
+export interface Topology {
+  /** The window in whole minutes: the start rounded down, the end up. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** By name; every service that an edge names is among them. */
+  readonly nodes: readonly TopologyNode[];
+  /** By caller, then callee. */
+  readonly edges: readonly TopologyEdge[];
+}
+
+interface Totals {
+  spans: number;
+  requests: number;
+  errors: number;
+  readonly durations: Histogram;
+}
+
+interface Graph {
+  readonly nodes: Map<string, Totals>;
+  readonly edges: Map<string, Totals & { readonly caller: string; readonly callee: string }>;
+}
+
+interface NodeRow {
+  readonly service: string;
+  readonly spans: string;
+  readonly requests: string;
+  readonly errors: string;
+  readonly buckets: readonly number[];
+  readonly counts: readonly string[];
+}
+
+interface EdgeRow {
+  readonly caller: string;
+  readonly callee: string;
+  readonly requests: string;
+  readonly errors: string;
+  readonly buckets: readonly number[];
+  readonly counts: readonly string[];
+}
+
+/** Minutes counted afresh in one query; more are taken one range after another. */
+const liveLimits = { maxMinutes: 10, maxSpans: 6_000_000 };
+
+const spansInShard = 500_000;
+
+/** Kinds whose spans are requests that a service served: SERVER and CONSUMER. */
+const served = 'kind IN (2, 4)';
+
+const nodesOf = (source: string) => `
+  SELECT service, toString(sum(spans)) AS spans, toString(sum(requests)) AS requests, toString(sum(errors)) AS errors,
+    groupArrayIf(bucket, n > 0) AS buckets, groupArrayIf(toString(n), n > 0) AS counts
+  FROM (
+    SELECT service, bucket, sumIf(requests, i = 1) AS spans, sumIf(requests, i = 1 AND ${served}) AS requests,
+      sumIf(errors, i = 1 AND ${served}) AS errors, sumIf(count, ${served}) AS n
+    FROM (${source}) ARRAY JOIN buckets AS bucket, counts AS count, arrayEnumerate(buckets) AS i
+    GROUP BY service, bucket
+  )
+  WHERE service != '' GROUP BY service`;
+
+const edgesOf = (source: string) => `
+  SELECT caller, callee, toString(sum(requests)) AS requests, toString(sum(errors)) AS errors,
+    groupArray(bucket) AS buckets, groupArray(toString(n)) AS counts
+  FROM (
+    SELECT caller, callee, bucket, sumIf(requests, i = 1) AS requests, sumIf(errors, i = 1) AS errors, sum(count) AS n
+    FROM (${source}) ARRAY JOIN buckets AS bucket, counts AS count, arrayEnumerate(buckets) AS i
+    GROUP BY caller, callee, bucket
+  )
+  GROUP BY caller, callee`;
+
+/** Rows of the newest pass over each minute, as of pass `upTo`, leaving out the minutes that are counted from the spans. */
+const rolledUp = (table: string, live: readonly MinuteRange[]) => {
+  const isLive = live.map(({ from, to }) => `(toUnixTimestamp(minute) >= ${from} AND toUnixTimestamp(minute) < ${to})`);
+  return `SELECT * FROM ${table} WHERE ${inRange('minute')} AND NOT (${isLive.join(' OR ') || 'false'})
+    AND (minute, pass) IN (SELECT minute, max(pass) FROM rollup_minutes WHERE ${inRange('minute')} AND pass <= {upTo:UInt64} GROUP BY minute)`;
+};
+
+/** The mesh between `startMs` and `endMs`. The answer is the same whether and when roll-ups were made. */
+export async function readTopology(
+  client: StoreClient,
+  options: { startMs: number; endMs: number; signal: AbortSignal; timeoutMs?: number },
+): Promise<Topology> {
+  const { signal, timeoutMs } = options;
+  const range = { from: Math.floor(options.startMs / 60_000) * 60, to: Math.ceil(options.endMs / 60_000) * 60 };
+  // What is committed after this is not looked at, so that each minute is counted by one of the two sides.
+  const upTo = await newestPass(client, signal);
+  const stale = await readStaleMinutes(client, { range, upTo, signal });
+  const live = toRanges(stale, liveLimits);
+  const graph: Graph = { nodes: new Map(), edges: new Map() };
+  const rolled = { parameters: { ...range, upTo }, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+  addNodes(graph, await client.rows<NodeRow>({ ...rolled, sql: nodesOf(rolledUp('rollup_operations', live)) }));
+  addEdges(graph, await client.rows<EdgeRow>({ ...rolled, sql: edgesOf(rolledUp('rollup_edges', live)) }));
+  for (const part of live) {
+    const spans = stale.reduce((sum, s) => (s.minute >= part.from && s.minute < part.to ? sum + s.spans : sum), 0);
+    await addLive(client, graph, { range: part, shards: Math.ceil(spans / spansInShard), query: { ...rolled } });
+  }
+  return { startMs: range.from * 1000, endMs: range.to * 1000, ...sorted(graph) };
+}
+
+interface LivePart {
+  readonly range: MinuteRange;
+  readonly shards: number;
+  readonly query: { readonly signal: AbortSignal; readonly timeoutMs?: number };
+}
+
+async function addLive(client: StoreClient, graph: Graph, { range, shards, query }: LivePart): Promise<void> {
+  addNodes(graph, await client.rows<NodeRow>({ ...query, sql: nodesOf(operationSql), parameters: { ...range } }));
+  for (let shard = 0; shard < shards; shard++) {
+    const parameters = { ...range, shards, shard };
+    addEdges(
+      graph,
+      await client.rows<EdgeRow>({ ...query, sql: edgesOf(edgeSql), parameters, settings: edgeSettings }),
+    );
+  }
+  for (const { caller, callee, requests, errors, durations } of await linkLongTraces(client, { range, ...query })) {
+    const edge = edgeIn(graph, caller, callee);
+    edge.requests += requests;
+    edge.errors += errors;
+    addBuckets(edge.durations, [...durations.keys()], [...durations.values()]);
+  }
+}
+
+const noTotals = (): Totals => ({ spans: 0, requests: 0, errors: 0, durations: new Map() });
+
+function nodeIn(graph: Graph, service: string): Totals {
+  let node = graph.nodes.get(service);
+  if (node === undefined) {
+    node = noTotals();
+    graph.nodes.set(service, node);
+  }
+  return node;
+}
+
+function edgeIn(graph: Graph, caller: string, callee: string): Totals {
+  const key = JSON.stringify([caller, callee]);
+  let edge = graph.edges.get(key);
+  if (edge === undefined) {
+    edge = { ...noTotals(), caller, callee };
+    graph.edges.set(key, edge);
+  }
+  return edge;
+}
+
+function addNodes(graph: Graph, rows: readonly NodeRow[]): void {
+  for (const row of rows) {
+    const node = nodeIn(graph, row.service);
+    node.spans += Number(row.spans);
+    node.requests += Number(row.requests);
+    node.errors += Number(row.errors);
+    addBuckets(node.durations, row.buckets, row.counts);
+  }
+}
+
+function addEdges(graph: Graph, rows: readonly EdgeRow[]): void {
+  for (const row of rows) {
+    const edge = edgeIn(graph, row.caller, row.callee);
+    edge.requests += Number(row.requests);
+    edge.errors += Number(row.errors);
+    addBuckets(edge.durations, row.buckets, row.counts);
+  }
+}
+
+const statsOf = ({ requests, errors, durations }: Totals): CallStats => ({
+  requests,
+  errors,
+  p50Us: quantileUs(durations, 0.5),
+  p95Us: quantileUs(durations, 0.95),
+  p99Us: quantileUs(durations, 0.99),
+});
+
+const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+function sorted(graph: Graph): Pick<Topology, 'nodes' | 'edges'> {
+  for (const { caller, callee } of graph.edges.values()) {
+    nodeIn(graph, caller);
+    nodeIn(graph, callee);
+  }
+  const nodes = [...graph.nodes].map(([service, totals]) => ({ service, spans: totals.spans, ...statsOf(totals) }));
+  const edges = [...graph.edges.values()].map((edge) => ({
+    caller: edge.caller,
+    callee: edge.callee,
+    ...statsOf(edge),
+  }));
+  return {
+    nodes: nodes.sort((a, b) => byText(a.service, b.service)),
+    edges: edges.sort((a, b) => byText(a.caller, b.caller) || byText(a.callee, b.callee)),
+  };
+}
