@@ -1,0 +1,135 @@
+/** chDB behind a small interface: sessions that each run one query at a time, parameters, and ending a query from outside. */
+import type { Session } from 'chdb';
+import { quoteSql } from './sql-text.ts';
+
+/** What the engine said no with; `code` is ClickHouse's error number. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly code: number;
+
+  constructor(message: string, code: number, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+export interface EngineAnswer {
+  readonly bytes: Uint8Array;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
+}
+
+export interface EngineQuery {
+  readonly sql: string;
+  readonly format: string;
+  /** Values as ClickHouse's HTTP interface takes them: escaped as in TSV. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** One of chDB's sessions. It takes one query at a time; the caller sees to that. */
+export interface EngineSession {
+  readonly name: string;
+  run(query: EngineQuery): Promise<EngineAnswer>;
+}
+
+export interface Engine {
+  readonly readers: readonly EngineSession[];
+  readonly writer: EngineSession;
+  readonly version: string;
+  /** Ends what the session is running at the moment, if anything. */
+  kill(session: EngineSession): Promise<void>;
+}
+
+const readerCount = 4;
+
+/** Signals whose handlers chDB takes for itself; left there, a crash hangs for ever with the lock held. */
+const crashSignals = ['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE'] as const;
+
+/** Opens the directory; the only place that imports chDB. */
+export async function openEngine(directory: string): Promise<Engine> {
+  const chdb = await import('chdb');
+  const open = async (name: string) => {
+    const session = new chdb.Session(directory);
+    // The name finds the session's query in system.processes: a query with parameters is shown without its comments, so a tag in the text is lost.
+    await session.queryAsync(`SET log_comment = ${quoteSql(`trawl-${name}`)}`);
+    return createSession(name, session);
+  };
+  const control = await open('control');
+  restoreDefaultCrashes();
+  const writer = await open('writer');
+  const readers: EngineSession[] = [];
+  for (let index = 1; index <= readerCount; index++) readers.push(await open(`reader-${index}`));
+  restoreDefaultCrashes();
+  const answer = await control.run({ sql: 'SELECT version()', format: 'TSVRaw', parameters: new Map() });
+  return {
+    readers,
+    writer,
+    version: Buffer.from(answer.bytes).toString().trim(),
+    async kill(session) {
+      const comment = quoteSql(`trawl-${session.name}`);
+      // SYNC hangs in chDB.
+      const sql = `KILL QUERY WHERE Settings['log_comment'] = ${comment} ASYNC`;
+      await control.run({ sql, format: 'Null', parameters: new Map() });
+    },
+  };
+}
+
+function restoreDefaultCrashes(): void {
+  const nothing = () => undefined;
+  for (const signal of crashSignals) {
+    process.on(signal, nothing);
+    process.off(signal, nothing);
+  }
+}
+
+/** Parameters stay in a session until the next query sets them; longer ones are not left there. */
+const maxKeptParameterLength = 16_384;
+
+function sizeOf(parameters: ReadonlyMap<string, string>): number {
+  let length = 0;
+  for (const value of parameters.values()) length += value.length;
+  return length;
+}
+
+function createSession(name: string, session: Session): EngineSession {
+  async function execute(sql: string, format: string): Promise<EngineAnswer> {
+    try {
+      const result = await session.queryAsync(sql, { format });
+      return { bytes: result.bytes(), rowsRead: result.rowsRead, bytesRead: result.bytesRead };
+    } catch (error) {
+      throw toEngineError(error);
+    }
+  }
+
+  return {
+    name,
+    async run({ sql, format, parameters }) {
+      if (parameters.size === 0) return execute(sql, format);
+      // chDB binds parameters under a lock of the whole process, held until the query ends; set in the session, four sessions stay four.
+      const assign = (value: (sent: string) => string) =>
+        `SET ${[...parameters].map(([parameter, sent]) => `param_${parameter} = ${quoteSql(value(sent))}`).join(', ')}`;
+      await execute(
+        assign((sent) => sent),
+        'Null',
+      );
+      try {
+        return await execute(sql, format);
+      } finally {
+        if (sizeOf(parameters) > maxKeptParameterLength)
+          await execute(
+            assign(() => ''),
+            'Null',
+          );
+      }
+    },
+  };
+}
+
+function toEngineError(error: unknown): EngineError {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = /^Code:\s*(\d+)/.exec(message)?.[1];
+  // 1002 is ClickHouse's UNKNOWN_EXCEPTION.
+  return code === undefined
+    ? new EngineError(`Code: 1002. DB::Exception: ${message} (UNKNOWN_EXCEPTION)`, 1002, error)
+    : new EngineError(message, Number(code), error);
+}

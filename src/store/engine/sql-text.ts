@@ -1,0 +1,60 @@
+/** What the store process has to know about a statement's text before the engine sees it: what it may not call, and where an INSERT's rows stand. */
+
+/** Functions and clauses that reach outside of the store: files, other hosts, programs. Our own SQL never uses them. */
+const outsideFunctions =
+  /\b(file|fileCluster|filesystem|url|urlCluster|s3|s3Cluster|gcs|hdfs|hdfsCluster|azureBlobStorage\w*|oss|cosn|remote|remoteSecure|cluster|clusterAllReplicas|executable|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|iceberg\w*|deltaLake\w*|hudi\w*|paimon\w*|python|ytsaurus|arrowFlight|catBoostEvaluate)\s*\(/i;
+const outsideClauses =
+  /\bINTO\s+OUTFILE\b|\bFROM\s+INFILE\b|\bENGINE\s*=?\s*(File|URL|S3\w*|HDFS|MySQL|PostgreSQL|MongoDB|Redis|SQLite|ODBC|JDBC|Executable\w*|Kafka|RabbitMQ|NATS|AzureBlobStorage|AzureQueue|Iceberg\w*|DeltaLake\w*|Hudi)\b|^\s*(ATTACH|BACKUP|RESTORE)\b/i;
+
+const literal =
+  /'(?:[^'\\]|\\[\s\S]|'')*'|"(?:[^"\\]|\\[\s\S]|"")*"|`(?:[^`\\]|\\[\s\S]|``)*`|--[^\n]*|#[ !][^\n]*|\/\*[\s\S]*?\*\//g;
+
+/** The text with the inside of every literal, quoted name and comment blanked, so that positions stay and nothing quoted is taken for SQL. */
+export function blankLiterals(sql: string): string {
+  return sql.replace(literal, (match) =>
+    match.length < 2 ? match : `${match.charAt(0)}${' '.repeat(match.length - 2)}${match.charAt(match.length - 1)}`,
+  );
+}
+
+/** Why a statement may not be run, or undefined. */
+export function refusalOf(blanked: string): string | undefined {
+  const call = outsideFunctions.exec(blanked);
+  if (call !== null) return `${call[1]}() reaches outside of the store`;
+  const clause = outsideClauses.exec(blanked);
+  if (clause !== null) return `${clause[0].trim()} reaches outside of the store`;
+  if (/^\s*(SET|USE)\b/i.test(blanked)) return 'settings stand in the text of the query they are for (SETTINGS …)';
+  if (/;\s*\S/.test(blanked)) return 'a request carries one statement';
+  return undefined;
+}
+
+/** The names of the text's `{name:Type}` placeholders. */
+export function placeholdersOf(blanked: string): ReadonlySet<string> {
+  return new Set([...blanked.matchAll(/\{\s*([A-Za-z_]\w*)\s*:/g)].map((match) => match[1] ?? ''));
+}
+
+export function quoteSql(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&').replaceAll('\0', '\\0')}'`;
+}
+
+/** An INSERT whose rows follow in the request's body. */
+export interface RowsInsert {
+  /** The same INSERT reading its rows from a file. */
+  readonly readingFrom: (path: string) => string;
+}
+
+const inputCall = /\binput\s*\(\s*('[^']*')\s*\)/i;
+const formatNative = /\bFORMAT\s+Native\s*;?\s*$/i;
+
+/** Recognises `INSERT … FROM input('structure') … FORMAT Native`; undefined for any other statement. */
+export function parseRowsInsert(sql: string, blanked: string): RowsInsert | undefined {
+  if (!/^\s*INSERT\b/i.test(blanked)) return undefined;
+  const format = formatNative.exec(blanked);
+  const input = inputCall.exec(blanked);
+  const quoted = input?.[1];
+  if (format === null || input === null || quoted === undefined) return undefined;
+  const start = input.index + input[0].indexOf(quoted);
+  const structure = sql.slice(start, start + quoted.length);
+  const before = sql.slice(0, input.index);
+  const after = sql.slice(input.index + input[0].length, format.index);
+  return { readingFrom: (path) => `${before}file(${quoteSql(path)}, Native, ${structure})${after}` };
+}

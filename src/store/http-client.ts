@@ -1,0 +1,200 @@
+/** The store's client over `@clickhouse/client`: limits in the query's text, deadlines, and errors that say whether to try again. */
+import { Agent } from 'node:http';
+import { Readable } from 'node:stream';
+import type { ClickHouseClient } from '@clickhouse/client';
+import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import type { StoreClient, StoreInsert, StoreQuery } from './client.ts';
+import { StoreError } from './client.ts';
+
+export interface StoreClientOptions {
+  /** The store process's unix socket, or the URL of `trawl store --listen` or a ClickHouse server. */
+  readonly at: { readonly socketPath: string } | { readonly url: string; readonly token?: string };
+  /** Connections at most; the store runs four queries at a time and lets the rest wait. */
+  readonly maxConnections?: number;
+  /** Limits for every query; a query's own settings go before them. */
+  readonly querySettings?: Readonly<Record<string, string | number>>;
+}
+
+const defaultTimeoutMs = 10_000;
+/** What a query may wait for its turn in the store, and the way there and back. */
+const waitingMs = 15_000;
+const insertTimeoutMs = 120_000;
+
+/** Limits of a reader (DESIGN section 6): a query that goes beyond them fails and takes nothing else along. */
+const readerSettings = {
+  max_memory_usage: 256_000_000,
+  max_rows_to_read: 2_000_000_000,
+  max_result_bytes: 256_000_000,
+  max_threads: 2,
+} as const;
+
+/** A client for one store. It opens no connection until it is asked something. */
+export function createStoreClient(options: StoreClientOptions): StoreClient {
+  const { at } = options;
+  const agent = createAgent(at, options.maxConnections ?? 32);
+  const client = createClient({
+    url: 'url' in at ? at.url : 'http://store.invalid',
+    username: 'default',
+    password: 'url' in at ? (at.token ?? '') : '',
+    ...(agent === undefined ? {} : { http_agent: agent }),
+    max_open_connections: options.maxConnections ?? 32,
+    request_timeout: insertTimeoutMs,
+    keep_alive: { enabled: true, idle_socket_ttl: 5_000 },
+    compression: { request: false, response: false },
+    // Whatever fails is thrown, and said once by whoever asked.
+    log: { level: ClickHouseLogLevel.OFF },
+  });
+  const limits = { ...readerSettings, ...options.querySettings };
+
+  const read = (query: StoreQuery, format: string): Promise<Buffer> => {
+    const timeoutMs = query.timeoutMs ?? defaultTimeoutMs;
+    const settings = { max_execution_time: timeoutMs / 1000, ...limits, ...query.settings };
+    const request = { ...query, sql: `${query.sql}\n${settingsClause(settings)}\nFORMAT ${format}` };
+    return onceMoreAfterReset(() => execute(client, request, { timeoutMs: timeoutMs + waitingMs }), query.signal);
+  };
+
+  return {
+    async rows<Row>(query: StoreQuery): Promise<readonly Row[]> {
+      const settings = { output_format_json_quote_64bit_integers: 1, ...query.settings };
+      return parseLines<Row>(await read({ ...query, settings }, 'JSONEachRow'));
+    },
+    bytes: (query) => read(query, query.format),
+    async command(query) {
+      const timeoutMs = query.timeoutMs ?? defaultTimeoutMs;
+      const clause = query.settings === undefined ? '' : `\n${settingsClause(query.settings)}`;
+      await execute(client, { ...query, sql: query.sql + clause }, { timeoutMs: timeoutMs + waitingMs });
+    },
+    async insert(insert) {
+      await execute(client, toRequest(insert), { timeoutMs: insertTimeoutMs, body: toStream(insert.body) });
+    },
+    async close() {
+      await client.close();
+      agent?.destroy();
+    },
+  };
+}
+
+function createAgent(at: StoreClientOptions['at'], maxSockets: number): Agent | undefined {
+  if (!('socketPath' in at)) return undefined;
+  // socketPath is an option of the connection, which @types/node lists with the request's only.
+  const options = { keepAlive: true, maxSockets, scheduling: 'lifo' as const, socketPath: at.socketPath };
+  return new Agent(options);
+}
+
+function toRequest({ sql, deduplicationToken, signal }: StoreInsert): StoreQuery {
+  const settings = { insert_deduplication_token: deduplicationToken, max_partitions_per_insert_block: 0 };
+  return { sql: `${sql}\n${settingsClause(settings)}\nFORMAT Native`, signal };
+}
+
+function toStream(body: Uint8Array | Readable): Readable {
+  return body instanceof Uint8Array
+    ? Readable.from([Buffer.from(body.buffer, body.byteOffset, body.byteLength)], { objectMode: false })
+    : body;
+}
+
+/** Settings stand in the text: sent apart they would stick to a chDB session (and its store process refuses them). */
+function settingsClause(settings: Readonly<Record<string, string | number>>): string {
+  const pairs = Object.entries(settings).map(([name, value]) => `${name} = ${settingValue(value)}`);
+  return pairs.length === 0 ? '' : `SETTINGS ${pairs.join(', ')}`;
+}
+
+function settingValue(value: string | number): string {
+  return typeof value === 'number' ? String(value) : `'${value.replace(/[\\']/g, '\\$&')}'`;
+}
+
+async function execute(
+  client: ClickHouseClient,
+  query: StoreQuery,
+  { timeoutMs, body }: { readonly timeoutMs: number; readonly body?: Readable },
+): Promise<Buffer> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), timeoutMs);
+  const signal = AbortSignal.any([query.signal, deadline.signal]);
+  try {
+    signal.throwIfAborted();
+    const { stream } = await client.exec({
+      query: query.sql,
+      abort_signal: signal,
+      ...(query.parameters === undefined ? {} : { query_params: { ...query.parameters } }),
+      ...(body === undefined ? {} : { values: body }),
+    });
+    return await collect(stream, signal);
+  } catch (error) {
+    body?.destroy();
+    throw toStoreError(error, {
+      isInsert: body !== undefined,
+      reason: query.signal.aborted
+        ? 'aborted'
+        : deadline.signal.aborted
+          ? `no answer within ${timeoutMs} ms`
+          : undefined,
+      isAborted: query.signal.aborted,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The client lets go of the signal once the answer's head is there; the body still has to end with it. */
+async function collect(stream: Readable, signal: AbortSignal): Promise<Buffer> {
+  const onAbort = () => stream.destroy(new Error('the query was aborted while its answer was being read'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** A kept connection may be the one the store closed a moment ago; asking again is safe for what only reads. */
+async function onceMoreAfterReset(ask: () => Promise<Buffer>, signal: AbortSignal): Promise<Buffer> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof StoreError) || signal.aborted || !isReset(error.cause)) throw error;
+    return ask();
+  }
+}
+
+function isReset(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
+
+function parseLines<Row>(bytes: Buffer): Row[] {
+  const text = bytes.toString('utf8');
+  return text === '' ? [] : JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`);
+}
+
+/** Errors that a query may outlive by waiting: timeouts of the network, too many queries or parts, no space, read-only, aborted. */
+const passingCodes = new Set([3, 74, 75, 159, 202, 209, 210, 236, 242, 243, 252, 279, 285, 319, 425, 999, 1001]);
+/** Errors of an INSERT that no repetition cures: its statement or its rows are wrong. */
+const lastingInsertCodes = new Set([
+  6, 10, 16, 20, 26, 27, 32, 33, 36, 40, 41, 43, 44, 47, 49, 53, 62, 69, 70, 72, 115, 117, 131, 349, 497, 620,
+]);
+
+function toStoreError(
+  error: unknown,
+  {
+    isInsert,
+    reason,
+    isAborted,
+  }: { readonly isInsert: boolean; readonly reason: string | undefined; readonly isAborted: boolean },
+): StoreError {
+  if (reason !== undefined) {
+    return new StoreError(`The store's query ended: ${reason}`, { isRetryable: !isAborted, cause: error });
+  }
+  if (error instanceof ClickHouseError) {
+    const code = Number(error.code);
+    const isRetryable = isInsert ? !lastingInsertCodes.has(code) : passingCodes.has(code);
+    return new StoreError(`The store refused (code ${code}, ${error.type ?? 'unknown'}): ${error.message}`, {
+      code,
+      isRetryable,
+      cause: error,
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new StoreError(`The store cannot be reached: ${message}`, { isRetryable: true, cause: error });
+}
