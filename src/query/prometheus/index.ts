@@ -2,6 +2,7 @@
 
 import { InvalidRegexError } from '../../store/readers/label-matcher.ts';
 import { failureOf, type QueryFailure } from '../failure.ts';
+import { type Parameters, parametersOf } from '../parameters.ts';
 import type { Expression } from '../promql/ast.ts';
 import { instantQuery, rangeQuery, type SampleSource } from '../promql/engine.ts';
 import { PromqlError } from '../promql/error.ts';
@@ -9,15 +10,7 @@ import { parsePromql } from '../promql/parse.ts';
 import type { Value } from '../promql/value.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
 import { formatInstant, formatRange } from './format.ts';
-import {
-  BadParameter,
-  durationParameter,
-  limitParameter,
-  type Parameters,
-  parametersOf,
-  rangeParameters,
-  timeParameter,
-} from './parameters.ts';
+import { BadParameter, durationParameter, limitParameter, rangeParameters, timeParameter } from './parameters.ts';
 
 export interface PrometheusLimits {
   readonly timeoutMs: number;

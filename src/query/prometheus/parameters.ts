@@ -1,18 +1,11 @@
 /** Request parameters in the forms that Prometheus takes, and what it says when one is wrong. */
+import type { Parameters } from '../parameters.ts';
 import { parseDuration } from '../promql/literal.ts';
 
 /** A parameter is missing or cannot be read; the message is the answer's `error`. */
 export class BadParameter extends Error {
   override readonly name = 'BadParameter';
 }
-
-/** The parameters of a request: those of the body go before those of the URL, as Go's `FormValue` has it. */
-export type Parameters = (name: string) => string;
-
-export const parametersOf =
-  (query: URLSearchParams, form: URLSearchParams | undefined): Parameters =>
-  (name) =>
-    form?.get(name) ?? query.get(name) ?? '';
 
 const floatPattern = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const rfc3339Pattern = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;

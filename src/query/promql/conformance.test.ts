@@ -149,6 +149,7 @@ function check(expected: Expected, { status, error, data }: Answer): void {
     );
     return;
   }
+  if (!('series' in expected)) return;
   const wanted = expected.series.map((series) => [
     keyed(series.metric),
     'value' in series ? close(series.value) : series.values.map(([timestampMs, value]) => [timestampMs, close(value)]),

@@ -2,10 +2,11 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser as grammar } from '@prometheus-io/lezer-promql';
 import { InvalidRegexError, type LabelMatcher, type MatchOp, matchesEmpty } from '../../store/readers/label-matcher.ts';
+import { unquote } from '../go-string.ts';
 import { type Expression, typeNames, typeOf, type VectorSelector } from './ast.ts';
 import { type PromqlError, parseError, unsupported } from './error.ts';
 import { functions } from './functions.ts';
-import { parseDuration, parseNumber, unquote } from './literal.ts';
+import { parseDuration, parseNumber } from './literal.ts';
 
 /** Longer texts are refused before they are parsed: parsing the worst takes about 4 ms for each KiB. */
 export const maxQueryLength = 131_072;
