@@ -5,21 +5,60 @@ import type { RouteGroup } from './access.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Listener } from './listener.ts';
 
-/** One request and its answer. */
-export interface Exchange {
+/** Where a request came from and went to. */
+export interface ExchangeParts {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly socket: Socket;
   readonly listener: Listener;
   /** The URL up to its `?`. */
   readonly path: string;
   readonly startMs: number;
-  readonly abort: AbortController;
-  group: RouteGroup;
+}
+
+/** One request and its answer. */
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly socket: Socket;
+  readonly listener: Listener;
+  readonly path: string;
+  readonly startMs: number;
+  group: RouteGroup = 'open';
   /** Since when a handler is at work on the request, which has arrived. */
-  handlingSinceMs: number | undefined;
+  handlingSinceMs: number | undefined = undefined;
   /** Whether the client waits for `100 Continue` before it sends its body. */
-  awaitsContinue: boolean;
+  awaitsContinue = false;
+  /** Since when the client has an answer to read, and how much of it had gone out then. */
+  readingSinceMs: number | undefined = undefined;
+  writtenBytes = 0;
+  #controller: AbortController | undefined = undefined;
+  #abortedWith: Error | undefined = undefined;
+
+  constructor(parts: ExchangeParts) {
+    this.req = parts.req;
+    this.res = parts.res;
+    this.socket = parts.req.socket;
+    this.listener = parts.listener;
+    this.path = parts.path;
+    this.startMs = parts.startMs;
+  }
+
+  /**
+   * Aborts when the client leaves, at the handler's deadline, and when the server stops without waiting. Made when it is first
+   * asked for: an AbortController costs as much as all else here does for a request (bench/server.ts).
+   */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortedWith !== undefined) this.#controller.abort(this.#abortedWith);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(why: Error): void {
+    this.#abortedWith ??= why;
+    this.#controller?.abort(why);
+  }
 }
 
 export interface ExchangesOptions {
@@ -32,8 +71,7 @@ export interface ExchangesOptions {
 
 export interface Exchanges {
   readonly size: number;
-  open(parts: { req: IncomingMessage; res: ServerResponse; listener: Listener; path: string }): Exchange;
-  of(req: IncomingMessage): Exchange | undefined;
+  open(parts: Omit<ExchangeParts, 'startMs'>): Exchange;
   all(): Iterable<Exchange>;
   /** Looks after deadlines once; the server calls it every `checkIntervalMs`. */
   sweep(): void;
@@ -41,70 +79,37 @@ export interface Exchanges {
   drained(): Promise<void>;
 }
 
-interface Reading {
-  sinceMs: number;
-  writtenBytes: number;
-}
-
 /** Makes the set of requests under way. */
 export function createExchanges(options: ExchangesOptions): Exchanges {
   const { limits, nowMs } = options;
   const open = new Set<Exchange>();
-  const byRequest = new WeakMap<IncomingMessage, Exchange>();
-  const reading = new WeakMap<Exchange, Reading>();
   let waiting: (() => void)[] = [];
 
   const end = (exchange: Exchange) => {
     open.delete(exchange);
-    if (!exchange.res.writableFinished) exchange.abort.abort(new Error('the client left before it was answered'));
+    if (!exchange.res.writableFinished) exchange.abort(new Error('the client left before it was answered'));
     options.onEnd(exchange, nowMs() - exchange.startMs);
     if (open.size > 0) return;
     for (const resolve of waiting) resolve();
     waiting = [];
   };
 
-  /** A whole answer must be read within the limit; of a streamed one something must move within it. */
-  const isReadTooSlowly = (exchange: Exchange): boolean => {
-    const now = nowMs();
-    const seen = reading.get(exchange);
-    const writtenBytes = exchange.socket.bytesWritten - exchange.socket.writableLength;
-    const isStreaming = !exchange.res.writableEnded;
-    if (seen === undefined || (isStreaming && seen.writtenBytes !== writtenBytes)) {
-      reading.set(exchange, { sinceMs: now, writtenBytes });
-      return false;
-    }
-    return now - seen.sinceMs > limits.answerTimeoutMs && (!isStreaming || exchange.socket.writableLength > 0);
-  };
-
   return {
     get size() {
       return open.size;
     },
-    open({ req, res, listener, path }) {
-      const exchange: Exchange = {
-        req,
-        res,
-        socket: req.socket,
-        listener,
-        path,
-        startMs: nowMs(),
-        abort: new AbortController(),
-        group: 'open',
-        handlingSinceMs: undefined,
-        awaitsContinue: false,
-      };
+    open(parts) {
+      const exchange = new Exchange({ ...parts, startMs: nowMs() });
       open.add(exchange);
-      byRequest.set(req, exchange);
-      res.once('close', () => end(exchange));
+      parts.res.once('close', () => end(exchange));
       return exchange;
     },
-    of: (req) => byRequest.get(req),
     all: () => open,
     sweep() {
       const now = nowMs();
       for (const exchange of open) {
         if (exchange.res.headersSent) {
-          if (isReadTooSlowly(exchange)) exchange.socket.destroy();
+          if (isReadTooSlowly(exchange, now, limits.answerTimeoutMs)) exchange.socket.destroy();
         } else if (exchange.handlingSinceMs !== undefined && now - exchange.handlingSinceMs > limits.handlerTimeoutMs) {
           options.onDeadline(exchange);
         }
@@ -112,4 +117,18 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
     },
     drained: () => (open.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };
+}
+
+/** A whole answer must be read within the limit; of a streamed one something must move within it. */
+function isReadTooSlowly(exchange: Exchange, nowMs: number, limitMs: number): boolean {
+  const { socket } = exchange;
+  const writtenBytes = socket.bytesWritten - socket.writableLength;
+  const isStreaming = !exchange.res.writableEnded;
+  const hasMoved = isStreaming && exchange.writtenBytes !== writtenBytes;
+  if (exchange.readingSinceMs === undefined || hasMoved) {
+    exchange.readingSinceMs = nowMs;
+    exchange.writtenBytes = writtenBytes;
+    return false;
+  }
+  return nowMs - exchange.readingSinceMs > limitMs && (!isStreaming || socket.writableLength > 0);
 }

@@ -34,7 +34,8 @@ export interface InflateOptions {
   readonly encoding: Encoding;
   readonly limitBytes: number;
   readonly lease: ByteLease;
-  readonly signal: AbortSignal;
+  /** Its signal is asked for only when there is something to wait for. */
+  readonly exchange: { readonly signal: AbortSignal };
 }
 
 /** Gives the body as its sender wrote it. The inflated bytes are added to the lease; `limitBytes` is for all gzip members together. */
@@ -49,7 +50,7 @@ export function createInflate(): Inflate {
       const result = inflateInline(body, options);
       if (result !== undefined) return result;
     }
-    return gate.run(() => inflateOnThreads(body, options), options.signal);
+    return gate.run(() => inflateOnThreads(body, options), options.exchange.signal);
   };
 }
 
@@ -99,7 +100,7 @@ function inflateOnThreads(body: Buffer, options: InflateOptions): Promise<BodyRe
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     const settle = (result: BodyResult) => {
-      options.signal.removeEventListener('abort', onAbort);
+      options.exchange.signal.removeEventListener('abort', onAbort);
       engine.destroy();
       resolve(result);
     };
@@ -112,7 +113,7 @@ function inflateOnThreads(body: Buffer, options: InflateOptions): Promise<BodyRe
     });
     engine.once('end', () => settle({ kind: 'whole', body: Buffer.concat(chunks, sizeBytes) }));
     engine.on('error', (error) => settle(badEncoding(options.encoding, error)));
-    options.signal.addEventListener('abort', onAbort, { once: true });
+    options.exchange.signal.addEventListener('abort', onAbort, { once: true });
     engine.end(body);
   });
 }

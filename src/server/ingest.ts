@@ -1,6 +1,6 @@
 /** Serves the routes that inputs add and take away at run time. The hot path: it goes past fastify's router (figures: bench/server.ts). */
 import type { Logger } from 'pino';
-import type { IngestProblem, IngestRoute, IngestRoutes } from '../pipeline/ingest-route.ts';
+import type { IngestProblem, IngestRequest, IngestRoute, IngestRoutes } from '../pipeline/ingest-route.ts';
 import type { Access, Verdict } from './access.ts';
 import { type Answer, answerVerdict, plainText, sendAnswer, sendRefusal } from './answer.ts';
 import { declaredLength, problemStatus, readBody, refusedByLength } from './body.ts';
@@ -72,7 +72,6 @@ async function serve(exchange: Exchange, route: IngestRoute, options: IngestOpti
 
 async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, options: IngestOptions): Promise<void> {
   const { req } = exchange;
-  const signal = exchange.abort.signal;
   const reject = (problem: IngestProblem, message: string) => {
     route.refused(problem, message);
     const answer: Answer = {
@@ -105,15 +104,26 @@ async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, op
   }
   exchange.handlingSinceMs = options.nowMs();
   const limitBytes = route.inflatedLimitBytes;
-  const inflating = options.inflate(read.body, { encoding, limitBytes, lease, signal });
+  const inflating = options.inflate(read.body, { encoding, limitBytes, lease, exchange });
   const inflated = inflating instanceof Promise ? await inflating : inflating;
   if (inflated.kind === 'refused') {
     reject(inflated.problem, inflated.message);
     return;
   }
   const mediaType = mediaTypeOf(req.headers['content-type']);
-  const response = await route.handle({ path: exchange.path, mediaType, body: inflated.body, signal });
+  const response = await route.handle(requestOf(exchange, mediaType, inflated.body));
   sendAnswer(exchange, withOrigin(exchange, route, response));
+}
+
+function requestOf(exchange: Exchange, mediaType: string, body: Buffer): IngestRequest {
+  return {
+    path: exchange.path,
+    mediaType,
+    body,
+    get signal() {
+      return exchange.signal;
+    },
+  };
 }
 
 /** The media type in lower case without parameters. */

@@ -120,7 +120,7 @@ function mountAdminRoutes(app: FastifyInstance, options: OperatingOptions): void
 function beginWork(options: OperatingOptions, req: IncomingMessage): AbortSignal {
   const exchange = options.exchangeOf(req);
   exchange.handlingSinceMs = options.nowMs();
-  return exchange.abort.signal;
+  return exchange.signal;
 }
 
 async function answerWork(

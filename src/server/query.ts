@@ -37,7 +37,7 @@ export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRou
           return reply.code(form.status).type('text/plain; charset=utf-8').send(`${form.message}\n`);
         }
         exchange.handlingSinceMs = options.nowMs();
-        const signal = exchange.abort.signal;
+        const signal = exchange.signal;
         const query = queryOf(request.raw.url ?? '');
         try {
           const response = await route.handle({ params: request.params, query, form: form.form, signal });

@@ -109,7 +109,7 @@ export function createServer(options: ServerOptions): Server {
         for (const exchange of exchanges.all()) exchange.res.shouldKeepAlive = false;
         connections.closeIdle();
         await Promise.race([Promise.all([...closed, exchanges.drained()]), aborted(deadline)]);
-        for (const exchange of exchanges.all()) exchange.abort.abort(new Error('the agent is stopping'));
+        for (const exchange of exchanges.all()) exchange.abort(new Error('the agent is stopping'));
         connections.closeAll();
         await Promise.all(closed);
         stopTimers();
@@ -136,6 +136,8 @@ interface Room {
   readonly rateLimit: RateLimit | undefined;
   readonly metrics: ReturnType<typeof createHttpMetrics>;
   readonly routes: readonly KnownRoute[];
+  /** What fastify was handed: its routes know the request only. */
+  readonly routed: WeakMap<IncomingMessage, Exchange>;
   access: Access;
   isStopping: boolean;
 }
@@ -185,6 +187,7 @@ function createRoom(options: ServerOptions): Room {
     rateLimit: perSecond === undefined ? undefined : createRateLimit(perSecond, nowMs),
     ingest: createIngest({ limits, budget, inflate: createInflate(), access: () => room.access, nowMs, log }),
     routes: [...operatingRoutes, ...options.queryRoutes],
+    routed: new WeakMap(),
     access: createAccess(options.access, lockout),
     isStopping: false,
   };
@@ -198,12 +201,12 @@ function answerDeadline(exchange: Exchange, limits: ServerLimits, log: Logger): 
     `A request was given up after ${afterS} s.`,
   );
   sendAnswer(exchange, { status: 503, body: `gave up after ${afterS} s; try again later\n`, retryAfterMs: 5_000 });
-  exchange.abort.abort(new Error(`not answered within ${afterS} s`));
+  exchange.abort(new Error(`not answered within ${afterS} s`));
 }
 
 function createApp(options: ServerOptions, room: Room, addresses: () => readonly ListenerAddress[]): FastifyInstance {
   const exchangeOf = (req: IncomingMessage): Exchange => {
-    const exchange = room.exchanges.of(req);
+    const exchange = room.routed.get(req);
     if (exchange === undefined) throw new Error('a request reached a route without coming through a listener');
     return exchange;
   };
@@ -324,6 +327,7 @@ function dispatch({ room, app, listener }: Entry, exchange: Exchange): void {
     exchange.awaitsContinue = false;
     res.writeContinue();
   }
+  room.routed.set(req, exchange);
   app.routing(req, res);
 }
 
