@@ -111,6 +111,17 @@ export function isDiskFull(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
 }
 
+/** Reads again, twice at most, what the disk could not read (EIO); every other failure is thrown at once. */
+export async function readRepeatedly<T>(read: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await read();
+    } catch (error) {
+      if (errorCode(error) !== 'EIO' || attempt === 3) throw error;
+    }
+  }
+}
+
 /** Writes all of the buffers, going on after short writes; on a failure an unknown part of them is in the file. */
 export async function writeAll(file: OpenFile, buffers: readonly Uint8Array[], positionBytes: number): Promise<void> {
   let rest = buffers.filter((buffer) => buffer.byteLength > 0);

@@ -211,7 +211,7 @@ export class DiskSpool implements Spool {
   }
 
   async #diskFailed(cause: Error): Promise<AppendResult> {
-    const isFull = isDiskFull(cause);
+    const isFull = isDiskFull(cause) && (this.#open?.writer.isRolledBack ?? true);
     const message = `${this.directory}: ${cause.message}`;
     const result: AppendResult = { kind: isFull ? 'disk_full' : 'failed', afterMs: retryAfterMs, cause };
     if (this.#failure === undefined) {

@@ -1,7 +1,7 @@
 /** How far sources have been read, in memory, and its copy on disk for the time after the segments that carried it are gone. */
 import { crc32 } from 'node:zlib';
 import type { Position } from '../../model/batch.ts';
-import { type FileSystem, readSmallFile, replaceFile } from '../file-system.ts';
+import { errorCode, type FileSystem, readRepeatedly, readSmallFile, replaceFile } from '../file-system.ts';
 import { asPositions } from './format.ts';
 
 export const positionsFileName = 'positions.json';
@@ -50,14 +50,17 @@ export async function savePositions(files: FileSystem, path: string, saved: Save
 
 /** Reads the file: `missing` when there is none, `damaged` when it is not what `savePositions` wrote. Throws for a format that is newer than this program. */
 export async function loadPositions(files: FileSystem, path: string): Promise<SavedPositions | 'missing' | 'damaged'> {
-  let bytes: Buffer | undefined;
+  const info = await files.info(path);
+  if (info === undefined) return 'missing';
+  if (info.kind !== 'file' || info.sizeBytes > maxFileBytes) return 'damaged';
+  let bytes: Buffer;
   try {
-    bytes = await readSmallFile(files, path, maxFileBytes);
-  } catch {
-    // A directory of that name, too large, unreadable: the caller says so and rebuilds from the segments.
-    return 'damaged';
+    bytes = (await readRepeatedly(() => readSmallFile(files, path, maxFileBytes))) ?? Buffer.alloc(0);
+  } catch (error) {
+    // The disk has lost it for good: the caller says so and rebuilds from the segments.
+    if (errorCode(error) === 'EIO') return 'damaged';
+    throw error;
   }
-  if (bytes === undefined) return 'missing';
   const version = /^trawl-positions (\d+) /.exec(bytes.toString('latin1', 0, 40))?.[1];
   if (version !== undefined && version !== '1') {
     throw new Error(

@@ -1,8 +1,7 @@
 /** What a spool's directory holds when it is opened. Nothing found here stops the start, but for a segment of a format that is newer than this program. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { FileSystem } from '../file-system.ts';
-import { readFully } from '../file-system.ts';
+import { errorCode, type FileSystem, readFully, readRepeatedly } from '../file-system.ts';
 import { decodeHeader, formatVersion, headerBytes, type SegmentHeader } from './format.ts';
 
 export const quarantineName = 'quarantine';
@@ -83,8 +82,10 @@ async function inspect(context: RecoveryContext, number: number): Promise<FoundS
     if (info === undefined) return 'it is gone';
     if (info.kind !== 'file') return `it is no file but a ${info.kind === 'directory' ? 'directory' : 'special file'}`;
     if (info.sizeBytes === 0) return 'it is empty';
-    header = await readHeader(files, path);
+    header = await readRepeatedly(() => readHeader(files, path));
   } catch (error) {
+    // Too many open files, no permission: that says nothing about the segment, which must not go for it.
+    if (errorCode(error) !== 'EIO') throw error;
     return `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
   if (header === undefined) return 'it does not begin with a segment header';

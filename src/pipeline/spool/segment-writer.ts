@@ -23,6 +23,7 @@ export class SegmentWriter {
   readonly #files: FileSystem;
   readonly #header: Buffer;
   #sizeBytes = 0;
+  #isRolledBack = true;
 
   private constructor(options: SegmentWriterOptions, file: OpenFile) {
     this.number = options.number;
@@ -43,6 +44,11 @@ export class SegmentWriter {
   /** The bytes that are synced. */
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+
+  /** False when what a failed commit wrote may come back after a power cut: the disk could not be told to forget it. */
+  get isRolledBack(): boolean {
+    return this.#isRolledBack;
   }
 
   /** Writes the records in one go and syncs them. When this throws, none of them is in the segment, which must then be finished. */
@@ -68,9 +74,12 @@ export class SegmentWriter {
 
   /** Takes the refused records off again, so that a restart does not find what its sender was told to send once more. */
   async #rollBack(start: number, wasSyncing: boolean): Promise<void> {
+    this.#isRolledBack = false;
     try {
       await this.#file.truncate(start);
-      if (!wasSyncing) await this.#file.syncData();
+      if (wasSyncing) return;
+      await this.#file.syncData();
+      this.#isRolledBack = true;
     } catch {
       // The commit's own error is the one that counts. Within this process nothing beyond `sizeBytes` is ever read.
     }

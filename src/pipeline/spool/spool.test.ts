@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ import {
 } from './spool.ts';
 
 const never = new AbortController().signal;
+setMaxListeners(0, never);
 const directory = '/spool';
 
 interface TestClock extends Clock {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Position } from '../../model/batch.ts';
 import type { Clock } from '../component.ts';
-import type { FileSystem } from '../file-system.ts';
+import { errorCode, type FileSystem, readRepeatedly } from '../file-system.ts';
 import { DiskSpool } from './disk-spool.ts';
 import type { Section } from './format.ts';
 import { headerBytes, positionsOf } from './format.ts';
@@ -56,7 +56,10 @@ export interface SpoolOptions {
   onLoss(loss: SpoolLoss): void;
 }
 
-/** What became of an append. Only after `kept` may its sender be told yes; after `failed` and `disk_full` the record is not in the spool. */
+/**
+ * What became of an append. Only after `kept` may its sender be told yes. After every other answer the record is not in the spool; only
+ * after `failed` may a power cut bring it back, because the disk could neither keep it nor be made to forget it.
+ */
 export type AppendResult =
   | { readonly kind: 'kept' }
   | { readonly kind: 'full'; readonly afterMs: number; readonly cause: Error }
@@ -122,7 +125,7 @@ export interface Spool {
   close(): Promise<void>;
 }
 
-/** Opens a spool and takes up what an earlier run left. New records always go to a new segment. */
+/** Opens a spool and takes up what an earlier run left. New records always go to a new segment. Rejects when the directory cannot be used at all. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { directory, fileSystem: files, log, keepsPositions } = options;
   const context = { files, directory, log };
@@ -190,18 +193,18 @@ async function scanPositions(
   segment: ClosedSegment,
   apply: (positions: readonly Position[]) => void,
 ): Promise<ClosedSegment> {
-  let hasPositions = false;
+  const found: Position[] = [];
   try {
-    const items = await scanSegment(context.files, segment, (sections) => {
-      const positions = positionsOf(sections);
-      if (positions.length === 0) return;
-      hasPositions = true;
-      apply(positions);
+    const items = await readRepeatedly(() => {
+      found.length = 0;
+      return scanSegment(context.files, segment, (sections) => found.push(...positionsOf(sections)));
     });
-    return { ...segment, items, hasPositions };
+    apply(found);
+    return { ...segment, items, hasPositions: found.length > 0 };
   } catch (error) {
+    if (errorCode(error) !== 'EIO') throw error;
     context.log.error({ err: error, segment: segment.path }, 'a spool segment could not be read for its positions');
-    return { ...segment, hasPositions };
+    return { ...segment, hasPositions: true };
   }
 }
 
