@@ -50,7 +50,7 @@ function setUp(options: {
 }) {
   const meter = createMeter(new Registry(), () => nowMs);
   const intake = createIntake({
-    outputs: options.outputs ?? [],
+    outputs: () => options.outputs ?? [],
     store: options.store,
     globalTags: options.tags ?? {},
     oldestMs: options.oldestMs ?? (() => undefined),

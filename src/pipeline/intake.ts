@@ -18,7 +18,7 @@ export interface Destination {
 
 export interface IntakeOptions {
   /** The store comes last: a batch that an output refuses will be sent again, and must not be in the store by then. */
-  readonly outputs: readonly Destination[];
+  readonly outputs: () => readonly Destination[];
   readonly store: Destination | undefined;
   readonly globalTags: Readonly<Record<string, string>>;
   /** Rows before this would be gone at once; undefined when everything is kept for ever. */
@@ -141,7 +141,7 @@ export function createIntake(options: IntakeOptions): Intake {
   let isClosed = false;
 
   const keep = async (batch: Batch, signal: AbortSignal): Promise<Outcome> => {
-    const outcomes = await Promise.all(outputs.map((output) => output.append(batch, signal)));
+    const outcomes = await Promise.all(outputs().map((output) => output.append(batch, signal)));
     const refused = outcomes.find((outcome) => outcome.kind !== 'kept');
     if (refused !== undefined) return refused;
     return store === undefined ? { kind: 'kept' } : store.append(batch, signal);

@@ -1,0 +1,81 @@
+/** Finds the command that the arguments name, and says what to do when there is none. */
+import { ApiError } from './api-client.ts';
+import { type Command, helpOf, readArguments, type Terminal, UsageError } from './command.ts';
+import { version } from './version.ts';
+
+/** Loaded when called, so that `trawl --version` does not wait for the agent's libraries. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  agent: async () => (await import('./agent-command.ts')).agentCommand,
+  check: async () => (await import('./check.ts')).checkCommand,
+  'query trace': async () => (await import('./query-trace.ts')).queryTrace,
+  'send span': async () => (await import('./send-span.ts')).sendSpan,
+  store: async () => (await import('./store-command.ts')).storeCommand,
+};
+
+const overview = async (): Promise<string> => {
+  const loaded = await Promise.all(Object.values(commands).map((load) => load()));
+  const width = Math.max(...loaded.map(({ name }) => name.length));
+  return [
+    `trawl ${version}: takes in traces, metrics and logs, keeps them, and answers queries about them.`,
+    '',
+    'Usage: trawl COMMAND [OPTION]…',
+    '',
+    'Commands:',
+    ...loaded.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    '',
+    'Begin with:',
+    '  trawl agent                     runs the agent on http://127.0.0.1:9529',
+    '  trawl send span                 sends it a span, from a second terminal',
+    '',
+    'trawl COMMAND --help says more about each.',
+  ].join('\n');
+};
+
+/** Splits the arguments into a command's name and the rest; names are up to two words. */
+function findCommand(argv: readonly string[]): { name: string; rest: readonly string[] } | undefined {
+  for (const words of [2, 1]) {
+    const name = argv.slice(0, words).join(' ');
+    if (name in commands) return { name, rest: argv.slice(words) };
+  }
+  return undefined;
+}
+
+/** Runs `trawl ARGV`; resolves to the exit status: 0, 1 for a failure, 2 for arguments that make no sense. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const [first] = argv;
+  if (first === '--version' || first === '-v' || first === 'version') {
+    terminal.out(version);
+    return 0;
+  }
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    (first === undefined ? terminal.error : terminal.out)(await overview());
+    return first === undefined ? 2 : 0;
+  }
+  const found = findCommand(argv);
+  const load = found && commands[found.name];
+  if (found === undefined || load === undefined) {
+    const known = Object.keys(commands);
+    const longer = known.filter((name) => name.startsWith(`${first} `));
+    terminal.error(`there is no command "${argv.slice(0, longer.length > 0 ? 2 : 1).join(' ')}"`);
+    terminal.error(`commands: ${(longer.length > 0 ? longer : known).join(', ')}; trawl --help says what they do`);
+    return 2;
+  }
+  const command = await load();
+  if (found.rest.includes('--help') || found.rest.includes('-h')) {
+    terminal.out(helpOf(command));
+    return 0;
+  }
+  try {
+    return await command.run(readArguments(command, found.rest), terminal);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      terminal.error(`${error.message}; trawl ${command.name} --help says how it is used`);
+      return 2;
+    }
+    if (error instanceof ApiError) {
+      terminal.error(error.message);
+      return 1;
+    }
+    throw error;
+  }
+}
