@@ -51,41 +51,32 @@ function sampleValue(schema: z.ZodType): string {
   return keys === undefined ? '""' : '{}';
 }
 
-function sampleKey(
-  key: string,
-  schema: z.ZodType,
-  options: { indent: string; isActive: boolean; isInComment: boolean },
-): string {
-  const { indent, isActive, isInComment } = options;
+function sampleKey(key: string, schema: z.ZodType, options: { indent: string; isActive: boolean }): string {
+  const { indent, isActive } = options;
   const { defaultValue, notes, isRequired } = unwrap(schema);
   const isShownExample = notes.example !== undefined && sampleValue(schema) !== toTomlValue(defaultValue);
-  const remark = isRequired
-    ? ' Required.'
-    : isShownExample
-      ? ` Default: ${defaultValue === undefined ? 'none' : toTomlValue(defaultValue)}.`
-      : '';
-  const comment = wrap(`${describe(schema)}${remark}`, `${isInComment ? '# ' : ''}${indent}## `);
+  const standard = defaultValue === undefined ? 'none' : toTomlValue(defaultValue);
+  const remark = isRequired ? ' Required.' : isShownExample ? ` Default: ${standard}.` : '';
   const line = `${tomlKey(key)} = ${sampleValue(schema)}`;
-  const isCommented = isInComment || !(isRequired && isActive);
-  return `${comment}${isInComment ? `# ${indent}${isRequired ? '' : '# '}` : `${indent}${isCommented ? '# ' : ''}`}${line}\n`;
+  return `${wrap(`${describe(schema)}${remark}`, `${indent}## `)}${indent}${isRequired && isActive ? '' : '# '}${line}\n`;
 }
 
 /** Keys with a value, in order, without those of the shapes left out. */
-function sampleKeys(schema: z.ZodType, options: { indent: string; isActive: boolean; isInComment: boolean }): string {
-  const keys = [...(keysOf(schema) ?? [])].filter(([, below]) => shapeOf(below) !== 'table');
+function sampleKeys(
+  schema: z.ZodType,
+  options: { indent: string; isActive: boolean },
+  leftOut: readonly Shape[] = ['table'],
+): string {
+  const keys = [...(keysOf(schema) ?? [])].filter(([, below]) => !leftOut.includes(shapeOf(below)));
   return keys.map(([key, below]) => sampleKey(key, below, options)).join('\n');
 }
 
-function sampleTables(schema: z.ZodType, base: Path, isInComment: boolean): string {
+function sampleTables(schema: z.ZodType, base: Path): string {
   let text = '';
   for (const [key, below] of keysOf(schema) ?? []) {
     if (shapeOf(below) !== 'table') continue;
-    const header = `[${[...base, key].join('.')}]`;
-    const prefix = isInComment ? '# ' : '';
-    text += `\n${wrap(describe(below), `${prefix}  ## `)}${prefix}  # ${header}\n`;
-    for (const [inner, innerSchema] of keysOf(below) ?? []) {
-      text += `${wrap(describe(innerSchema), `${prefix}    ## `)}${prefix}    # ${tomlKey(inner)} = ${sampleValue(innerSchema)}\n`;
-    }
+    text += `\n${wrap(describe(below), '  ## ')}  # [${[...base, key].join('.')}]\n`;
+    text += sampleKeys(below, { indent: '    ', isActive: false });
   }
   return text;
 }
@@ -97,8 +88,8 @@ export function sampleFile(section: Section, kind: ComponentKind): string {
   const state = isOn
     ? 'Switched on as shipped. Remove the block, or this file, to switch it off.'
     : 'Switched off as shipped. Take the "# " before the block\'s header and the keys you need away to switch it on.';
-  const keys = sampleKeys(kind.config, { indent: '  ', isActive: isOn, isInComment: !isOn });
-  const tables = sampleTables(kind.config, [section, kind.type], !isOn);
+  const keys = sampleKeys(kind.config, { indent: '  ', isActive: isOn });
+  const tables = sampleTables(kind.config, [section, kind.type]);
   return [
     wrap(`${kind.summary}`, '# '),
     wrap(state, '# '),
@@ -124,14 +115,13 @@ export function mainSampleFile(): string {
       '# ',
     ),
     '\n',
-    sampleKeys(mainConfig, { indent: '', isActive: false, isInComment: false }, ['table', 'record']),
+    sampleKeys(mainConfig, { indent: '', isActive: false }, ['table', 'record']),
   ];
   for (const [key, below] of keysOf(mainConfig) ?? []) {
     if (shapeOf(below) !== 'table' && shapeOf(below) !== 'record') continue;
     parts.push(`\n${wrap(describe(below), '# ')}[${key}]\n`);
     const example = unwrap(below).notes.example;
-    if (shapeOf(below) === 'table')
-      parts.push(sampleKeys(below, { indent: '  ', isActive: false, isInComment: false }));
+    if (shapeOf(below) === 'table') parts.push(sampleKeys(below, { indent: '  ', isActive: false }));
     else if (isPlainObject(example))
       for (const [name, value] of Object.entries(example)) parts.push(`  # ${tomlKey(name)} = ${toTomlValue(value)}\n`);
   }

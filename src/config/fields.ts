@@ -81,17 +81,25 @@ export function secret() {
     .meta({ secret: true, typeName: 'secret' });
 }
 
-/** An absolute URL, by default http or https. It stays text, exactly as written. */
-export function url(protocols: readonly string[] = ['http:', 'https:']) {
+/** An absolute URL without credentials, by default http or https. It stays text, exactly as written; '' is taken where `mayBeEmpty`. */
+export function url(options: { readonly protocols?: readonly string[]; readonly mayBeEmpty?: boolean } = {}) {
+  const protocols = options.protocols ?? ['http:', 'https:'];
   const expected = protocols.map((protocol) => `${protocol}//`).join(' or ');
   return z
     .string()
     .superRefine((value, context) => {
+      if (value === '' && options.mayBeEmpty === true) return;
       const parsed = URL.parse(value);
       if (parsed === null || !protocols.includes(parsed.protocol)) {
         context.addIssue({ code: 'custom', message: `must be a URL that starts with ${expected}` });
       } else if (parsed.hostname === '') {
         context.addIssue({ code: 'custom', message: 'has no host' });
+      } else if (parsed.username !== '' || parsed.password !== '') {
+        // Addresses are written into logs, labels and answers.
+        context.addIssue({
+          code: 'custom',
+          message: 'must not hold a user or password: addresses are shown; send credentials as a header',
+        });
       }
     })
     .meta({ typeName: 'URL' });
@@ -101,9 +109,9 @@ export function url(protocols: readonly string[] = ['http:', 'https:']) {
 export function tags() {
   return z
     .record(
-      z.string().min(1, 'a tag needs a name'),
+      z.string().min(1, 'needs a name'),
       z.union([z.string(), z.number().transform(String), z.boolean().transform(String)], {
-        error: 'a tag\'s value must be text, e.g. "a"',
+        error: 'must be text, e.g. "a"',
       }),
     )
     .meta({ typeName: 'table of texts' });

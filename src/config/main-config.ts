@@ -1,7 +1,10 @@
 /** What `trawl.conf` holds: everything that is not an input's or an output's own. */
 import { z } from 'zod';
-import { count, duration, listenAddress, secret, size, tags } from './fields.ts';
+import { count, duration, listenAddress, secret, size, tags, url } from './fields.ts';
 import { parseDurationMs, parseSizeBytes } from './quantity.ts';
+
+const orWord = (message: string, word: string): string =>
+  message.startsWith('must be') ? `${message}, or "${word}"` : message;
 
 /** A duration in milliseconds, or no end. */
 function retention() {
@@ -11,7 +14,7 @@ function retention() {
       if (value === 'forever') return 'forever';
       const parsed = parseDurationMs(value, { minMs: 60_000 });
       if (parsed.ok) return parsed.value;
-      context.addIssue({ code: 'custom', message: `${parsed.message}, or "forever"` });
+      context.addIssue({ code: 'custom', message: orWord(parsed.message, 'forever') });
       return z.NEVER;
     })
     .meta({ typeName: 'duration or "forever"' });
@@ -25,7 +28,7 @@ function sizeCap() {
       if (value === 'none') return 'none';
       const parsed = parseSizeBytes(value, { minBytes: 64 * 1024 * 1024 });
       if (parsed.ok) return parsed.value;
-      context.addIssue({ code: 'custom', message: `${parsed.message}, or "none"` });
+      context.addIssue({ code: 'custom', message: orWord(parsed.message, 'none') });
       return z.NEVER;
     })
     .meta({ typeName: 'size or "none"' });
@@ -86,13 +89,10 @@ const store = z
       .default('data')
       .describe('Holds the spools, the positions in log files and the embedded store. One agent only.')
       .meta({ example: '/var/lib/trawl' }),
-    url: z
-      .union([z.literal(''), z.string().regex(/^https?:\/\/[^\s/]+/)], {
-        error: 'must be a URL that starts with http:// or https://',
-      })
+    url: url({ mayBeEmpty: true })
       .default('')
       .describe('A `trawl store --listen` or a ClickHouse server to keep data in; empty for the embedded store.')
-      .meta({ example: 'http://trawl-store:9530', typeName: 'URL' }),
+      .meta({ example: 'http://trawl-store:9530' }),
     token: secret()
       .optional()
       .describe('The token of that `trawl store`.')

@@ -56,8 +56,15 @@ export function place(subject: Subject, finding: Finding): Problem {
     at: finding.at === 'value' ? 'value' : 'key',
     message: finding.message,
     ...(finding.hint === undefined ? {} : { hint: finding.hint }),
-    isValueShown: finding.at === 'value' && !isSecretPath(subject.schema, finding.path),
+    isValueShown: finding.at === 'value' && mayBeShown(subject, finding.path),
   });
+}
+
+/** Whether a value may stand in a code frame: no secret, nothing that may hold one, no address with credentials. */
+function mayBeShown(subject: Subject, path: Path): boolean {
+  const value = valueAt(subject.value, path);
+  if (isSecretPath(subject.schema, path) || isTable(value) || Array.isArray(value)) return false;
+  return typeof value !== 'string' || !/@|[?&;][\w.-]+=/.test(value);
 }
 
 function overrideOf(subject: Subject, path: Path): Override | undefined {
