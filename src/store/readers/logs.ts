@@ -3,6 +3,7 @@ import type { StoreClient } from '../client.ts';
 import { type LabelMatcher, matcherCondition } from './label-matcher.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
+import { windowCondition } from './window.ts';
 
 export interface LogLine {
   /** Nanoseconds since 1970. */
@@ -44,12 +45,6 @@ const logColumns: ReadonlyMap<string, string> = new Map([
   ['stream', 'stream'],
 ]);
 
-/** What DateTime64(9) holds: 1900 to 2262. */
-const firstNs = -2_208_988_800_000_000_000n;
-const lastNs = 9_223_372_036_000_000_000n;
-
-const clamp = (ns: bigint): bigint => (ns < firstNs ? firstNs : ns > lastNs ? lastNs : ns);
-
 /** A LIKE pattern for "holds the text", because the index over the words of lines serves LIKE. */
 const likePattern = (text: string): string => `%${text.replace(/[\\%_]/g, '\\$&')}%`;
 
@@ -61,19 +56,19 @@ export async function readLogs(
 ): Promise<LogLine[]> {
   const limits = options.limits ?? defaultReadLimits;
   const condition = matcherCondition(selection.matchers, (name) => logColumns.get(name));
+  // Bounds are whole nanoseconds, so start inclusive and end exclusive is the window moved by one.
+  const window = windowCondition({ unit: 'Nano', after: selection.startNs - 1n, until: selection.endNs - 1n });
   const texts = selection.contains.filter((text) => text !== '');
   const filters = texts.map((_, i) => ` AND body LIKE {contains${i}:String}`).join('');
   const order = selection.direction === 'forward' ? 'ts, seg, line' : 'ts DESC, seg DESC, line DESC';
   const bytes = await client.bytes({
     sql: `SELECT ts, body, namespace, pod, container, service, stream FROM logs
-WHERE ts >= fromUnixTimestamp64Nano({startNs:Int64}, 'UTC') AND ts < fromUnixTimestamp64Nano({endNs:Int64}, 'UTC')
-  AND ${condition.sql}${filters}
+WHERE ${window.sql} AND ${condition.sql}${filters}
 ORDER BY ${order} LIMIT {limit:UInt32}`,
     parameters: {
       ...condition.parameters,
       ...Object.fromEntries(texts.map((text, i) => [`contains${i}`, likePattern(text)])),
-      startNs: clamp(selection.startNs),
-      endNs: clamp(selection.endNs),
+      ...window.parameters,
       limit: selection.limit,
     },
     format: 'RowBinary',

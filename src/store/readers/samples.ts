@@ -4,6 +4,7 @@ import type { StoreClient } from '../client.ts';
 import { type Condition, type LabelMatcher, matcherCondition } from './label-matcher.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
+import { windowCondition } from './window.ts';
 
 /** The samples of one series, in order of time, no stamp twice. */
 export interface SeriesPoints {
@@ -44,9 +45,6 @@ export interface SampleReadOptions {
 const rowSizeBytes = 24;
 /** Names travel in the request's URL; more than this and the series' ids alone must do. */
 const maxMetricNames = 50;
-/** What DateTime64 holds; beyond it the engine's arithmetic wraps. */
-const firstMs = -2_208_988_800_000;
-const lastMs = 10_413_791_999_999;
 
 const seriesCondition = (matchers: readonly LabelMatcher[]): Condition =>
   matcherCondition(matchers, (name, parameter) => (name === '__name__' ? 'metric' : `labels[{${parameter}:String}]`));
@@ -147,8 +145,6 @@ export function decodeSamples(bytes: Buffer, labelsOf: ReadonlyMap<bigint, reado
   return series;
 }
 
-const clamp = (ms: number): number => Math.min(Math.max(Math.trunc(ms), firstMs), lastMs);
-
 /** Reads the samples of all series that the matchers take; series without a sample in the window are left out. In no order. */
 export async function readSamples(
   client: StoreClient,
@@ -158,8 +154,12 @@ export async function readSamples(
   const limits = options.limits ?? defaultSampleLimits;
   const { signal } = options;
   const condition = seriesCondition(selection.matchers);
-  const afterMs = clamp(selection.afterMs);
-  const untilMs = clamp(selection.untilMs);
+  const { afterMs, untilMs } = selection;
+  const window = windowCondition({
+    unit: 'Milli',
+    after: BigInt(Math.trunc(afterMs)),
+    until: BigInt(Math.trunc(untilMs)),
+  });
   const fromDay = Math.min(Math.max(Math.floor(afterMs / 86_400_000), 0), 65_535);
   const { labelsOf, metrics } = await readSeries(client, condition, { signal, limits, fromDay });
   if (labelsOf.size === 0) return [];
@@ -168,14 +168,13 @@ export async function readSamples(
   const bytes = await client.bytes({
     sql: `SELECT id, ts, v FROM samples
 WHERE ${isNarrow ? 'metric IN {metrics:Array(String)} AND ' : ''}id IN (SELECT id FROM series WHERE ${condition.sql} AND last_day >= toDate({fromDay:UInt16}))
-  AND ts > fromUnixTimestamp64Milli({afterMs:Int64}, 'UTC') AND ts <= fromUnixTimestamp64Milli({untilMs:Int64}, 'UTC')
+  AND ${window.sql}
 ORDER BY id, ts LIMIT {limit:UInt64}`,
     parameters: {
       ...condition.parameters,
       fromDay,
       ...(isNarrow ? { metrics: [...metrics] } : {}),
-      afterMs,
-      untilMs,
+      ...window.parameters,
       limit: limits.maxSamples + 1,
     },
     format: 'RowBinary',
