@@ -6,14 +6,15 @@ import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/c
 import type { StoreClient, StoreInsert, StoreQuery } from './client.ts';
 import { StoreError } from './client.ts';
 
-export interface StoreClientOptions {
-  /** The store process's unix socket, or the URL of `trawl store --listen` or a ClickHouse server. */
-  readonly at: { readonly socketPath: string } | { readonly url: string; readonly token?: string };
+/** The store process's unix socket, or the URL of `trawl store --listen` or of a ClickHouse server. */
+export type StoreAddress = { readonly socketPath: string } | { readonly url: string; readonly token?: string };
+
+export type StoreClientOptions = StoreAddress & {
   /** Connections at most; the store runs four queries at a time and lets the rest wait. */
   readonly maxConnections?: number;
   /** Limits for every query; a query's own settings go before them. */
   readonly querySettings?: Readonly<Record<string, string | number>>;
-}
+};
 
 const defaultTimeoutMs = 10_000;
 /** What a query may wait for its turn in the store, and the way there and back. */
@@ -30,12 +31,11 @@ const readerSettings = {
 
 /** A client for one store. It opens no connection until it is asked something. */
 export function createStoreClient(options: StoreClientOptions): StoreClient {
-  const { at } = options;
-  const agent = createAgent(at, options.maxConnections ?? 32);
+  const agent = createAgent(options, options.maxConnections ?? 32);
   const client = createClient({
-    url: 'url' in at ? at.url : 'http://store.invalid',
+    url: 'url' in options ? options.url : 'http://store.invalid',
     username: 'default',
-    password: 'url' in at ? (at.token ?? '') : '',
+    password: 'url' in options ? (options.token ?? '') : '',
     ...(agent === undefined ? {} : { http_agent: agent }),
     max_open_connections: options.maxConnections ?? 32,
     request_timeout: insertTimeoutMs,
@@ -74,7 +74,7 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
   };
 }
 
-function createAgent(at: StoreClientOptions['at'], maxSockets: number): Agent | undefined {
+function createAgent(at: StoreAddress, maxSockets: number): Agent | undefined {
   if (!('socketPath' in at)) return undefined;
   // socketPath is an option of the connection, which @types/node lists with the request's only.
   const options = { keepAlive: true, maxSockets, scheduling: 'lifo' as const, socketPath: at.socketPath };

@@ -45,11 +45,27 @@ const readerCount = 4;
 /** Signals whose handlers chDB takes for itself; left there, a crash hangs for ever with the lock held. */
 const crashSignals = ['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE'] as const;
 
+/** ClickHouse's defaults are for a server of its own (5 GiB of marks); these bound what the process keeps between queries. */
+const serverSettings = [
+  '--mark_cache_size=67108864',
+  '--index_mark_cache_size=33554432',
+  '--primary_index_cache_size=67108864',
+  '--uncompressed_cache_size=0',
+  '--index_uncompressed_cache_size=0',
+  '--query_condition_cache_size=16777216',
+  '--text_index_tokens_cache_size=16777216',
+  '--text_index_header_cache_size=16777216',
+  '--text_index_postings_cache_size=33554432',
+  '--vector_similarity_index_cache_size=0',
+  '--compiled_expression_cache_size=16777216',
+  '--mmap_cache_size=64',
+];
+
 /** Opens the directory; the only place that imports chDB. */
 export async function openEngine(directory: string): Promise<Engine> {
   const chdb = await import('chdb');
   const open = async (name: string) => {
-    const session = new chdb.Session(directory);
+    const session = new chdb.Session(directory, { connectionArgs: serverSettings });
     // The name finds the session's query in system.processes: a query with parameters is shown without its comments, so a tag in the text is lost.
     await session.queryAsync(`SET log_comment = ${quoteSql(`trawl-${name}`)}`);
     return createSession(name, session);

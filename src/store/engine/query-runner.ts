@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Engine, EngineAnswer, EngineSession } from './engine.ts';
 import { EngineError } from './engine.ts';
 import type { RowsInsert } from './sql-text.ts';
+import { createTableSync } from './table-sync.ts';
 import type { WorkQueue } from './work-queue.ts';
 import { createWorkQueue, QueueRefusal } from './work-queue.ts';
 
@@ -45,6 +46,7 @@ export async function createQueryRunner(options: QueryRunnerOptions): Promise<Qu
   for (const leftover of await readdir(bodiesDirectory)) await rm(join(bodiesDirectory, leftover), { force: true });
   const readers = createWorkQueue(engine.readers, { maxWaiting, waitTimeoutMs });
   const writers = createWorkQueue([engine.writer], { maxWaiting, waitTimeoutMs });
+  const syncTable = createTableSync();
   let bodyCount = 0;
 
   async function withSession<Result>(
@@ -80,9 +82,11 @@ export async function createQueryRunner(options: QueryRunnerOptions): Promise<Qu
       const path = join(bodiesDirectory, `${bodyCount}.native`);
       try {
         await pipeline(rows, limitSize(options.maxInsertBytes), createWriteStream(path, { mode: 0o600 }), { signal });
-        return await withSession(writers, signal, (session) =>
-          session.run({ sql: insert.readingFrom(path), format: 'Null', parameters }),
-        );
+        return await withSession(writers, signal, async (session) => {
+          const answer = await session.run({ sql: insert.readingFrom(path), format: 'Null', parameters });
+          await syncTable(insert.table, session);
+          return answer;
+        });
       } finally {
         await rm(path, { force: true });
       }

@@ -18,17 +18,27 @@ export interface StoreProcessOptions {
   readonly listen:
     | { readonly kind: 'socket'; readonly path: string }
     | { readonly kind: 'address'; readonly host: string; readonly port: number; readonly tokenFile: string };
-  /** Above this resident size the process ends in order once no INSERT runs, to be started anew; 0 for never. */
+  /** Above this resident size the process ends in order once nothing runs, to be started anew by its supervisor. */
   readonly maxRssBytes?: number;
+  /** End when the parent does: its end of standard input closes. */
+  readonly endWithParent?: boolean;
   readonly log?: Logger;
 }
 
 const maxInsertBytes = 1024 * 1024 * 1024;
+/** What a unix socket's address holds on Linux, the final NUL left out. */
+const maxSocketPathBytes = 107;
 
 /** Serves the store until it is told to stop; resolves with the exit code only where the store could not be opened. */
 export async function runStore(options: StoreProcessOptions): Promise<number> {
   const log = options.log ?? pino({ name: 'trawl-store' }, pino.destination({ fd: 2, sync: true }));
   const directory = resolve(options.directory);
+  if (options.listen.kind === 'socket' && Buffer.byteLength(options.listen.path) > maxSocketPathBytes) {
+    process.stderr.write(
+      `trawl store: the socket's path ${options.listen.path} is longer than ${maxSocketPathBytes} bytes; choose a shorter data directory\n`,
+    );
+    return 1;
+  }
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(directory);
   if ('heldBy' in lock) {
@@ -56,7 +66,7 @@ export async function runStore(options: StoreProcessOptions): Promise<number> {
   const where = await listen(server, options.listen);
   log.info({ where, engine: engine.version, pid: process.pid }, 'the store is open');
   process.stdout.write(`${JSON.stringify({ ready: where })}\n`);
-  return serveUntilStopped({ server, runner, log, release: () => lock.release() });
+  return serveUntilStopped({ server, runner, log, options, release: () => lock.release() });
 }
 
 async function listen(server: Server, where: StoreProcessOptions['listen']): Promise<string> {
@@ -87,39 +97,77 @@ function listening(server: Server, start: () => void): Promise<void> {
   });
 }
 
-const drainTimeoutMs = 10_000;
+/** How long queries may go on after the store was told to stop: an INSERT ends within seconds. */
+const drainTimeoutMs = 8_000;
+const watchIntervalMs = 1_000;
 
-/** Never resolves: the last step of every way out is SIGKILL, for chDB's own ending can hang. */
-function serveUntilStopped(running: {
+interface Serving {
   readonly server: Server;
   readonly runner: QueryRunner;
   readonly log: Logger;
+  readonly options: StoreProcessOptions;
   readonly release: () => void;
-}): Promise<number> {
-  const { server, runner, log, release } = running;
+}
+
+/** Never resolves: the last step of every way out is SIGKILL, for chDB's own ending can hang. */
+function serveUntilStopped({ server, runner, log, options, release }: Serving): Promise<number> {
   let isStopping = false;
   const end = () => {
     release();
     process.kill(process.pid, 'SIGKILL');
   };
   const stop = async (reason: string) => {
-    if (isStopping) return end();
     isStopping = true;
     log.info({ reason }, 'the store is closing');
-    const deadline = Date.now() + drainTimeoutMs;
     server.close();
     server.closeIdleConnections();
-    while (!runner.isIdle() && Date.now() < deadline) await new Promise((wake) => setTimeout(wake, 10));
+    const deadline = Date.now() + drainTimeoutMs;
+    while (!runner.isIdle() && Date.now() < deadline) await sleep(10);
+    // Answers that are written but not sent yet.
+    while (server.listening && Date.now() < deadline) await sleep(10);
     end();
   };
   const stopFor = (reason: string) => {
+    if (isStopping) return end();
     stop(reason).catch(end);
   };
   process.on('SIGTERM', () => stopFor('SIGTERM'));
   process.on('SIGINT', () => stopFor('SIGINT'));
+  process.on('SIGHUP', () => undefined);
+  process.on('SIGPIPE', () => undefined);
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'the store process failed');
     end();
   });
+  if (options.endWithParent === true) watchParent(() => end());
+  if (options.maxRssBytes !== undefined) watchMemory({ runner, maxRssBytes: options.maxRssBytes, log, stopFor });
   return new Promise<number>(() => undefined);
+}
+
+function sleep(delayMs: number): Promise<void> {
+  return new Promise((wake) => setTimeout(wake, delayMs));
+}
+
+/** The parent holds the other end of standard input; when it dies, however it dies, that end closes. */
+function watchParent(onGone: () => void): void {
+  const parent = process.ppid;
+  process.stdin.on('end', onGone).on('error', onGone).resume();
+  setInterval(() => {
+    if (process.ppid !== parent) onGone();
+  }, watchIntervalMs).unref();
+}
+
+function watchMemory(watch: {
+  readonly runner: QueryRunner;
+  readonly maxRssBytes: number;
+  readonly log: Logger;
+  readonly stopFor: (reason: string) => void;
+}): void {
+  const timer = setInterval(() => {
+    const rssBytes = process.memoryUsage.rss();
+    if (rssBytes <= watch.maxRssBytes || watch.runner.load().inserts > 0) return;
+    clearInterval(timer);
+    watch.log.warn({ rssBytes, maxRssBytes: watch.maxRssBytes }, 'the store is larger than it may be and starts anew');
+    watch.stopFor('memory');
+  }, watchIntervalMs);
 }

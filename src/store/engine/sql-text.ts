@@ -38,6 +38,7 @@ export function quoteSql(text: string): string {
 
 /** An INSERT whose rows follow in the request's body. */
 export interface RowsInsert {
+  readonly table: string;
   /** The same INSERT reading its rows from a file. */
   readonly readingFrom: (path: string) => string;
 }
@@ -48,13 +49,14 @@ const formatNative = /\bFORMAT\s+Native\s*;?\s*$/i;
 /** Recognises `INSERT … FROM input('structure') … FORMAT Native`; undefined for any other statement. */
 export function parseRowsInsert(sql: string, blanked: string): RowsInsert | undefined {
   if (!/^\s*INSERT\b/i.test(blanked)) return undefined;
+  const table = /^\s*INSERT\s+INTO\s+(?:TABLE\s+)?(?:default\.)?(\w+)/i.exec(blanked)?.[1];
   const format = formatNative.exec(blanked);
   const input = inputCall.exec(blanked);
   const quoted = input?.[1];
-  if (format === null || input === null || quoted === undefined) return undefined;
+  if (format === null || input === null || quoted === undefined || table === undefined) return undefined;
   const start = input.index + input[0].indexOf(quoted);
   const structure = sql.slice(start, start + quoted.length);
   const before = sql.slice(0, input.index);
   const after = sql.slice(input.index + input[0].length, format.index);
-  return { readingFrom: (path) => `${before}file(${quoteSql(path)}, Native, ${structure})${after}` };
+  return { table, readingFrom: (path) => `${before}file(${quoteSql(path)}, Native, ${structure})${after}` };
 }

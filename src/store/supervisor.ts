@@ -1,0 +1,257 @@
+/** Keeps a store process running beside the agent: starts it, watches that it answers, starts it anew when it dies or hangs. */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { request } from 'node:http';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+/** What the supervisor needs of a pino logger. */
+export interface SupervisorLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface StoreSupervisorOptions {
+  /** The program and its first arguments: `[process.execPath, 'dist/main.js', 'store']`. */
+  readonly command: readonly [string, ...string[]];
+  /** The store's data directory. */
+  readonly directory: string;
+  readonly log: SupervisorLog;
+  /** The store starts anew above this resident size; 2 GiB unless told. */
+  readonly maxRssBytes?: number;
+  readonly pingIntervalMs?: number;
+  /** A store that does not answer a ping within this time, three times in a row, hangs and is killed. */
+  readonly pingTimeoutMs?: number;
+  readonly startTimeoutMs?: number;
+  readonly backoff?: { readonly initialMs: number; readonly maxMs: number };
+  /** Called whenever the process has ended by itself: what was being inserted has an unknown outcome. */
+  readonly onDown?: () => void;
+  /** Called each time the store answers, the first time included. */
+  readonly onReady?: () => void;
+}
+
+export type StoreState = 'stopped' | 'starting' | 'ready' | 'down';
+
+export interface StoreSupervisor {
+  readonly socketPath: string;
+  /** Starts the process; resolves when it answers, or rejects with the reason when the signal ends the wait. */
+  start(signal: AbortSignal): Promise<void>;
+  /** SIGTERM, then SIGKILL once the deadline has passed. */
+  stop(deadlineMs: number): Promise<void>;
+  /** What a person needs to know, in a line. */
+  health(): {
+    readonly state: StoreState;
+    readonly text: string;
+    readonly restarts: number;
+    readonly pid: number | undefined;
+  };
+}
+
+const missedPingsUntilHung = 3;
+
+/** A supervisor that has started nothing yet. */
+export function createStoreSupervisor(options: StoreSupervisorOptions): StoreSupervisor {
+  const { log } = options;
+  const socketPath = join(resolve(options.directory), 'store.sock');
+  const backoff = options.backoff ?? { initialMs: 100, maxMs: 5_000 };
+  let state: StoreState = 'stopped';
+  let reason = 'it was not started';
+  let restarts = 0;
+  let child: ChildProcess | undefined;
+  let stopping = new AbortController();
+  let loop: Promise<void> = Promise.resolve();
+  let whenReady: (() => void) | undefined;
+
+  async function keepRunning(): Promise<void> {
+    let delayMs = backoff.initialMs;
+    while (!stopping.signal.aborted) {
+      state = 'starting';
+      const startedAtMs = Date.now();
+      const wasReady = await runOnce();
+      if (stopping.signal.aborted) return;
+      state = 'down';
+      restarts += 1;
+      log.error({ reason, restarts }, 'the store has ended and is started anew');
+      options.onDown?.();
+      // One that ran for a while deserves a quick start; one that dies at once must not spin.
+      delayMs =
+        wasReady && Date.now() - startedAtMs > backoff.maxMs ? backoff.initialMs : Math.min(delayMs * 2, backoff.maxMs);
+      await pause(delayMs, stopping.signal);
+    }
+  }
+
+  /** One life of the process; answers whether it was ever ready. */
+  async function runOnce(): Promise<boolean> {
+    const started = launch(options, socketPath);
+    child = started;
+    const lastWords = forwardLog(started, log);
+    const ended = new AbortController();
+    const exit = new Promise<string>((settle) => {
+      started.once('error', (error) => settle(`it could not be started: ${error.message}`));
+      started.once('close', (code, signal) =>
+        settle(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`),
+      );
+    });
+    let verdict: string | undefined;
+    let wasReady = false;
+    const watch = async () => {
+      wasReady = await becomesReady(ended.signal);
+      if (ended.signal.aborted) return;
+      if (!wasReady) verdict = `it did not answer within ${options.startTimeoutMs ?? 30_000} ms of its start`;
+      else {
+        state = 'ready';
+        whenReady?.();
+        options.onReady?.();
+        if (await hangs(ended.signal)) verdict = 'it answered no pings';
+      }
+      if (verdict !== undefined) started.kill('SIGKILL');
+    };
+    const watching = watch();
+    const how = await exit;
+    ended.abort();
+    await watching;
+    const words = lastWords();
+    reason = (verdict ?? how) + (words === '' ? '' : ` (${words})`);
+    return wasReady;
+  }
+
+  async function becomesReady(signal: AbortSignal): Promise<boolean> {
+    const deadline = Date.now() + (options.startTimeoutMs ?? 30_000);
+    while (!signal.aborted && Date.now() < deadline) {
+      if (await ping(socketPath, 1_000)) return true;
+      await pause(15, signal);
+    }
+    return false;
+  }
+
+  async function hangs(signal: AbortSignal): Promise<boolean> {
+    let missed = 0;
+    while (!signal.aborted) {
+      await pause(options.pingIntervalMs ?? 2_000, signal);
+      if (signal.aborted) return false;
+      missed = (await ping(socketPath, options.pingTimeoutMs ?? 5_000)) ? 0 : missed + 1;
+      if (missed >= missedPingsUntilHung) return true;
+    }
+    return false;
+  }
+
+  return {
+    socketPath,
+    async start(signal) {
+      stopping = new AbortController();
+      const ready = new Promise<void>((settle) => {
+        whenReady = settle;
+      });
+      loop = keepRunning();
+      const given = new Promise<never>((_, reject) => {
+        const onAbort = () => reject(new Error(`The store did not become ready: ${reason}`));
+        if (signal.aborted) onAbort();
+        signal.addEventListener('abort', onAbort, { once: true });
+      });
+      await Promise.race([ready, given]);
+    },
+    async stop(deadlineMs) {
+      stopping.abort();
+      const ending = child;
+      if (ending !== undefined && ending.exitCode === null && ending.signalCode === null) {
+        ending.kill('SIGTERM');
+        const timer = setTimeout(() => ending.kill('SIGKILL'), deadlineMs);
+        await loop;
+        clearTimeout(timer);
+      }
+      await loop;
+      state = 'stopped';
+      reason = 'it was stopped';
+    },
+    health: () => ({ state, restarts, pid: child?.pid, text: describeState(state, reason, restarts) }),
+  };
+}
+
+function describeState(state: StoreState, reason: string, restarts: number): string {
+  const times = restarts === 1 ? 'once' : `${restarts} times`;
+  if (state === 'ready')
+    return restarts === 0
+      ? 'the store answers'
+      : `the store answers; it was restarted ${times}, last because ${reason}`;
+  if (state === 'starting')
+    return restarts === 0 ? 'the store is starting' : `the store is starting anew because ${reason}`;
+  if (state === 'down') return `the store is down: ${reason}; it is started anew in a moment`;
+  return `the store does not run: ${reason}`;
+}
+
+function launch(options: StoreSupervisorOptions, socketPath: string): ChildProcess & { readonly stderr: Readable } {
+  const [program, ...args] = options.command;
+  const maxRssBytes = options.maxRssBytes ?? 2 * 1024 ** 3;
+  const storeArgs = [
+    '--supervised',
+    '--data',
+    options.directory,
+    '--socket',
+    socketPath,
+    '--max-rss',
+    String(maxRssBytes),
+  ];
+  return spawn(program, [...args, ...storeArgs], {
+    // The store ends when its standard input does, which is when this process ends, however it ends.
+    stdio: ['pipe', 'ignore', 'pipe'],
+    // chDB runs queries on libuv's pool; with its four threads four queries would stop every file operation of the process.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+  });
+}
+
+/** Passes the store's log on; answers the last line that was not a log line of its own, which is where the engine complains. */
+function forwardLog(child: ChildProcess & { readonly stderr: Readable }, log: SupervisorLog): () => string {
+  let last = '';
+  createInterface({ input: child.stderr, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
+    if (line.trim() === '') return;
+    const entry = parseLogLine(line);
+    if (entry === undefined) {
+      last = line.slice(0, 500);
+      log.warn({ store: line.slice(0, 2_000) }, 'the store says');
+    } else if (entry.level >= 50) log.error(entry.fields, entry.message);
+    else if (entry.level >= 40) log.warn(entry.fields, entry.message);
+    else log.info(entry.fields, entry.message);
+  });
+  return () => last;
+}
+
+function parseLogLine(line: string): { level: number; message: string; fields: object } | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    const { level, msg, time: _time, hostname: _hostname, name: _name, ...fields } = JSON.parse(line);
+    if (typeof level !== 'number' || typeof msg !== 'string') return undefined;
+    return { level, message: msg, fields: { component: 'store', ...fields } };
+  } catch {
+    // Cut short by the process's end: worth no more than a line of text.
+    return undefined;
+  }
+}
+
+function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((wake) => {
+    if (signal.aborted) return wake();
+    const timer = setTimeout(done, delayMs);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      wake();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+function ping(socketPath: string, timeoutMs: number): Promise<boolean> {
+  return new Promise((settle) => {
+    const asked = request(
+      { socketPath, path: '/ping', agent: false, signal: AbortSignal.timeout(timeoutMs) },
+      (response) => {
+        response.resume();
+        response.once('close', () => settle(response.statusCode === 200));
+      },
+    );
+    asked.once('error', () => settle(false));
+    asked.end();
+  });
+}
