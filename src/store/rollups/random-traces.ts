@@ -88,13 +88,12 @@ export async function insertTestSpans(client: StoreClient, spans: readonly TestS
   const rows = spans.map((span) => {
     const kind = span.kind === undefined ? 0 : spanKinds.indexOf(span.kind) + 1;
     const upper = (name: string) => `'${name.slice(0, 1).toUpperCase()}${name.slice(1)}'`;
-    return `(unhex('${span.traceId}'),${BigInt(`0x${span.id}`)},${BigInt(`0x${span.parentId ?? 0}`)},${span.tsUs},${span.durationUs},${kind},${span.shared ? 1 : 0},${span.hasError ? 2 : 0},'${span.operation}',${upper(span.localService)},${span.localIpv4 || 0},${upper(span.remoteService)})`;
+    return `(unhex('${span.traceId}'),${BigInt(`0x${span.id}`)},${BigInt(`0x${span.parentId ?? 0}`)},${(span.tsUs / 1e6).toFixed(6)},${span.durationUs},${kind},${span.shared ? 1 : 0},${span.hasError ? 2 : 0},'${span.operation}',${upper(span.localService)},${span.localIpv4 || 0},${upper(span.remoteService)},${seg})`;
   });
-  for (let start = 0; start < rows.length; start += 500) {
+  for (let start = 0; start < rows.length; start += 1000) {
     await client.command({
       sql: `INSERT INTO spans (trace_id, id, parent_id, ts, duration_us, kind, flags, status, name, local_service, local_ipv4, remote_service, seg)
-        SELECT t, i, p, fromUnixTimestamp64Micro(us, 'UTC'), d, k, f, s, n, l, ip, r, ${seg}
-        FROM values('t String, i UInt64, p UInt64, us Int64, d UInt64, k UInt8, f UInt8, s UInt8, n String, l String, ip UInt32, r String', ${rows.slice(start, start + 500).join()})`,
+        VALUES ${rows.slice(start, start + 1000).join()}`,
       signal: AbortSignal.timeout(10_000),
     });
   }
