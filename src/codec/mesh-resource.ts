@@ -32,32 +32,44 @@ function known(value: string | undefined): string {
   return value === undefined || value === 'unknown' || value === '-' ? '' : value;
 }
 
-function computeResource(serviceName: string, tags: Tags): Resource {
-  const node = parseNodeId(tags['node_id'] ?? '');
-  const namespace =
-    known(tags['istio.namespace']) ||
-    (node?.namespace ?? '') ||
-    known(tags['k8s.namespace.name']) ||
-    known(tags['service.namespace']);
-  const service =
-    known(tags['istio.canonical_service']) || stripNamespace(serviceName, namespace) || known(tags['service.name']);
-  const resource: Resource = {
-    service,
-    namespace,
-    pod: node?.pod ?? known(tags['k8s.pod.name']),
-    container: known(tags['k8s.container.name']),
-    node: known(tags['k8s.node.name']),
-    version: known(tags['istio.canonical_revision']) || known(tags['service.version']),
-    attributes: emptyResource.attributes,
-  };
-  return resource;
+function isMeshSpan(tags: Tags): boolean {
+  return tags['istio.namespace'] !== undefined || tags['node_id'] !== undefined;
 }
 
-const readTags = [
+function computeResource(serviceName: string, tags: Tags): Resource {
+  return isMeshSpan(tags) ? computeMeshResource(serviceName, tags) : computeExporterResource(serviceName, tags);
+}
+
+function computeMeshResource(serviceName: string, tags: Tags): Resource {
+  const node = parseNodeId(tags['node_id'] ?? '');
+  const namespace = known(tags['istio.namespace']) || (node?.namespace ?? '');
+  return {
+    ...emptyResource,
+    service: known(tags['istio.canonical_service']) || stripNamespace(serviceName, namespace),
+    namespace,
+    pod: node?.pod ?? '',
+    version: known(tags['istio.canonical_revision']),
+  };
+}
+
+/** OpenTelemetry's Zipkin exporters put the resource's attributes among the tags. */
+function computeExporterResource(serviceName: string, tags: Tags): Resource {
+  return {
+    ...emptyResource,
+    service: serviceName || known(tags['service.name']),
+    namespace: known(tags['k8s.namespace.name']) || known(tags['service.namespace']),
+    pod: known(tags['k8s.pod.name']),
+    container: known(tags['k8s.container.name']),
+    node: known(tags['k8s.node.name']),
+    version: known(tags['service.version']),
+  };
+}
+
+const meshTags = ['node_id', 'istio.namespace', 'istio.canonical_service', 'istio.canonical_revision'] as const;
+/** The first two tell a mesh's span from another. */
+const exporterTags = [
   'node_id',
   'istio.namespace',
-  'istio.canonical_service',
-  'istio.canonical_revision',
   'service.name',
   'service.namespace',
   'service.version',
@@ -69,6 +81,7 @@ const readTags = [
 
 interface CacheEntry {
   readonly serviceName: string;
+  readonly tagNames: readonly string[];
   readonly tags: readonly (string | undefined)[];
   readonly resource: Resource;
 }
@@ -84,8 +97,8 @@ let last: CacheEntry | undefined;
 
 function matches(entry: CacheEntry, serviceName: string, tags: Tags): boolean {
   if (entry.serviceName !== serviceName) return false;
-  for (let i = 0; i < readTags.length; i++) {
-    const name = readTags[i];
+  for (let i = 0; i < entry.tagNames.length; i++) {
+    const name = entry.tagNames[i];
     if (name !== undefined && entry.tags[i] !== tags[name]) return false;
   }
   return true;
@@ -110,7 +123,8 @@ export function resourceOfSpan(localServiceName: string | undefined, tags: Tags)
 
 function remember(serviceName: string, tags: Tags, resource: Resource): void {
   const key = copy(serviceName);
-  const values = readTags.map((name) => (tags[name] === undefined ? undefined : copy(tags[name])));
+  const tagNames = isMeshSpan(tags) ? meshTags : exporterTags;
+  const values = tagNames.map((name) => (tags[name] === undefined ? undefined : copy(tags[name])));
   let length = key.length;
   for (const value of values) length += value?.length ?? 0;
   if (length > keyLengthLimit) return;
@@ -123,7 +137,7 @@ function remember(serviceName: string, tags: Tags, resource: Resource): void {
     entries = [];
     cache.set(key, entries);
   }
-  const entry = { serviceName: key, tags: values, resource };
+  const entry = { serviceName: key, tagNames, tags: values, resource };
   entries.push(entry);
   cached++;
   last = entry;

@@ -1,0 +1,92 @@
+/**
+ * What the codecs cost: `npx tsx bench/codec.ts` prints one JSON object. Spans are Envoy-like with 14 tags, three of them unique a span, 100 to a
+ * body; the page is 50,000 series. Figures are the best of several rounds, so that a busy machine shows less.
+ */
+import { decodeSpans } from '../src/codec/zipkin-v2-json/decode-spans.ts';
+import { encodeSpans } from '../src/codec/zipkin-v2-json/encode-spans.ts';
+import { readSpansExactly } from '../src/codec/zipkin-v2-json/exact-reader.ts';
+import { createRandom } from '../test/contract/decoder-kit.ts';
+
+const spansPerBody = 100;
+const bodyCount = 200;
+const rounds = 7;
+const random = createRandom(7);
+
+function hex(length: number): string {
+  let text = '';
+  while (text.length < length)
+    text += random(2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
+  return text.slice(0, length);
+}
+
+function envoySpan(): unknown {
+  const service = random(50);
+  const name = `service-${service}.default.svc.cluster.local:9080/${random(10)}`;
+  return {
+    traceId: hex(32),
+    parentId: hex(16),
+    id: hex(16),
+    kind: random(2) === 0 ? 'CLIENT' : 'SERVER',
+    name,
+    timestamp: 1_795_253_305_853_895 + random(1_000_000_000),
+    duration: random(1_000_000) + 1,
+    localEndpoint: { serviceName: `service-${service}.default`, ipv4: `10.0.0.${service}`, port: 0 },
+    annotations: [{ timestamp: 1_795_253_305_857_040, value: 'ss' }],
+    tags: {
+      component: 'proxy',
+      node_id: `sidecar~10.0.0.${service}~service-${service}-7f4c9d.default~default.svc.cluster.local`,
+      'guid:x-request-id': `${hex(8)}-${hex(4)}-4${hex(3)}-9${hex(3)}-${hex(12)}`,
+      'http.method': 'GET',
+      'http.protocol': 'HTTP/1.1',
+      'http.url': `http://service-${service}:9080/items/${hex(8)}`,
+      'http.status_code': '200',
+      'peer.address': `10.0.${random(256)}.${random(256)}`,
+      response_size: '1024',
+      response_flags: '-',
+      'istio.canonical_revision': 'v1',
+      'istio.canonical_service': `service-${service}`,
+      'istio.namespace': 'default',
+      upstream_cluster: 'inbound|9080||',
+    },
+  };
+}
+
+function best(work: () => void): number {
+  let bestMs = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < rounds; round++) {
+    const start = performance.now();
+    work();
+    bestMs = Math.min(bestMs, performance.now() - start);
+  }
+  return bestMs;
+}
+
+function measureSpans(): Record<string, number> {
+  const bodies = Array.from({ length: bodyCount }, () =>
+    Buffer.from(JSON.stringify(Array.from({ length: spansPerBody }, envoySpan))),
+  );
+  const microseconds = (work: () => void) => Number(((best(work) * 1000) / (bodyCount * spansPerBody)).toFixed(3));
+  const parseUs = microseconds(() => {
+    for (const body of bodies) JSON.parse(body.toString('latin1'));
+  });
+  const decodeUs = microseconds(() => {
+    for (const body of bodies) decodeSpans(body);
+  });
+  const spans = bodies.slice(0, 20).map((body) => decodeSpans(body));
+  return {
+    bytesPerSpan: Math.round(bodies.reduce((sum, body) => sum + body.length, 0) / (bodyCount * spansPerBody)),
+    jsonParseUs: parseUs,
+    decodeUs,
+    decodeBeyondParseUs: Number((decodeUs - parseUs).toFixed(3)),
+    exactReaderUs: microseconds(() => {
+      for (const body of bodies) readSpansExactly(body.toString('latin1'));
+    }),
+    encodeUs: microseconds(() => {
+      for (let i = 0; i < bodyCount; i++) Buffer.from(encodeSpans(spans[i % spans.length] ?? []));
+    }),
+  };
+}
+
+console.log(JSON.stringify({ zipkinV2Json: measureSpans() }));
