@@ -22,7 +22,7 @@ export function editDistance(a: string, b: string): number {
 const maxWordLength = 100;
 
 /** The candidate that was probably meant, or undefined when none is near: `nearest('intervall', ['interval', 'url'])`. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
   if (word.length > maxWordLength) return undefined;
   const plain = (text: string) => text.toLowerCase().replaceAll(/[-_.]/g, '');
   let best: string | undefined;
@@ -35,11 +35,15 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
       bestDistance = distance;
     }
   }
+  // The beginning of a key is near to it as well, however much is missing.
+  if (best === undefined && word.length >= 4) {
+    for (const candidate of candidates) if (plain(candidate).startsWith(plain(word))) return candidate;
+  }
   return best;
 }
 
 /** `; did you mean "interval"?`'s inside, or '' when nothing is near. */
-export function didYouMean(word: string, candidates: Iterable<string>): string {
+export function didYouMean(word: string, candidates: readonly string[]): string {
   const near = nearest(word, candidates);
   return near === undefined ? '' : `did you mean "${near}"?`;
 }

@@ -3,7 +3,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { basename } from 'node:path';
 import type { z } from 'zod';
 import { didYouMean, editDistance, nearest } from './did-you-mean.ts';
-import { mainFileName, readFiles } from './files.ts';
+import { type FoundFiles, mainFileName, readFiles } from './files.ts';
 import { knownDataKitInputs } from './known-datakit-inputs.ts';
 import { type MainConfig, mainConfig } from './main-config.ts';
 import {
@@ -185,7 +185,7 @@ function checkTopLevel(document: TomlDocument, findings: Findings): void {
   for (const key of Object.keys(document.root)) {
     if (key === 'inputs' || key === 'outputs') continue;
     const isMainKey = keysOf(mainConfig)?.has(key) === true;
-    const message = isMainKey ? `"${key}" belongs into ${mainFileName}` : `unknown key "${key}"`;
+    const message = isMainKey ? `"${key}" belongs in ${mainFileName}` : `unknown key "${key}"`;
     const meant = didYouMean(key, ['inputs', 'outputs']);
     const hint = isMainKey ? 'only blocks of inputs and outputs stand in other files' : meant;
     findings.problems.push(document.problemAt({ path: [key], at: 'key', message, hint }));
@@ -392,8 +392,15 @@ const inOrder = (problems: readonly Problem[]): Problem[] =>
 export async function loadConfiguration<InputKind extends ComponentKind, OutputKind extends ComponentKind>(
   options: LoadOptions<InputKind, OutputKind>,
 ): Promise<Loaded<InputKind, OutputKind>> {
+  return await loadFiles(await readFiles(options), options);
+}
+
+/** The same for files that were read already. */
+export async function loadFiles<InputKind extends ComponentKind, OutputKind extends ComponentKind>(
+  found: FoundFiles,
+  options: LoadOptions<InputKind, OutputKind>,
+): Promise<Loaded<InputKind, OutputKind>> {
   const { env, kinds } = options;
-  const found = await readFiles(options);
   const findings: Findings = { problems: [...found.problems], warnings: [...found.warnings] };
   const { main: mainDocument, documents } = readDocuments(found.files, env, findings);
   const main = mainSubject(mainDocument, findings);

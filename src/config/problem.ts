@@ -126,8 +126,8 @@ export function codeFrame(text: string, at: Span, shown?: Span): string {
     else if (!shownLine.endsWith('…') && i - line.start < visible.length) shownLine += '…';
   }
   if (markFrom === -1) markFrom = shownLine.length;
-  if (markFrom >= maxFrameColumns) return '';
   shownLine = shownLine.trimEnd();
+  if (markFrom >= maxFrameColumns || shownLine === '') return '';
   if (shownLine.length > maxFrameColumns) shownLine = `${shownLine.slice(0, maxFrameColumns)}…`;
   const marks = Math.max(1, Math.min(markTo, shownLine.length) - markFrom);
   const number = String(lineAndColumn(text, at.start).line).padStart(5);

@@ -107,6 +107,10 @@ function describeFault(error: unknown, text: string): SyntaxFault {
     if (redefined !== undefined) {
       return { offset, message: `"${redefined}" is already there`, hint: 'keep one of the two' };
     }
+    if (message === 'Invalid escape sequence') {
+      const hint = 'write \\\\ for a backslash, or put the text in single quotes';
+      return { offset, message: 'not valid TOML: an escape that TOML does not have', hint };
+    }
     return {
       offset,
       message: `not valid TOML: ${message.charAt(0).toLowerCase()}${message.slice(1).replace(/\.$/, '')}`,
@@ -142,6 +146,7 @@ function describeSyntax(
       ? { message: 'not valid TOML: a value is missing', hint: '' }
       : { message: 'not valid TOML: this is not a value', hint: 'text goes in quotes' };
   }
+  if (text[offset] === ',') return { message: 'not valid TOML: a comma too many', hint: '' };
   if (expected.includes('"="'))
     return { message: 'not valid TOML: expected "=" after the key', hint: 'write KEY = VALUE' };
   if (offset >= text.length)

@@ -63,7 +63,12 @@ export function place(subject: Subject, finding: Finding): Problem {
 /** Whether a value may stand in a code frame: no secret, nothing that may hold one, no address with credentials. */
 function mayBeShown(subject: Subject, path: Path): boolean {
   const value = valueAt(subject.value, path);
-  if (isSecretPath(subject.schema, path) || isTable(value) || Array.isArray(value)) return false;
+  if (isTable(value) || Array.isArray(value) || isSecretPath(subject.schema, path)) return false;
+  // Text in the place of a table may be one of the secrets that belong into it.
+  const schema = schemaAt(subject.schema, path);
+  const innermost = schema !== undefined && shapeOf(schema) === 'array' ? child(schema, 0) : schema;
+  if (innermost === undefined || isSecretPath(innermost, []) || ['table', 'record'].includes(shapeOf(innermost)))
+    return false;
   return typeof value !== 'string' || !/@|[?&;][\w.-]+=/.test(value);
 }
 
@@ -78,7 +83,8 @@ function nameOf(subject: Subject, path: Path): string {
   let split = path.length - 1;
   while (split > 0 && typeof path[split] === 'number') split--;
   if (path.length === 0) return subject.header === '' ? 'the file' : subject.header;
-  return `"${formatPath(path.slice(split))}"${inTable(subject, path.slice(0, split))}`;
+  const key = formatPath(path.slice(split));
+  return `${key.startsWith('"') ? key : `"${key}"`}${inTable(subject, path.slice(0, split))}`;
 }
 
 /** ` in [inputs.prom.auth]`: the header of the table at `path`. */
