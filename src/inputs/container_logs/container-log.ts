@@ -1,0 +1,305 @@
+/** One life of a container: its files in order of time, read as the one log that they are. */
+import { statSync } from 'node:fs';
+import type { Position } from '../../model/batch.ts';
+import type { LogRecord, LogStream } from '../../model/log-record.ts';
+import type { FoundContainer, FoundFile } from './directory-scan.ts';
+import type { RawLine } from './line-splitter.ts';
+import { openLogSource } from './log-source.ts';
+import { createPartJoiner, type JoinedLine, type LogPart } from './part-joiner.ts';
+import { encodePosition, type FilePosition, noChecksum } from './position.ts';
+import { createFileResolver, type FileAccess, type StartAt } from './start-point.ts';
+import {
+  beginAt,
+  createTrackedFile,
+  endPending,
+  isTakenAlready,
+  isTruncated,
+  notePosition,
+  type TrackedFile,
+  unreadBytes,
+} from './tracked-file.ts';
+
+/** What the logs of all containers share. */
+export interface LogReading {
+  readonly root: string;
+  readonly keyPrefix: string;
+  readonly maxLineBytes: number;
+  readPart(line: RawLine): LogPart | undefined;
+  createRecord(line: JoinedLine, container: FoundContainer): LogRecord;
+  nowMs(): number;
+  /** Leave to open one more file, which may close another. */
+  mayOpen(): Promise<boolean>;
+  onOpened(count: 1 | -1): void;
+  onLost(reason: 'malformed' | 'line_too_long' | 'rotated_away', count: number, why: string): void;
+  onProblem(path: string, why: string): void;
+}
+
+/** What one turn of reading collects. */
+export interface Gathered {
+  readonly records: LogRecord[];
+  readonly positions: Position[];
+  /** Bytes read, against the batch's budget. */
+  readBytes: number;
+}
+
+export interface ContainerLog {
+  /** Takes what a scan found; undefined when the container is gone. */
+  update(found: FoundContainer | undefined): void;
+  /** Looks at the files; whether there is something to do. */
+  hasWork(): boolean;
+  /** Whether the live file's name leads to another file than before. */
+  isRotated(): boolean;
+  /** Reads up to the budget; true if there is more. */
+  gather(into: Gathered, budget: { readonly buffer: Buffer; readonly maxBytes: number }): Promise<boolean>;
+  /** The positions gathered last are kept. */
+  commit(): void;
+  /** Closes files at whose end reading waits; their number. */
+  closeIdle(): Promise<number>;
+  close(): Promise<void>;
+  /** Everything is read and forgotten. */
+  isOver(): boolean;
+  unreadBytes(): number;
+  readonly directory: string;
+}
+
+/** An unfinished line waits this long for its end. */
+const maxPendingMs = 30_000;
+/** What was rotated or deleted is watched this long for late writes. */
+const drainMs = 2_000;
+
+/** What an earlier run left. */
+export interface Memory {
+  /** By `dev:inode`. */
+  readonly kept: ReadonlyMap<string, FilePosition>;
+  readonly startAt: StartAt;
+}
+
+/** Makes the log of a container that was just found. */
+export function createContainerLog(first: FoundContainer, memory: Memory, reading: LogReading): ContainerLog {
+  const directory = first.id.slice(0, first.id.lastIndexOf('/'));
+  const joiner = createPartJoiner(reading.maxLineBytes);
+  const resolver = createFileResolver({
+    container: first,
+    ...memory,
+    maxLineBytes: reading.maxLineBytes,
+    onRotatedAway: (why) => reading.onLost('rotated_away', 1, why),
+  });
+  let container = first;
+  let files: TrackedFile[] = [];
+  let isGone = false;
+  let forgotten = new Set<string>();
+
+  const pathOf = (found: FoundFile) => `${directory}/${found.path.slice(found.path.lastIndexOf('/') + 1)}`;
+
+  const update = (found: FoundContainer | undefined) => {
+    isGone = found === undefined;
+    if (found !== undefined) container = found;
+    const known = new Map(files.map((file) => [file.key, file]));
+    const ordered = (found?.files ?? []).map((one) => {
+      const key = `${one.dev}:${one.ino}`;
+      const file = known.get(key) ?? createTrackedFile(one, pathOf(one), memory.kept.get(key));
+      known.delete(key);
+      forgotten.delete(key);
+      file.found = one;
+      file.isGone = false;
+      if (file.position.path !== pathOf(one)) file.position = { ...file.position, path: pathOf(one) };
+      return file;
+    });
+    for (const file of known.values()) file.isGone = true;
+    // What has no name any more is older than what has one.
+    files = [...known.values(), ...ordered];
+  };
+
+  const emit = (line: JoinedLine, into: Gathered) => {
+    if (line.isTooLong) {
+      const where = `${container.namespace}/${container.pod}/${container.container}`;
+      reading.onLost(
+        'line_too_long',
+        1,
+        `a line of ${where} is longer than ${reading.maxLineBytes} bytes and was cut there`,
+      );
+    }
+    into.records.push(reading.createRecord(line, container));
+  };
+
+  const takeLine = (file: TrackedFile, line: RawLine, into: Gathered) => {
+    const part = reading.readPart(line);
+    if (part === undefined) {
+      if (file.rescan !== undefined && line.startOffset < file.rescan.untilOffset) return;
+      reading.onLost(
+        'malformed',
+        1,
+        `${file.found.path}: byte ${line.startOffset}: not a line as a container runtime writes it`,
+      );
+      return;
+    }
+    if (isTakenAlready(file, line, part.stream)) return;
+    const joined = joiner.push(part, reading.nowMs());
+    if (joined !== undefined) {
+      endPending(files, part.stream);
+      emit(joined, into);
+    } else if (!file.pendingStarts.has(part.stream)) {
+      file.pendingStarts.set(part.stream, line.startOffset);
+    }
+  };
+
+  const flushPending = (sinceMs: number, into: Gathered) => {
+    for (const line of joiner.flush(sinceMs)) {
+      endPending(files, line.stream);
+      emit(line, into);
+    }
+  };
+
+  const ensureOpen = async (file: TrackedFile): Promise<boolean> => {
+    if (file.source !== undefined) return true;
+    if (file.isGone || !(await reading.mayOpen())) return false;
+    try {
+      const options = { root: reading.root, isGzip: file.found.name.isGzip };
+      file.source = await openLogSource(file.found.path, file.found, options);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+      reading.onProblem(file.found.path, error instanceof Error ? error.message : String(error));
+      if (file.found.name.isGzip) {
+        file.state = 'done';
+        reading.onLost('rotated_away', 1, `${file.found.path} cannot be inflated: what was not read of it is lost`);
+      }
+    }
+    if (file.source !== undefined) reading.onOpened(1);
+    return file.source !== undefined;
+  };
+
+  const closeFile = async (file: TrackedFile) => {
+    const { source } = file;
+    if (source === undefined) return;
+    file.source = undefined;
+    reading.onOpened(-1);
+    await source.close();
+  };
+
+  const access: FileAccess = { open: ensureOpen, close: closeFile };
+
+  /** A name that leads nowhere any more, or to a file that takes no more lines, as a newer one does. */
+  const isRetired = (file: TrackedFile) => isGone || file.isGone || file !== files.at(-1);
+  const isDrained = (file: TrackedFile) =>
+    file.state === 'reading' &&
+    isRetired(file) &&
+    file.source !== undefined &&
+    file.quietSinceMs !== undefined &&
+    reading.nowMs() - file.quietSinceMs >= drainMs;
+
+  const restart = (file: TrackedFile) => {
+    resolver.remember(file.position);
+    beginAt(
+      file,
+      { ...file.position, offset: 0, pending: {}, head: noChecksum, tail: noChecksum },
+      reading.maxLineBytes,
+    );
+    for (const stream of ['stdout', 'stderr'] satisfies LogStream[]) {
+      if (joiner.isPending(stream)) file.pendingStarts.set(stream, 0);
+    }
+    file.isDirty = true;
+    for (const copy of files) if (copy.copyOf === file) resolver.release(copy);
+  };
+
+  const readFile = async (file: TrackedFile, into: Gathered, budget: { buffer: Buffer; maxBytes: number }) => {
+    const { source } = file;
+    if (source === undefined) return;
+    if (isTruncated(file)) restart(file);
+    while (into.readBytes < budget.maxBytes) {
+      const bytes = await source.read(budget.buffer, file.splitter.readOffset);
+      if (bytes === 0) break;
+      into.readBytes += bytes;
+      file.quietSinceMs = undefined;
+      file.splitter.push(budget.buffer.subarray(0, bytes), (line) => takeLine(file, line, into));
+    }
+    if (source.sizeBytes() <= file.splitter.readOffset) file.quietSinceMs ??= reading.nowMs();
+    if (isDrained(file) || (file.found.name.isGzip && into.readBytes < budget.maxBytes)) {
+      file.splitter.finish((line) => takeLine(file, line, into));
+      notePosition(file);
+      await closeFile(file);
+      if (file.found.name.isGzip) {
+        file.state = 'done';
+        file.position = { ...file.position, doneBytes: file.found.sizeBytes };
+        file.isDirty = true;
+      }
+    } else {
+      notePosition(file);
+    }
+  };
+
+  const forgetGone = () => {
+    for (const file of files) {
+      if (!file.isGone || file.source !== undefined) continue;
+      if (unreadBytes(file) > 0) {
+        reading.onLost('rotated_away', 1, `${file.found.path} is gone and was not read to its end`);
+      }
+      resolver.remember(file.position);
+      for (const copy of files) if (copy.copyOf === file) resolver.release(copy);
+      forgotten.add(file.key);
+    }
+    files = files.filter((file) => !file.isGone || file.source !== undefined);
+  };
+
+  const collectPositions = (into: Gathered) => {
+    for (const file of files) {
+      if (!file.isDirty) continue;
+      into.positions.push({ key: reading.keyPrefix + file.key, value: encodePosition(file.position) });
+    }
+    for (const key of forgotten) into.positions.push({ key: reading.keyPrefix + key, value: '' });
+  };
+
+  return {
+    directory,
+    update,
+    hasWork: () => {
+      if (forgotten.size > 0) return true;
+      const sinceMs = joiner.pendingSinceMs();
+      if (sinceMs !== undefined && (reading.nowMs() - sinceMs >= maxPendingMs || files.length === 0)) return true;
+      return files.some((file) => {
+        if (file.source?.isUnlinked() === true) file.isGone = true;
+        return unreadBytes(file) > 0 || isDrained(file) || (file.isGone && file.source === undefined);
+      });
+    },
+    isRotated: () => {
+      const live = files.at(-1);
+      if (live === undefined || live.isGone || live.source === undefined) return false;
+      const stats = statSync(live.found.path, { bigint: true, throwIfNoEntry: false });
+      return stats?.ino !== live.found.ino || stats.dev !== live.found.dev;
+    },
+    async gather(into, budget) {
+      await resolver.resolve(files, access);
+      for (const key of resolver.takeLost()) forgotten.add(key);
+      for (const file of files) {
+        if (into.readBytes >= budget.maxBytes) break;
+        if (file.state !== 'reading' || (file.source === undefined && unreadBytes(file) === 0)) continue;
+        if (await ensureOpen(file)) await readFile(file, into, budget);
+      }
+      const isFull = into.readBytes >= budget.maxBytes;
+      if (!isFull) forgetGone();
+      flushPending(files.length === 0 ? Number.POSITIVE_INFINITY : reading.nowMs() - maxPendingMs, into);
+      for (const file of files) forgotten.delete(file.key);
+      collectPositions(into);
+      return isFull;
+    },
+    commit() {
+      for (const file of files) file.isDirty = false;
+      forgotten = new Set();
+    },
+    async closeIdle() {
+      let closed = 0;
+      for (const file of files) {
+        if (file.source === undefined || file.isGone || unreadBytes(file) > 0) continue;
+        // What it holds unread would be lost on the way.
+        file.found = { ...file.found, sizeBytes: file.source.sizeBytes() };
+        await closeFile(file);
+        closed++;
+      }
+      return closed;
+    },
+    async close() {
+      for (const file of files) await closeFile(file);
+    },
+    isOver: () => isGone && files.length === 0 && forgotten.size === 0 && joiner.pendingSinceMs() === undefined,
+    unreadBytes: () => files.reduce((sum, file) => sum + unreadBytes(file), 0),
+  };
+}

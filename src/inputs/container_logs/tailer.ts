@@ -1,0 +1,241 @@
+/** Follows all containers below a directory: looks for files, looks at files, and sends what they hold, a few batches at a time. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Accept, Batch, Outcome, Position } from '../../model/batch.ts';
+import type { Host } from '../../pipeline/component.ts';
+import { type ContainerLog, createContainerLog, type Gathered, type LogReading } from './container-log.ts';
+import { type FoundContainer, type ScanOptions, scanContainer, scanRoot } from './directory-scan.ts';
+import type { FilePosition } from './position.ts';
+import type { StartAt } from './start-point.ts';
+
+export interface TailerOptions {
+  readonly host: Host;
+  readonly accept: Accept;
+  /** Ends waiting for the intake. */
+  readonly acceptSignal: AbortSignal;
+  readonly scan: ScanOptions;
+  readonly reading: LogReading;
+  readonly kept: ReadonlyMap<string, FilePosition>;
+  readonly startAt: StartAt;
+  readonly scanIntervalMs: number;
+  readonly pollIntervalMs: number;
+}
+
+export interface Tailer {
+  /** Follows until `signal` aborts; resolves when nothing of it runs any more. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+  /** Closes files at whose end reading waits; whether there was one. */
+  closeIdle(): Promise<boolean>;
+  summary(): { readonly containers: number; readonly unreadBytes: number };
+}
+
+/** Four batches of 1 MiB with what their records need stay within the 8 MiB that may be in flight. */
+const workers = 4;
+const maxBatchBytes = 1024 * 1024;
+/** What one container gives at a time while others wait. */
+const maxTurnBytes = 256 * 1024;
+const chunkBytes = 256 * 1024;
+const minRetryMs = 500;
+const maxRetryMs = 30_000;
+
+/** Names that wait for a worker, each once, in order of arrival. */
+function createQueue() {
+  const waiting = new Map<string, ContainerLog>();
+  let wake: (() => void) | undefined;
+  return {
+    push(id: string, log: ContainerLog) {
+      waiting.set(id, log);
+      wake?.();
+    },
+    shift(): readonly [string, ContainerLog] | undefined {
+      for (const entry of waiting) {
+        waiting.delete(entry[0]);
+        return entry;
+      }
+      return undefined;
+    },
+    get isEmpty() {
+      return waiting.size === 0;
+    },
+    async wait(signal: AbortSignal): Promise<void> {
+      while (waiting.size === 0 && !signal.aborted) {
+        const others = wake;
+        await new Promise<void>((resolve) => {
+          const done = () => {
+            signal.removeEventListener('abort', done);
+            resolve();
+          };
+          signal.addEventListener('abort', done, { once: true });
+          wake = () => {
+            wake = undefined;
+            others?.();
+            done();
+          };
+        });
+      }
+    },
+  };
+}
+
+/** Makes a tailer; it does nothing until `run`. */
+export function createTailer(options: TailerOptions): Tailer {
+  const { host, reading } = options;
+  const { clock } = host;
+  const logs = new Map<string, ContainerLog>();
+  const busy = new Set<string>();
+  const queue = createQueue();
+  let isFirstScan = true;
+
+  const take = (found: FoundContainer) => {
+    let log = logs.get(found.id);
+    if (log === undefined) {
+      const startAt = isFirstScan && options.kept.size === 0 ? options.startAt : 'beginning';
+      log = createContainerLog(found, { kept: options.kept, startAt }, reading);
+      logs.set(found.id, log);
+    }
+    log.update(found);
+  };
+  const scan = async () => {
+    const found = await scanRoot(options.scan);
+    const ids = new Set(found.map(({ id }) => id));
+    for (const container of found) take(container);
+    for (const [id, log] of logs) {
+      if (ids.has(id)) continue;
+      log.update(undefined);
+      if (log.isOver() && !busy.has(id)) logs.delete(id);
+    }
+    isFirstScan = false;
+  };
+  const rescanRotated = async () => {
+    const directories = new Set<string>();
+    for (const log of logs.values()) if (log.isRotated()) directories.add(log.directory);
+    for (const directory of directories) {
+      for (const container of await scanContainer(join(options.scan.root, directory), options.scan)) take(container);
+    }
+  };
+  const poll = () => {
+    for (const [id, log] of logs) if (!busy.has(id) && log.hasWork()) queue.push(id, log);
+  };
+
+  const watch = async (signal: AbortSignal) => {
+    if (isFirstScan) await forgetVanished(signal);
+    let nextScanMs = clock.monotonicMs();
+    while (!signal.aborted) {
+      if (clock.monotonicMs() >= nextScanMs) {
+        await scan();
+        nextScanMs = clock.monotonicMs() + options.scanIntervalMs;
+      } else {
+        await rescanRotated();
+      }
+      poll();
+      await clock.sleep(options.pollIntervalMs, signal);
+    }
+  };
+
+  /** Reads from as many containers as a batch holds; each is this worker's until the batch is settled. */
+  const gather = async (buffer: Buffer, into: Gathered, held: Map<string, ContainerLog>) => {
+    while (into.readBytes < maxBatchBytes) {
+      const next = queue.shift();
+      if (next === undefined) return;
+      const [id, log] = next;
+      if (busy.has(id) && !held.has(id)) continue;
+      busy.add(id);
+      held.set(id, log);
+      const room = queue.isEmpty ? maxBatchBytes : Math.min(maxBatchBytes, into.readBytes + maxTurnBytes);
+      try {
+        await log.gather(into, { buffer, maxBytes: room });
+      } catch (error) {
+        // What was read before goes on its way; its positions follow with the next turn.
+        reading.onProblem(log.directory, error instanceof Error ? error.message : String(error));
+      }
+    }
+  };
+
+  const offer = async (batch: Batch): Promise<Outcome> => {
+    try {
+      return await options.accept(batch, options.acceptSignal);
+    } catch (cause) {
+      return { kind: 'retry', cause: cause instanceof Error ? cause : new Error(String(cause)) };
+    }
+  };
+
+  /** Offers a batch until it is settled; the files are the buffer meanwhile. */
+  const send = async (batch: Batch, signal: AbortSignal): Promise<void> => {
+    for (let attempt = 0; ; attempt++) {
+      const outcome = await offer(batch);
+      if (outcome.kind !== 'retry') return;
+      signal.throwIfAborted();
+      host.meter.failed(host.name, `the intake could not take ${batch.items.length} lines: ${outcome.cause.message}`);
+      const backoffMs = Math.min(maxRetryMs, minRetryMs * 2 ** Math.min(attempt, 10));
+      await clock.sleep(outcome.afterMs ?? backoffMs * (0.5 + Math.random() / 2), signal);
+    }
+  };
+
+  const work = async (signal: AbortSignal) => {
+    const buffer = Buffer.allocUnsafe(chunkBytes);
+    for (;;) {
+      await queue.wait(signal);
+      signal.throwIfAborted();
+      const into: Gathered = { records: [], positions: [], readBytes: 0 };
+      const held = new Map<string, ContainerLog>();
+      try {
+        await gather(buffer, into, held);
+        const { records, positions } = into;
+        if (records.length + positions.length > 0) await send({ signal: 'logs', items: records, positions }, signal);
+        for (const log of held.values()) log.commit();
+      } finally {
+        for (const id of held.keys()) busy.delete(id);
+      }
+      for (const [id, log] of held) if (log.hasWork()) queue.push(id, log);
+    }
+  };
+
+  /** Tells of what should not happen, and goes on. */
+  const keepGoing = async (what: string, loop: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) => {
+    while (!signal.aborted) {
+      try {
+        await loop(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        const why = `${what} failed: ${error instanceof Error ? error.message : String(error)}`;
+        host.meter.failed(host.name, why);
+        host.log.error({ err: error }, why);
+        await clock.sleep(minRetryMs, signal).catch(() => undefined);
+      }
+    }
+  };
+
+  /** Positions of containers that are no longer there. Where nothing is found at all, it is rather the directory that is not there yet. */
+  const forgetVanished = async (signal: AbortSignal) => {
+    await scan();
+    if (logs.size === 0) return;
+    const positions: Position[] = [];
+    for (const [key, { path }] of options.kept) {
+      const life = /^(.*\/\d+)\.log/.exec(path)?.[1];
+      if (life !== undefined && (logs.has(life) || existsSync(join(options.scan.root, dirname(path))))) continue;
+      positions.push({ key: reading.keyPrefix + key, value: '' });
+    }
+    if (positions.length > 0) await send({ signal: 'logs', items: [], positions }, signal);
+  };
+
+  return {
+    async run(signal) {
+      const loops = [keepGoing('looking for log files', watch, signal)];
+      for (let n = 0; n < workers; n++) loops.push(keepGoing('reading log files', work, signal));
+      await Promise.all(loops);
+    },
+    async close() {
+      for (const log of logs.values()) await log.close();
+    },
+    async closeIdle() {
+      for (const [id, log] of logs) if (!busy.has(id) && (await log.closeIdle()) > 0) return true;
+      return false;
+    },
+    summary: () => {
+      let unreadBytes = 0;
+      for (const log of logs.values()) unreadBytes += log.unreadBytes();
+      return { containers: logs.size, unreadBytes };
+    },
+  };
+}

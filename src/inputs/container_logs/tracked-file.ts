@@ -1,0 +1,125 @@
+/** One file of a container and how far it has been read. */
+import type { LogStream } from '../../model/log-record.ts';
+import type { FoundFile } from './directory-scan.ts';
+import { createLineSplitter, type LineSplitter, type RawLine } from './line-splitter.ts';
+import type { LogSource } from './log-source.ts';
+import { checkHead, checkTail, type FilePosition, matchesTail, maxHeadBytes, noChecksum } from './position.ts';
+
+/** After a restart: up to `untilOffset` only the parts of lines that were unfinished are read again. */
+interface Rescan {
+  readonly untilOffset: number;
+  readonly from: ReadonlyMap<string, number>;
+}
+
+export interface TrackedFile {
+  readonly key: string;
+  found: FoundFile;
+  /** `unknown` until it is clear where to begin; `copy` while another file that is still read has the same content. */
+  state: 'unknown' | 'copy' | 'reading' | 'done';
+  /** What was kept under this key by an earlier run. */
+  resume: FilePosition | undefined;
+  copyOf: TrackedFile | undefined;
+  source: LogSource | undefined;
+  splitter: LineSplitter;
+  rescan: Rescan | undefined;
+  /** Where the unfinished line of a stream begins in this file. */
+  readonly pendingStarts: Map<LogStream, number>;
+  /** As of the last look at the file. */
+  position: FilePosition;
+  /** The position has changed since it was last kept. */
+  isDirty: boolean;
+  /** No name leads to the file any more. */
+  isGone: boolean;
+  /** Since when nothing was added, by the monotonic clock. */
+  quietSinceMs: number | undefined;
+}
+
+/** A file as it is found. */
+export function createTrackedFile(found: FoundFile, path: string, resume: FilePosition | undefined): TrackedFile {
+  return {
+    key: `${found.dev}:${found.ino}`,
+    found,
+    state: 'unknown',
+    resume,
+    copyOf: undefined,
+    source: undefined,
+    splitter: createLineSplitter(0, 0),
+    rescan: undefined,
+    pendingStarts: new Map(),
+    position: { path, offset: 0, pending: {}, head: noChecksum, tail: noChecksum },
+    isDirty: false,
+    isGone: false,
+    quietSinceMs: undefined,
+  };
+}
+
+const isStream = (name: string): name is LogStream => name === 'stdout' || name === 'stderr';
+
+/** What a runtime writes before the text of a line: stamp, stream, tags. */
+const maxHeaderBytes = 256;
+
+/** Begins, or begins again, to read where a position says. */
+export function beginAt(file: TrackedFile, position: FilePosition, maxLineBytes: number): void {
+  const from = new Map(Object.entries(position.pending));
+  const startOffset = Math.min(position.offset, ...from.values());
+  file.state = 'reading';
+  file.copyOf = undefined;
+  file.resume = undefined;
+  file.splitter = createLineSplitter(startOffset, maxLineBytes + maxHeaderBytes);
+  file.rescan = from.size > 0 ? { untilOffset: position.offset, from } : undefined;
+  file.pendingStarts.clear();
+  for (const [stream, offset] of from) if (isStream(stream)) file.pendingStarts.set(stream, offset);
+  const { doneBytes: _, ...rest } = position;
+  file.position = { ...rest, path: file.position.path };
+}
+
+/** Whether a line was taken by an earlier run, as it was not a part of what was unfinished then. */
+export function isTakenAlready(file: TrackedFile, line: RawLine, stream: LogStream): boolean {
+  if (file.rescan === undefined || line.startOffset >= file.rescan.untilOffset) return false;
+  return line.startOffset < (file.rescan.from.get(stream) ?? Number.POSITIVE_INFINITY);
+}
+
+/** Brings `position` up to what has been read of the open file. */
+export function notePosition(file: TrackedFile): void {
+  const { source, splitter } = file;
+  if (file.state !== 'reading' || source === undefined) return;
+  const offset = splitter.lineOffset;
+  if (file.rescan !== undefined) {
+    // Until the old parts are read again, the kept position is the better one.
+    if (offset < file.rescan.untilOffset) return;
+    file.rescan = undefined;
+  }
+  const old = file.position;
+  const isShort = old.head.length < maxHeadBytes && offset > old.head.length;
+  const head = isShort || offset < old.head.length ? checkHead(source.readAt, offset) : old.head;
+  const tail = offset === old.offset ? old.tail : checkTail(source.readAt, offset);
+  if (offset !== old.offset || head.length !== old.head.length) file.isDirty = true;
+  file.position = { ...old, offset, head, tail, pending: Object.fromEntries(file.pendingStarts) };
+}
+
+/** Notes that a stream's unfinished line ended; its beginnings need not be found again. */
+export function endPending(files: readonly TrackedFile[], stream: LogStream): void {
+  for (const file of files) {
+    if (!file.pendingStarts.delete(stream)) continue;
+    file.position = { ...file.position, pending: Object.fromEntries(file.pendingStarts) };
+    file.isDirty = true;
+  }
+}
+
+/** Whether the open file was emptied since it was last read, be it filled again or not. */
+export function isTruncated(file: TrackedFile): boolean {
+  const { source, splitter, position } = file;
+  if (source === undefined || file.found.name.isGzip) return false;
+  const sizeBytes = source.sizeBytes();
+  if (sizeBytes < splitter.readOffset) return true;
+  return sizeBytes > splitter.readOffset && position.offset > 0 && !matchesTail(source.readAt, position);
+}
+
+/** How much is known to be unread. */
+export function unreadBytes(file: TrackedFile): number {
+  if (file.state === 'done' || file.state === 'copy') return 0;
+  if (file.found.name.isGzip) return file.state === 'unknown' ? file.found.sizeBytes : 1;
+  const sizeBytes = file.source?.sizeBytes() ?? file.found.sizeBytes;
+  // A file that became shorter was emptied: all of it is unread.
+  return sizeBytes < file.splitter.readOffset ? sizeBytes || 1 : sizeBytes - file.splitter.readOffset;
+}
