@@ -13,7 +13,7 @@ export interface SupervisorLog {
   error(fields: object, message: string): void;
 }
 
-export interface StoreSupervisorOptions {
+export interface SupervisorOptions {
   /** The program and its first arguments: `[process.execPath, 'dist/main.js', 'store']`. */
   readonly command: readonly [string, ...string[]];
   /** The store's data directory. */
@@ -34,7 +34,7 @@ export interface StoreSupervisorOptions {
 
 export type StoreState = 'stopped' | 'starting' | 'ready' | 'down';
 
-export interface StoreSupervisor {
+export interface Supervisor {
   readonly socketPath: string;
   /** Starts the process; resolves when it answers, or rejects with the reason when the signal ends the wait. */
   start(signal: AbortSignal): Promise<void>;
@@ -52,7 +52,7 @@ export interface StoreSupervisor {
 const missedPingsUntilHung = 3;
 
 /** A supervisor that has started nothing yet. */
-export function createStoreSupervisor(options: StoreSupervisorOptions): StoreSupervisor {
+export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { log } = options;
   const socketPath = join(resolve(options.directory), 'store.sock');
   const backoff = options.backoff ?? { initialMs: 100, maxMs: 5_000 };
@@ -86,7 +86,7 @@ export function createStoreSupervisor(options: StoreSupervisorOptions): StoreSup
   async function runOnce(): Promise<boolean> {
     const started = launch(options, socketPath);
     child = started;
-    const lastWords = forwardLog(started, log);
+    const lastWords = forwardLog(started.stderr, log);
     const ended = new AbortController();
     const exit = new Promise<string>((settle) => {
       started.once('error', (error) => settle(`it could not be started: ${error.message}`));
@@ -181,7 +181,7 @@ function describeState(state: StoreState, reason: string, restarts: number): str
   return `the store does not run: ${reason}`;
 }
 
-function launch(options: StoreSupervisorOptions, socketPath: string): ChildProcess & { readonly stderr: Readable } {
+function launch(options: SupervisorOptions, socketPath: string): ChildProcess {
   const [program, ...args] = options.command;
   const maxRssBytes = options.maxRssBytes ?? 2 * 1024 ** 3;
   const storeArgs = [
@@ -194,17 +194,18 @@ function launch(options: StoreSupervisorOptions, socketPath: string): ChildProce
     String(maxRssBytes),
   ];
   return spawn(program, [...args, ...storeArgs], {
-    // The store ends when its standard input does, which is when this process ends, however it ends.
-    stdio: ['pipe', 'ignore', 'pipe'],
+    // The store ends when the channel does, which is when this process ends, however it ends.
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // chDB runs queries on libuv's pool; with its four threads four queries would stop every file operation of the process.
     env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
   });
 }
 
 /** Passes the store's log on; answers the last line that was not a log line of its own, which is where the engine complains. */
-function forwardLog(child: ChildProcess & { readonly stderr: Readable }, log: SupervisorLog): () => string {
+function forwardLog(stderr: Readable | null, log: SupervisorLog): () => string {
   let last = '';
-  createInterface({ input: child.stderr, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
+  if (stderr === null) return () => last;
+  createInterface({ input: stderr, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
     if (line.trim() === '') return;
     const entry = parseLogLine(line);
     if (entry === undefined) {

@@ -1,11 +1,22 @@
-/** Starts a store process straight from this folder; `trawl store` is the same through the command line. */
-import { parseStoreArguments, storeUsage } from './command.ts';
+/** Starts a store process straight from this folder, without the command line's libraries: `trawl store` for tests. */
+import { parseArgs } from 'node:util';
 import { runStore } from './run-store.ts';
 
-const options = parseStoreArguments(process.argv.slice(2));
-if ('mistake' in options) {
-  process.stderr.write(`${options.mistake}\n\n${storeUsage}\n`);
-  process.exitCode = 2;
-} else {
-  process.exitCode = await runStore(options);
-}
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string', default: 'data/store' },
+    socket: { type: 'string' },
+    listen: { type: 'string', default: '127.0.0.1:0' },
+    'token-file': { type: 'string', default: '' },
+    'max-rss': { type: 'string', default: '0' },
+  },
+});
+const [host = '127.0.0.1', port = '0'] = values.listen.split(':');
+process.exitCode = await runStore({
+  directory: values.data,
+  maxRssBytes: Number(values['max-rss']),
+  listen:
+    values.socket === undefined
+      ? { kind: 'address', host, port: Number(port), tokenFile: values['token-file'] }
+      : { kind: 'socket', path: values.socket },
+});

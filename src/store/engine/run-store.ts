@@ -18,10 +18,8 @@ export interface StoreProcessOptions {
   readonly listen:
     | { readonly kind: 'socket'; readonly path: string }
     | { readonly kind: 'address'; readonly host: string; readonly port: number; readonly tokenFile: string };
-  /** Above this resident size the process ends in order once nothing runs, to be started anew by its supervisor. */
+  /** Above this resident size the process ends in order once no INSERT runs, to be started anew by its supervisor; 0 for never. */
   readonly maxRssBytes?: number;
-  /** End when the parent does: its end of standard input closes. */
-  readonly endWithParent?: boolean;
   readonly log?: Logger;
 }
 
@@ -139,22 +137,15 @@ function serveUntilStopped({ server, runner, log, options, release }: Serving): 
     log.fatal({ err: error }, 'the store process failed');
     end();
   });
-  if (options.endWithParent === true) watchParent(() => end());
-  if (options.maxRssBytes !== undefined) watchMemory({ runner, maxRssBytes: options.maxRssBytes, log, stopFor });
+  // A supervisor holds the other end of an IPC channel; when it dies, however it dies, the channel closes.
+  if (process.channel !== undefined) process.on('disconnect', end);
+  const maxRssBytes = options.maxRssBytes ?? 0;
+  if (maxRssBytes > 0) watchMemory({ runner, maxRssBytes, log, stopFor });
   return new Promise<number>(() => undefined);
 }
 
 function sleep(delayMs: number): Promise<void> {
   return new Promise((wake) => setTimeout(wake, delayMs));
-}
-
-/** The parent holds the other end of standard input; when it dies, however it dies, that end closes. */
-function watchParent(onGone: () => void): void {
-  const parent = process.ppid;
-  process.stdin.on('end', onGone).on('error', onGone).resume();
-  setInterval(() => {
-    if (process.ppid !== parent) onGone();
-  }, watchIntervalMs).unref();
 }
 
 function watchMemory(watch: {
