@@ -66,7 +66,13 @@ export interface EncodedBody {
 /** What a backend said to one body. `rejected` bodies are not sent again; `retry` ones are, after `afterMs` if it is given. */
 export type Delivery =
   | { readonly kind: 'delivered' }
-  | { readonly kind: 'retry'; readonly afterMs?: number; readonly cause: Error }
+  | {
+      readonly kind: 'retry';
+      readonly afterMs?: number;
+      /** The body went out and no answer came: the backend may have taken it, and the next attempt may repeat it. */
+      readonly mayHaveArrived?: boolean;
+      readonly cause: Error;
+    }
   | { readonly kind: 'rejected'; readonly cause: Error };
 
 /** A connected output: pure encoding on one side, one attempt at sending on the other. The spool and the retries between them are the pipeline's. */

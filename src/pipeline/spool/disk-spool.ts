@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Position } from '../../model/batch.ts';
 import { isDiskFull } from '../file-system.ts';
+import { RefusedError } from '../refusal.ts';
 import { headerBytes, positionsKind, positionsOf, recordBytes, type Section } from './format.ts';
 import { createAnnouncement, createMutex } from './mutex.ts';
 import type { Positions } from './positions.ts';
@@ -99,11 +100,12 @@ export class DiskSpool implements Spool {
     if (signal.aborted) return { kind: 'failed', afterMs: 0, cause: asError(signal.reason) };
     if (this.#isClosed) return this.#failedWith(new Error(`the spool ${this.directory} is closed`));
     if (sizeBytes > maxRecordBytes) {
-      const cause = new Error(`a record of ${sizeBytes} bytes is larger than the ${maxRecordBytes} a spool takes`);
+      const why = `${sizeBytes} bytes in one batch are more than the ${maxRecordBytes} a spool takes; send smaller batches`;
+      const cause = new RefusedError('body_too_large', why);
       return { kind: 'too_large', cause };
     }
     if (this.#pendingBytes > 0 && this.#pendingBytes + sizeBytes > maxPendingBytes) {
-      return this.#full(`${this.#pendingBytes} bytes already wait for the disk at ${this.directory}`);
+      return this.#full(`${this.#pendingBytes} bytes already wait for the disk at ${this.directory}`, 'overloaded');
     }
     if (this.#options.whenFull === 'refuse' && this.#bytes + this.#pendingBytes + sizeBytes > this.#limits.maxBytes) {
       return this.#full(`the spool ${this.directory} holds its limit of ${this.#limits.maxBytes} bytes`);
@@ -111,8 +113,8 @@ export class DiskSpool implements Spool {
     return undefined;
   }
 
-  #full(why: string): AppendResult {
-    return { kind: 'full', afterMs: retryAfterMs, cause: new Error(why) };
+  #full(why: string, reason: 'spool_full' | 'overloaded' = 'spool_full'): AppendResult {
+    return { kind: 'full', afterMs: retryAfterMs, cause: new RefusedError(reason, why) };
   }
 
   #failedWith(cause: Error): AppendResult {
@@ -213,7 +215,10 @@ export class DiskSpool implements Spool {
   async #diskFailed(cause: Error): Promise<AppendResult> {
     const isFull = isDiskFull(cause) && (this.#open?.writer.isRolledBack ?? true);
     const message = `${this.directory}: ${cause.message}`;
-    const result: AppendResult = { kind: isFull ? 'disk_full' : 'failed', afterMs: retryAfterMs, cause };
+    const told = isFull
+      ? new RefusedError('disk_full', `no room on the disk for ${this.directory}; nothing was kept`, { cause })
+      : new RefusedError('internal', `the disk failed for ${this.directory}; nothing was kept`, { cause });
+    const result: AppendResult = { kind: isFull ? 'disk_full' : 'failed', afterMs: retryAfterMs, cause: told };
     if (this.#failure === undefined) {
       const what = isFull ? 'no room for the spool: what comes is refused' : 'the spool cannot be written';
       this.#options.log.error({ err: cause, directory: this.directory }, what);
