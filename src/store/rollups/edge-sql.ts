@@ -10,7 +10,12 @@ import { inRange } from './minutes.ts';
 export const maxSpansInSql = 64;
 
 /** Engine settings that an edge query needs to stay within its memory. */
-export const edgeSettings = { max_block_size: 2048, max_threads: 2, max_bytes_before_external_group_by: 300_000_000 };
+export const edgeSettings = {
+  max_block_size: 2048,
+  compile_expressions: 0,
+  max_threads: 2,
+  max_bytes_before_external_group_by: 300_000_000,
+};
 
 /** The lower-cased name's hash, 0 for no name: numbers are cheaper to carry through arrays than names, which come back at the end. */
 const nameHash = (column: string) => `if(${column} = '', 0, cityHash64(lower(${column})))`;
@@ -71,32 +76,40 @@ const parents = `
     arrayMap((k, i) -> if((k = 0 OR k = i) AND i != root, root, if(k = i, 0, k)), known, positions) AS up0
   FROM (${joined})`;
 
-/** Nearest ancestor with a kind. Each step doubles the reach, so that 31 spans without a kind in a row are passed over. */
-const climb = (from: string) => `arrayMap(u -> if(u = 0 OR kinds[u] != 0, u, ${from}[u]), ${from})`;
+/**
+ * One step towards the nearest ancestor with a kind. Each doubles the reach, so that 31 spans without a kind in a row are passed over.
+ * Each is a query of its own, because the engine's analysis would write an alias out wherever it stands.
+ */
+const climb = (from: string) => `
+  SELECT target, s, root, positions, parentIds, kinds, hasChildren, if(has(kinds, 0), arrayMap(u -> if(u = 0 OR kinds[u] != 0, u, up[u]), up), up) AS up
+  FROM (${from})`;
+
+const withChildren = `
+  SELECT target, s, root, positions, parentIds, kinds, arrayMap(i -> has(up0, i), positions) AS hasChildren, up0 AS up FROM (${parents})`;
 
 const ancestors = `
-  SELECT target, s, root, positions, parentIds, up0,
-    arrayMap(i -> has(up0, i), positions) AS hasChildren,
-    if(has(kinds, 0), ${climb('up0')}, up0) AS up1, if(has(kinds, 0), ${climb('up1')}, up0) AS up2,
-    if(has(kinds, 0), ${climb('up2')}, up0) AS up3, if(has(kinds, 0), ${climb('up3')}, up0) AS up4,
-    if(has(kinds, 0), ${climb('up4')}, up0) AS up5,
-    arrayMap(u -> if(u > 0 AND kinds[u] != 0, s[u], ${nothing}), up5) AS above
-  FROM (${parents})`;
+  SELECT target, s, root, positions, parentIds, hasChildren, arrayMap(u -> if(u > 0 AND kinds[u] != 0, s[u], ${nothing}), up) AS above
+  FROM (${climb(climb(climb(climb(climb(withChildren)))))})`;
 
-/** Links of one span: (minute, caller, callee, error, bucket). x the span, a its nearest ancestor with a kind, k its kind as the linker takes it. */
+/** Spans that may tell of a call: those of the minute, without clients that have children, for the server's own name is better. 1 span, 2 its nearest ancestor with a kind, 3 its parent's id, 4 whether it is the root. */
+const tellers = `
+  SELECT arrayFilter((l, c) -> l.1.11 = target AND NOT (l.1.5 = 1 AND c), arrayZip(s, above, parentIds, arrayMap(i -> i = root, positions)), hasChildren) AS t
+  FROM (${ancestors})`;
+
+/** k is the kind as the linker takes it: a span without one that knows both names is a client. */
+const withKind = `
+  SELECT t.1 AS own, t.2 AS over, t.3 AS parentId, t.4 AS isRoot, arrayMap(x -> if(x.5 = 0 AND x.8 != 0 AND x.9 != 0, 1, x.5), own) AS kind FROM (${tellers})`;
+
+/** The calls they tell of: (minute, caller, callee, failed, bucket); a name that is 0 is none. */
 const links = `
-  SELECT arrayFilter((x, c) -> x.11 = target AND NOT (x.5 = 1 AND c), s, hasChildren) AS own,
-    arrayFilter((a, x, c) -> x.11 = target AND NOT (x.5 = 1 AND c), above, s, hasChildren) AS ownAbove,
-    arrayFilter((i, x, c) -> x.11 = target AND NOT (x.5 = 1 AND c), positions, s, hasChildren) AS ownPosition,
-    arrayFilter((p, x, c) -> x.11 = target AND NOT (x.5 = 1 AND c), parentIds, s, hasChildren) AS ownParent,
-    arrayMap(x -> if(x.5 = 0 AND x.8 != 0 AND x.9 != 0, 1, x.5), own) AS ownKind,
-    arrayMap((x, a, k, i, p) -> (x.11,
-      multiIf(k = 4, x.9, k = 3, x.8, k = 2 AND i = root AND x.9 = 0, 0, a.8 != 0 AND (k = 2 OR x.8 = 0), a.8, k = 2, x.9, x.8),
+  SELECT
+    arrayMap((x, a, k, r, p) -> (x.11,
+      multiIf(k = 4, x.9, k = 3, x.8, k = 2 AND r AND x.9 = 0, 0, a.8 != 0 AND (k = 2 OR x.8 = 0), a.8, k = 2, x.9, x.8),
       multiIf(k = 0, 0, k IN (2, 4), x.8, x.9),
       toUInt8(x.6 = 0 OR (k IN (1, 2) AND a.8 != 0 AND a.5 = 1 AND p != 0 AND a.1 = p AND a.6 = 0)),
-      x.10), own, ownAbove, ownKind, ownPosition, ownParent) AS called,
-    arrayMap((x, a, k) -> (x.11, if(k = 1 AND x.8 != a.8, a.8, 0), x.8, toUInt8(0), x.10), own, ownAbove, ownKind) AS passedThrough
-  FROM (${ancestors})`;
+      x.10), own, over, kind, isRoot, parentId) AS called,
+    arrayMap((x, a, k) -> (x.11, if(k = 1 AND x.8 != a.8, a.8, 0), x.8, toUInt8(0), x.10), own, over, kind) AS passedThrough
+  FROM (${withKind})`;
 
 /** One row a minute, caller, callee (as hashes), error and bucket. Parameters: from, to (seconds, whole minutes), shards, shard. */
 const countedLinks = `

@@ -3,6 +3,7 @@
  * late rows came. Rows are written under the pass's number and count only once `rollup_minutes` has that number, which is written last:
  * a pass that dies half-way leaves rows that nobody reads, and the minute stays the base table's.
  */
+import { randomInt } from 'node:crypto';
 import type { StoreClient } from '../client.ts';
 import { edgeSettings, edgeSql } from './edge-sql.ts';
 import { type EdgeCounts, linkLongTraces } from './long-traces.ts';
@@ -49,13 +50,13 @@ export async function runRollupPass(client: StoreClient, options: RollupPassOpti
   const due = stale.filter((minute) => isDue(minute, options));
   const byMinute = new Map(due.map((minute) => [minute.minute, minute]));
   const ranges = toRanges(due, rangeLimits).reverse();
-  let pass = Math.max(nowMs, Number(newest) + 1);
+  let pass = nextPass(nowMs, BigInt(newest));
   const done: StaleMinute[] = [];
   for (const range of ranges.slice(0, maxRanges)) {
     signal.throwIfAborted();
     const minutes = due.filter(({ minute }) => minute >= range.from && minute < range.to);
     await rollUp(client, { range, minutes, pass, nowMs, signal });
-    pass++;
+    pass = nextPass(nowMs, pass);
     done.push(...minutes);
   }
   return {
@@ -63,6 +64,15 @@ export async function runRollupPass(client: StoreClient, options: RollupPassOpti
     spans: done.reduce((sum, { spans }) => sum + spans, 0),
     remaining: byMinute.size - done.length,
   };
+}
+
+/**
+ * A number above all that were committed. The lower bits are drawn, for rows that a killed pass left behind must never be taken for those of
+ * a later one, even if the clock was set back in between.
+ */
+function nextPass(nowMs: number, newest: bigint): bigint {
+  const fromClock = BigInt(nowMs) << 20n;
+  return (fromClock > newest ? fromClock : newest) + BigInt(randomInt(1, 1 << 20));
 }
 
 function isDue({ minute, madeAt }: StaleMinute, { nowMs, redoAfterMs }: RollupPassOptions): boolean {
@@ -74,14 +84,16 @@ function isDue({ minute, madeAt }: StaleMinute, { nowMs, redoAfterMs }: RollupPa
 interface RangePass {
   readonly range: MinuteRange;
   readonly minutes: readonly StaleMinute[];
-  readonly pass: number;
+  readonly pass: bigint;
   readonly nowMs: number;
   readonly signal: AbortSignal;
 }
 
 async function rollUp(client: StoreClient, { range, minutes, pass, nowMs, signal }: RangePass): Promise<void> {
-  const run = (sql: string, parameters: Readonly<Record<string, string | number | readonly (string | number)[]>>) =>
-    client.command({ sql, parameters, signal, timeoutMs: passTimeoutMs, settings: edgeSettings });
+  const run = (
+    sql: string,
+    parameters: Readonly<Record<string, string | number | bigint | readonly (string | number | bigint)[]>>,
+  ) => client.command({ sql, parameters, signal, timeoutMs: passTimeoutMs, settings: edgeSettings });
   await run(
     `INSERT INTO rollup_operations (minute, service, operation, kind, requests, errors, buckets, counts, pass)
     SELECT *, {pass:UInt64} FROM (${operationSql})`,
@@ -113,7 +125,7 @@ async function rollUp(client: StoreClient, { range, minutes, pass, nowMs, signal
       ...range,
       pass,
       minutes: minutes.map(({ minute }) => minute),
-      fingerprints: minutes.map(({ fingerprint }) => fingerprint),
+      fingerprints: minutes.map(({ fingerprint }) => BigInt(fingerprint)),
       spans: minutes.map((minute) => minute.spans),
       madeAt: Math.floor(nowMs / 1000),
     },
@@ -122,7 +134,7 @@ async function rollUp(client: StoreClient, { range, minutes, pass, nowMs, signal
 
 async function insertEdges(
   client: StoreClient,
-  { edges, pass, signal }: { edges: readonly EdgeCounts[]; pass: number; signal: AbortSignal },
+  { edges, pass, signal }: { edges: readonly EdgeCounts[]; pass: bigint; signal: AbortSignal },
 ): Promise<void> {
   if (edges.length === 0) return;
   // Numbers and hex digits only: names are strangers' texts, and a parameter would have to fit into a URL.

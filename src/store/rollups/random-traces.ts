@@ -83,6 +83,8 @@ export function randomTrace(random: () => number, startUs: number, size: number)
   return spans;
 }
 
+let insertions = 0;
+
 /** Inserts spans as segment `seg`. */
 export async function insertTestSpans(client: StoreClient, spans: readonly TestSpan[], seg: number): Promise<void> {
   const rows = spans.map((span) => {
@@ -93,7 +95,7 @@ export async function insertTestSpans(client: StoreClient, spans: readonly TestS
   for (let start = 0; start < rows.length; start += 1000) {
     await client.command({
       sql: `INSERT INTO spans (trace_id, id, parent_id, ts, duration_us, kind, flags, status, name, local_service, local_ipv4, remote_service, seg)
-        VALUES ${rows.slice(start, start + 1000).join()}`,
+        SETTINGS insert_deduplication_token = 'test-${insertions++}' VALUES ${rows.slice(start, start + 1000).join()}`,
       signal: AbortSignal.timeout(10_000),
     });
   }

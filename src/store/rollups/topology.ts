@@ -73,25 +73,29 @@ const liveLimits = { maxMinutes: 10, maxSpans: 6_000_000 };
 const spansInShard = 500_000;
 
 /** Kinds whose spans are requests that a service served: SERVER and CONSUMER. */
-const served = 'kind IN (2, 4)';
+const isServed = 'kind IN (2, 4)';
+
+/** A row's totals stand beside its first bucket, so that they are added once. */
+const unfolded = (source: string) =>
+  `${source}) ARRAY JOIN buckets AS bucket, counts AS n, arrayEnumerate(buckets) AS i`;
 
 const nodesOf = (source: string) => `
-  SELECT service, toString(sum(spans)) AS spans, toString(sum(requests)) AS requests, toString(sum(errors)) AS errors,
-    groupArrayIf(bucket, n > 0) AS buckets, groupArrayIf(toString(n), n > 0) AS counts
+  SELECT service, toString(sum(all)) AS spans, toString(sum(served)) AS requests, toString(sum(failed)) AS errors,
+    groupArrayIf(bucket, timed > 0) AS buckets, groupArrayIf(toString(timed), timed > 0) AS counts
   FROM (
-    SELECT service, bucket, sumIf(requests, i = 1) AS spans, sumIf(requests, i = 1 AND ${served}) AS requests,
-      sumIf(errors, i = 1 AND ${served}) AS errors, sumIf(count, ${served}) AS n
-    FROM (${source}) ARRAY JOIN buckets AS bucket, counts AS count, arrayEnumerate(buckets) AS i
+    SELECT service, bucket, sumIf(requests, i = 1) AS all, sumIf(requests, i = 1 AND ${isServed}) AS served,
+      sumIf(errors, i = 1 AND ${isServed}) AS failed, sumIf(n, ${isServed}) AS timed
+    FROM (${unfolded(source)}
     GROUP BY service, bucket
   )
   WHERE service != '' GROUP BY service`;
 
 const edgesOf = (source: string) => `
-  SELECT caller, callee, toString(sum(requests)) AS requests, toString(sum(errors)) AS errors,
-    groupArray(bucket) AS buckets, groupArray(toString(n)) AS counts
+  SELECT caller, callee, toString(sum(called)) AS requests, toString(sum(failed)) AS errors,
+    groupArray(bucket) AS buckets, groupArray(toString(timed)) AS counts
   FROM (
-    SELECT caller, callee, bucket, sumIf(requests, i = 1) AS requests, sumIf(errors, i = 1) AS errors, sum(count) AS n
-    FROM (${source}) ARRAY JOIN buckets AS bucket, counts AS count, arrayEnumerate(buckets) AS i
+    SELECT caller, callee, bucket, sumIf(requests, i = 1) AS called, sumIf(errors, i = 1) AS failed, sum(n) AS timed
+    FROM (${unfolded(source)}
     GROUP BY caller, callee, bucket
   )
   GROUP BY caller, callee`;
