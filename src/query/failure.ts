@@ -43,6 +43,11 @@ export function failureOf(error: unknown): QueryFailure | undefined {
   }
   if (!(error instanceof StoreError)) return undefined;
   const known = error.code === undefined ? undefined : ofCode.get(error.code);
+  if (known?.kind === 'bad_regex') {
+    // What our own check lets pass and the engine does not, e.g. a range of characters the wrong way round.
+    const reason = /, error: ([^.]+)/.exec(error.message)?.[1] ?? error.message;
+    return { ...known, message: `error parsing regexp: ${reason}` };
+  }
   if (known !== undefined) return { ...known, message: error.message };
   if (error.isRetryable)
     return { kind: 'unavailable', status: 503, message: `the store cannot answer now: ${error.message}` };
