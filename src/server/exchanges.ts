@@ -73,6 +73,8 @@ export interface Exchanges {
   readonly size: number;
   open(parts: Omit<ExchangeParts, 'startMs'>): Exchange;
   all(): Iterable<Exchange>;
+  /** The connection has closed. Node tells only the answer that was being written, not those queued behind it. */
+  endOf(socket: Socket): void;
   /** Looks after deadlines once; the server calls it every `checkIntervalMs`. */
   sweep(): void;
   /** Resolves when nothing is being answered. */
@@ -86,7 +88,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
   let waiting: (() => void)[] = [];
 
   const end = (exchange: Exchange) => {
-    open.delete(exchange);
+    if (!open.delete(exchange)) return;
     if (!exchange.res.writableFinished) exchange.abort(new Error('the client left before it was answered'));
     options.onEnd(exchange, nowMs() - exchange.startMs);
     if (open.size > 0) return;
@@ -105,6 +107,9 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       return exchange;
     },
     all: () => open,
+    endOf(socket) {
+      for (const exchange of open) if (exchange.socket === socket) end(exchange);
+    },
     sweep() {
       const now = nowMs();
       for (const exchange of open) {

@@ -60,6 +60,8 @@ export async function openListener(
     connectionsCheckingInterval: limits.checkIntervalMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     maxHeaderSize: limits.maxHeaderBytes,
+    // `screenRequest` does: Node would refuse it and then still act on what came behind it.
+    requireHostHeader: false,
   });
   server.maxRequestsPerSocket = limits.maxRequestsPerSocket;
   server.on('connection', events.connection);

@@ -4,7 +4,9 @@ import type { IncomingMessage } from 'node:http';
 /** Why the request is refused with 400, or undefined. An absolute URL that agrees with Host becomes a path (RFC 9112 section 3.2.2). */
 export function screenRequest(req: IncomingMessage): string | undefined {
   if (req.httpVersionMajor !== 1) return 'only HTTP/1.1 and HTTP/1.0 are spoken here';
-  if (countHosts(req.rawHeaders) > 1) return 'the request has more than one Host header';
+  const hosts = countHosts(req.rawHeaders);
+  if (hosts > 1) return 'the request has more than one Host header';
+  if (hosts === 0 && req.httpVersionMinor > 0) return 'the request has no Host header, which HTTP/1.1 demands';
   const transferEncoding = req.headers['transfer-encoding'];
   if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked') {
     return 'the only Transfer-Encoding understood here is chunked';

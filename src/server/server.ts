@@ -1,6 +1,7 @@
 /** The agent's HTTP side: one app behind several listeners, with limits, an access policy, and routes that come and go. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import http from 'node:http';
+import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { IngestRoutes } from '../pipeline/ingest-route.ts';
@@ -138,6 +139,8 @@ interface Room {
   readonly routes: readonly KnownRoute[];
   /** What fastify was handed: its routes know the request only. */
   readonly routed: WeakMap<IncomingMessage, Exchange>;
+  /** Connections that are closed as soon as their refusal is out. */
+  readonly doomed: WeakSet<Socket>;
   access: Access;
   isStopping: boolean;
 }
@@ -188,6 +191,7 @@ function createRoom(options: ServerOptions): Room {
     ingest: createIngest({ limits, budget, inflate: createInflate(), access: () => room.access, nowMs, log }),
     routes: [...operatingRoutes, ...options.queryRoutes],
     routed: new WeakMap(),
+    doomed: new WeakSet(),
     access: createAccess(options.access, lockout),
     isStopping: false,
   };
@@ -269,7 +273,10 @@ async function openAll(
         await openListener(listener, room.limits, {
           request: (at, req, res, awaitsContinue) =>
             handleRequest({ room, app, listener: at, awaitsContinue }, req, res),
-          connection: (socket) => room.connections.add(socket),
+          connection(socket) {
+            room.connections.add(socket);
+            socket.once('close', () => room.exchanges.endOf(socket));
+          },
           refused: (why) => room.metrics.refusedBytes(why),
           isAnswering: (socket) =>
             [...room.exchanges.all()].some((each) => each.socket === socket && each.res.headersSent),
@@ -292,12 +299,15 @@ interface Entry {
 
 function handleRequest(entry: Entry, req: IncomingMessage, res: ServerResponse): void {
   const { room, listener } = entry;
+  // It came behind one that was refused together with its connection: nobody knows whose it is, so nobody acts on it.
+  if (room.doomed.has(req.socket)) return;
   room.connections.busy(req.socket);
   if (room.isStopping) res.shouldKeepAlive = false;
   const problem = screenRequest(req);
   const exchange = room.exchanges.open({ req, res, listener, path: pathOf(req.url ?? '') });
   exchange.awaitsContinue = entry.awaitsContinue;
   if (problem !== undefined) {
+    room.doomed.add(req.socket);
     res.shouldKeepAlive = false;
     sendAnswer(exchange, { status: 400, body: `${problem}\n` });
     return;
