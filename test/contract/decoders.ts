@@ -8,10 +8,10 @@ import { decodeSpans } from '../../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../../src/codec/zipkin-v2-json/encode-spans.ts';
 import type { DecoderUnderTest } from './decoder-kit.ts';
 
-const spans = new URL('../fixtures/spans/', import.meta.url);
+const spans = new URL('../fixtures/spans/testdata/', import.meta.url);
 export const spanFixtures = ['envoy-1.40-post-1', 'envoy-1.40-post-2', 'envoy-1.40-post-3', 'every-field'] as const;
 
-/** A body of `test/fixtures/spans`; with `.zipkin-3.6.1` behind its name, as Zipkin writes it. */
+/** A body of `test/fixtures/spans/testdata`; with `.zipkin-3.6.1` behind its name, as Zipkin writes it. */
 export function readSpanFixture(name: string): Buffer {
   return readFileSync(new URL(`${name}.json`, spans));
 }
