@@ -1,4 +1,5 @@
 /** What the sections of the store's spool hold: blocks for one table each. */
+import type { Signal } from '../../model/batch.ts';
 import { logColumns } from '../writers/logs.ts';
 import type { Column } from '../writers/native-block.ts';
 import { sampleColumns, seriesColumns } from '../writers/samples.ts';
@@ -19,3 +20,9 @@ export const storeTables = [
 ] as const satisfies readonly StoreTable[];
 
 export const storeSectionKinds = { spans: 1, series: 2, samples: 3, logs: 4 } as const;
+
+/** The signal that a section's items belong to; series belong to none of their own. */
+export function signalOfSection(kind: number): Signal | undefined {
+  const table = storeTables.find((entry) => entry.kind === kind)?.table;
+  return table === 'series' ? undefined : table;
+}

@@ -8,7 +8,8 @@ import type { SeriesSamples } from '../../model/sample.ts';
 import type { Span } from '../../model/span.ts';
 import type { Destination } from '../../pipeline/intake.ts';
 import { RefusedError } from '../../pipeline/refusal.ts';
-import { type AppendResult, positionsSection, type Section, type Spool } from '../../pipeline/spool/spool.ts';
+import { outcomeOf } from '../../pipeline/spool/outcome.ts';
+import { positionsSection, type Section, type Spool } from '../../pipeline/spool/spool.ts';
 import { createLogEncoder } from '../writers/logs.ts';
 import { countSamples, createSampleEncoder } from '../writers/samples.ts';
 import { createSpanEncoder } from '../writers/spans.ts';
@@ -69,38 +70,6 @@ function createSectionEncoder(known: KnownSeries, nowMs: () => number) {
     if (positions.length > 0) sections.push(positionsSection(positions));
     return { sections, series };
   };
-}
-
-/** An append's result in the intake's words. */
-export function outcomeOf(result: AppendResult, items: number): Outcome {
-  switch (result.kind) {
-    case 'kept':
-      return result;
-    case 'full':
-      return {
-        kind: 'retry',
-        afterMs: result.afterMs,
-        cause: new RefusedError('spool_full', result.cause.message, { cause: result.cause }),
-      };
-    case 'disk_full':
-      return {
-        kind: 'retry',
-        afterMs: result.afterMs,
-        cause: new RefusedError('disk_full', result.cause.message, { cause: result.cause }),
-      };
-    case 'failed':
-      return {
-        kind: 'retry',
-        afterMs: result.afterMs,
-        cause: new RefusedError('internal', result.cause.message, { cause: result.cause }),
-      };
-    case 'too_large':
-      return {
-        kind: 'rejected',
-        count: items,
-        cause: new RefusedError('over_limit', result.cause.message, { cause: result.cause }),
-      };
-  }
 }
 
 const leftError = new RefusedError('overloaded', 'the sender left before its batch was written');

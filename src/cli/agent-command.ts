@@ -1,0 +1,97 @@
+import { pino } from 'pino';
+import { loadConfiguration } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { DataDirectoryError } from '../pipeline/data-directory.ts';
+import { type Agent, startAgent } from './agent/agent.ts';
+import type { Command, Terminal } from './command.ts';
+import { configurationOptions, loadOptionsOf } from './configuration.ts';
+import { version } from './version.ts';
+
+/** Kubernetes kills 30 s after SIGTERM; this leaves it room. */
+const drainMs = 25_000;
+
+/** What a person sees once the agent takes data in: where it is, and what to do next. */
+function welcome(terminal: Terminal, urls: readonly string[]): void {
+  const [url = ''] = urls;
+  terminal.out(`trawl ${version} takes data in at ${urls.join(' and ')}`);
+  terminal.out('');
+  terminal.out('  send a span      trawl send span');
+  terminal.out(`  status           curl ${url}/api/trawl/status`);
+  terminal.out(`  from a mesh      zipkin.address: ${new URL(url).host}`);
+  terminal.out('');
+  terminal.out('Ctrl-C stops it; what was acknowledged is kept.');
+}
+
+/** Runs until a signal ends it; resolves to the exit status. */
+function untilStopped(agent: Agent, log: pino.Logger): Promise<number> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const stop = (signal: NodeJS.Signals) => {
+      // A second signal means now. Everything acknowledged is on disk already.
+      if (isStopping) process.exit(0);
+      isStopping = true;
+      log.info({ signal }, 'The agent stops.');
+      agent.stop(AbortSignal.timeout(drainMs)).then(
+        () => resolve(0),
+        (error) => {
+          log.error({ err: error }, 'The agent did not stop in order; what was acknowledged is on disk.');
+          resolve(1);
+        },
+      );
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    process.on('SIGHUP', () => {
+      agent.reload().then(
+        (outcome) =>
+          log.info(
+            outcome,
+            outcome.kind === 'applied'
+              ? 'The new configuration is applied.'
+              : 'The new configuration is not applied; the old one stays.',
+          ),
+        (error) => log.error({ err: error }, 'The configuration could not be read anew.'),
+      );
+    });
+    process.on('uncaughtException', (error) => {
+      if (agent.adopt(error)) return;
+      log.fatal({ err: error }, 'The agent failed; what was acknowledged is on disk.');
+      process.exit(1);
+    });
+  });
+}
+
+/** `trawl agent`. */
+export const agentCommand: Command = {
+  name: 'agent',
+  summary: 'Runs the agent: takes data in, keeps it, answers queries, hands it on.',
+  positionals: [],
+  options: configurationOptions,
+  example: 'trawl agent --config /etc/trawl --data /var/lib/trawl',
+  async run(args, terminal) {
+    const load = () => loadConfiguration(loadOptionsOf(args, terminal.environment));
+    const loaded = await load();
+    for (const warning of loaded.warnings) terminal.error(`warning: ${formatProblem(warning)}`);
+    if (!loaded.ok) {
+      for (const problem of loaded.problems) terminal.error(formatProblem(problem));
+      terminal.error('nothing was started; trawl check says the same without starting anything');
+      return 1;
+    }
+    const { level } = loaded.configuration.main.log;
+    const log = pino({ name: 'trawl', level }, pino.destination({ fd: 2, sync: true }));
+    let agent: Agent;
+    try {
+      agent = await startAgent({ configuration: loaded.configuration, log, load });
+    } catch (error) {
+      const isExpected =
+        error instanceof DataDirectoryError || (error instanceof Error && !('stack' in error && error.message === ''));
+      terminal.error(error instanceof Error ? error.message : String(error));
+      if (!isExpected) log.fatal({ err: error }, 'The agent could not start.');
+      return 1;
+    }
+    welcome(terminal, agent.urls);
+    const status = await untilStopped(agent, log);
+    // Whatever still holds the loop, such as a backend's half-open connection, must not hold the process.
+    process.exit(status);
+  },
+};

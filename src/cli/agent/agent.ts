@@ -1,0 +1,215 @@
+/** The agent: inputs, intake, outputs, the store and the HTTP side, put together from a configuration and taken apart again in order. */
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { diffConfigurations } from '../../config/diff.ts';
+import type { Configuration, Loaded } from '../../config/load.ts';
+import type { MainConfig } from '../../config/main-config.ts';
+import { formatProblem } from '../../config/problem.ts';
+import type { Accept, Signal } from '../../model/batch.ts';
+import type { Host, InputKind, OutputKind } from '../../pipeline/component.ts';
+import { openDataDirectory } from '../../pipeline/data-directory.ts';
+import { createIntake } from '../../pipeline/intake.ts';
+import { createMeter, type Meter } from '../../pipeline/meter.ts';
+import type { AccessOptions } from '../../server/access.ts';
+import { type ListenerOptions, zipkinPaths } from '../../server/listener.ts';
+import type { ReloadOutcome } from '../../server/operating.ts';
+import { createServer, type Server } from '../../server/server.ts';
+import { version } from '../version.ts';
+import { systemClock } from './clock.ts';
+import { createComponents } from './components.ts';
+import { createOutputs } from './outputs.ts';
+import { createQueryRoutes } from './query-routes.ts';
+import { openStoreLink } from './store-link.ts';
+
+export type AgentConfiguration = Configuration<InputKind<unknown>, OutputKind<unknown>>;
+export type LoadedConfiguration = Loaded<InputKind<unknown>, OutputKind<unknown>>;
+
+export interface AgentOptions {
+  readonly configuration: AgentConfiguration;
+  readonly log: Logger;
+  /** Reads the configuration anew, for a reload. */
+  load(): Promise<LoadedConfiguration>;
+}
+
+export interface Agent {
+  readonly urls: readonly string[];
+  reload(): Promise<ReloadOutcome>;
+  /** Stops taking in, delivers what it can until the deadline aborts, and lets go of everything; the rest stays on disk. */
+  stop(deadline: AbortSignal): Promise<void>;
+  /** Lays an error that nobody caught at a component's door; false when it is no component's. */
+  adopt(error: unknown): boolean;
+}
+
+/** Keys of the main file that a running agent can take over; the others need a restart. */
+const reloadableKeys: ReadonlySet<string> = new Set(['http.query', 'http.query_tokens', 'log.level']);
+
+function parseListen(text: string): { host: string; port: number } {
+  const at = text.lastIndexOf(':');
+  const host = text.slice(0, at).replace(/^\[(.*)\]$/, '$1');
+  return { host: host === '' ? '::' : host, port: Number(text.slice(at + 1)) };
+}
+
+function listenersOf({ http }: MainConfig): ListenerOptions[] {
+  const listeners: ListenerOptions[] = [{ ...parseListen(http.listen), paths: 'all' }];
+  if (http.zipkin_listen !== '') listeners.push({ ...parseListen(http.zipkin_listen), paths: zipkinPaths });
+  return listeners;
+}
+
+const accessOf = ({ http }: MainConfig): AccessOptions => ({
+  query: http.query,
+  queryTokens: http.query_tokens.map((token) => token.reveal()),
+});
+
+/** How far back each signal is kept; undefined for ever. */
+function oldestMsOf({ store }: MainConfig, nowMs: () => number): (signal: Signal) => number | undefined {
+  return (signal) => {
+    const own = { spans: store.retention_spans, samples: store.retention_samples, logs: store.retention_logs }[signal];
+    const retention = own ?? store.retention;
+    return retention === 'forever' ? undefined : nowMs() - retention;
+  };
+}
+
+/** Starts the agent; resolves when it takes data in. Rejects with one sentence when it cannot, and has then let go of everything. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    return await assemble(options, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) {
+      await step().catch((cause) => options.log.warn({ err: cause }, 'Something did not stop after a failed start.'));
+    }
+    throw error;
+  }
+}
+
+const undoMs = 5000;
+
+async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[]): Promise<Agent> {
+  const { log, load } = options;
+  let { configuration } = options;
+  const { main } = configuration;
+  const clock = systemClock;
+  const meter: Meter = createMeter(new Registry(), clock.nowMs);
+
+  const dataDirectory = await openDataDirectory({ path: main.store.data_directory, log });
+  undo.push(() => dataDirectory.close());
+  const link = await openStoreLink({
+    config: main,
+    dataDirectory: dataDirectory.path,
+    writer: dataDirectory.writer,
+    clock,
+    log,
+    meter,
+  });
+  undo.push(() => link.stop(AbortSignal.timeout(undoMs)));
+
+  const hostFor = (name: string): Host => ({
+    name,
+    clock,
+    log: log.child({ component: name }),
+    meter,
+    dataDirectory: dataDirectory.path,
+    routes: { add: (route) => server.ingestRoutes.add(route) },
+    positions: (prefix) => link.spool.positions(prefix),
+  });
+  const outputs = createOutputs({ dataDirectory, meter, hostFor });
+  const intake = createIntake({
+    outputs: outputs.destinations,
+    store: link.destination,
+    globalTags: main.global_tags,
+    oldestMs: oldestMsOf(main, clock.nowMs),
+    nowMs: clock.nowMs,
+    meter,
+  });
+  const inputs = createComponents<InputKind<unknown>>({
+    clock,
+    log,
+    start({ kind, name, config }) {
+      const accept: Accept = intake.acceptFor(name);
+      return kind.start(config, hostFor(name), accept);
+    },
+  });
+  const outputComponents = createComponents<OutputKind<unknown>>({ clock, log, start: outputs.start });
+
+  const server: Server = createServer({
+    listeners: listenersOf(main),
+    access: accessOf(main),
+    limits: {
+      requestTimeoutMs: main.http.request_timeout,
+      headersTimeoutMs: main.http.headers_timeout,
+      keepAliveTimeoutMs: main.http.keep_alive_timeout,
+      maxConnections: main.http.max_connections,
+      bodyBytesInFlight: main.http.max_inflight,
+    },
+    queryRoutes: createQueryRoutes(link, main, clock),
+    operations: {
+      readiness: [link.whyNotReady],
+      health: () => [{ component: 'store', health: link.health() }, ...inputs.health(), ...outputComponents.health()],
+      flush: link.freshness.flush,
+      reload: () => reload(),
+    },
+    meter,
+    log,
+    version,
+  });
+
+  /** Reloads run one after another: each works on what the one before left. */
+  let reloading: Promise<unknown> = Promise.resolve();
+  const reload = (): Promise<ReloadOutcome> => {
+    const next = reloading.then(applyReload);
+    reloading = next.catch(() => undefined);
+    return next;
+  };
+  const applyReload = async (): Promise<ReloadOutcome> => {
+    const loaded = await load();
+    if (!loaded.ok) return { kind: 'kept_old', problems: loaded.problems.map(formatProblem) };
+    const diff = diffConfigurations(configuration, loaded.configuration);
+    const fixed = diff.mainKeys.filter((key) => !reloadableKeys.has(key));
+    if (fixed.length > 0) {
+      return {
+        kind: 'kept_old',
+        problems: [`${fixed.join(', ')} cannot change while the agent runs: restart it, or put the old value back`],
+      };
+    }
+    try {
+      await outputComponents.apply(diff.outputs);
+      await inputs.apply(diff.inputs);
+    } catch (error) {
+      return { kind: 'kept_old', problems: [error instanceof Error ? error.message : String(error)] };
+    }
+    configuration = loaded.configuration;
+    server.setAccess(accessOf(configuration.main));
+    log.level = configuration.main.log.level;
+    const named = (verb: string, blocks: readonly { readonly name: string }[]) =>
+      blocks.map(({ name }) => `${verb} ${name}`);
+    const changes = [diff.outputs, diff.inputs].flatMap(({ added, removed, changed }) => [
+      ...named('started', added),
+      ...named('stopped', removed),
+      ...named(
+        'changed',
+        changed.map(({ to }) => to),
+      ),
+    ]);
+    return { kind: 'applied', changes: [...changes, ...diff.mainKeys.map((key) => `changed ${key}`)] };
+  };
+
+  undo.push(() => outputComponents.stopAll(AbortSignal.timeout(undoMs)));
+  await outputComponents.startAll(configuration.outputs);
+  undo.push(() => inputs.stopAll(AbortSignal.timeout(undoMs)));
+  await inputs.startAll(configuration.inputs);
+  undo.push(() => server.stop(AbortSignal.timeout(undoMs)));
+  await server.start();
+
+  return {
+    urls: server.addresses.map(({ url }) => url),
+    reload,
+    async stop(deadline) {
+      await server.stop(deadline);
+      await inputs.stopAll(deadline);
+      intake.close();
+      await Promise.all([outputComponents.stopAll(deadline), link.stop(deadline)]);
+      await dataDirectory.close();
+    },
+    adopt: (error) => inputs.adopt(error) || outputComponents.adopt(error),
+  };
+}

@@ -1,0 +1,228 @@
+/**
+ * The agent's side of the store: the spool in front of it, the process or server behind it, and what is done to it from here. The spool
+ * is open at once, so that the intake acknowledges while the store still starts, restarts or is away.
+ */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { Counter, Histogram } from 'prom-client';
+import type { MainConfig } from '../../config/main-config.ts';
+import type { Clock, Health } from '../../pipeline/component.ts';
+import { realFileSystem } from '../../pipeline/file-system.ts';
+import type { Meter } from '../../pipeline/meter.ts';
+import { openSpool, type Spool, type SpoolLoss } from '../../pipeline/spool/spool.ts';
+import type { StoreClient } from '../../store/client.ts';
+import { createStoreClient } from '../../store/http-client.ts';
+import { createFreshness, type Freshness } from '../../store/intake/freshness.ts';
+import { signalOfSection } from '../../store/intake/sections.ts';
+import { createSegmentSender } from '../../store/intake/segment-sender.ts';
+import { createStoreDestination, type StoreDestination } from '../../store/intake/store-destination.ts';
+import { migrate } from '../../store/schema/migrate.ts';
+import { createSupervisor, type Supervisor } from '../../store/supervisor.ts';
+import { observeSpool } from './spool-metrics.ts';
+
+export interface StoreLinkOptions {
+  readonly config: MainConfig;
+  readonly dataDirectory: string;
+  readonly writer: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly meter: Meter;
+}
+
+export interface StoreLink {
+  readonly destination: StoreDestination;
+  readonly spool: Spool;
+  readonly client: StoreClient;
+  readonly freshness: Freshness;
+  health(): Health;
+  /** Why queries would fail now, in plain words; undefined when they would not. */
+  whyNotReady(): string | undefined;
+  /** Brings what is kept into the store until the deadline aborts, then lets go of it; the rest stays in the spool. */
+  stop(deadline: AbortSignal): Promise<void>;
+}
+
+const component = 'store';
+const mainFile = fileURLToPath(new URL('../../main.js', import.meta.url));
+const retryMs = 1000;
+const migrationTimeoutMs = 300_000;
+const storeStopMs = 5_000;
+
+/** The command that starts a store process: this program, whether it runs from its build or its sources. */
+const storeCommand = (): [string, ...string[]] =>
+  import.meta.url.endsWith('.ts')
+    ? [process.execPath, '--import', 'tsx', mainFile.replace(/\.js$/, '.ts'), 'store']
+    : [process.execPath, mainFile, 'store'];
+
+function countLoss(meter: Meter, { items, reason, why }: SpoolLoss): void {
+  for (const [kind, count] of items) {
+    const signal = signalOfSection(kind);
+    if (signal !== undefined) meter.dropped(component, signal, reason, count, why);
+  }
+  if (items.size === 0) meter.failed(component, why);
+}
+
+/** Opens the spool and begins to bring it into the store. */
+export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLink> {
+  const { config, dataDirectory, clock, log, meter } = options;
+  const spool = await openSpool({
+    directory: join(dataDirectory, 'spool', 'store'),
+    fileSystem: realFileSystem,
+    clock,
+    log,
+    limits: {
+      maxBytes: config.spool.max_bytes,
+      segmentBytes: config.spool.max_segment_bytes,
+      segmentAgeMs: config.spool.max_segment_age,
+    },
+    whenFull: 'refuse',
+    writer: options.writer,
+    keepsPositions: true,
+    onLoss: (loss) => countLoss(meter, loss),
+  });
+  const removeSpoolMetrics = observeSpool(meter.registry, component, spool);
+  const destination = createStoreDestination({ spool, nowMs: clock.nowMs });
+  const behind = createBehind(options, destination);
+  const { client } = behind;
+  const stopping = new AbortController();
+  const insertSeconds = new Histogram({
+    name: 'trawl_store_insert_seconds',
+    help: 'How long an INSERT of one segment into one table took.',
+    labelNames: ['table'] as const,
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [meter.registry],
+  });
+  const sender = createSegmentSender({
+    spool,
+    client,
+    clock,
+    log,
+    insertSeconds,
+    onFailure: (why) => meter.failed(component, why),
+  });
+
+  /** Until the tables are there nothing can be sent: the store may be away for as long as it likes. */
+  const prepare = async (): Promise<void> => {
+    for (;;) {
+      try {
+        await behind.start(stopping.signal);
+        await migrate(client, { signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(migrationTimeoutMs)]) });
+        return;
+      } catch (error) {
+        stopping.signal.throwIfAborted();
+        behind.failed(error);
+        await clock.sleep(retryMs, stopping.signal);
+      }
+    }
+  };
+  const work = async (): Promise<void> => {
+    try {
+      await prepare();
+      behind.prepared();
+      await sender.run(stopping.signal);
+    } catch (error) {
+      if (!stopping.signal.aborted) throw error;
+    }
+  };
+  const working = work();
+  working.catch((error) => log.fatal({ err: error }, 'Nothing is brought into the store any more; restart the agent.'));
+
+  return {
+    destination,
+    spool,
+    client,
+    freshness: createFreshness(spool, clock),
+    health: behind.health,
+    whyNotReady: behind.whyNotReady,
+    async stop(deadline) {
+      const last = await spool.rotate();
+      if (behind.isReady()) await spool.released(last, deadline).catch(() => undefined);
+      stopping.abort(new Error('the agent is stopping'));
+      await working;
+      await spool.close();
+      await client.close();
+      await behind.stop();
+      removeSpoolMetrics();
+    },
+  };
+}
+
+/** What answers the client: our own process, or a server by URL. */
+interface Behind {
+  readonly client: StoreClient;
+  /** Resolves when it answers. */
+  start(signal: AbortSignal): Promise<void>;
+  prepared(): void;
+  failed(error: unknown): void;
+  isReady(): boolean;
+  health(): Health;
+  whyNotReady(): string | undefined;
+  stop(): Promise<void>;
+}
+
+function createBehind(options: StoreLinkOptions, destination: StoreDestination): Behind {
+  const { config, dataDirectory, log, meter } = options;
+  const { url, token } = config.store;
+  const querySettings = {
+    max_memory_usage: config.query.max_memory,
+    max_rows_to_read: config.query.max_rows_to_read,
+    max_result_bytes: config.query.max_result_bytes,
+  };
+  let isPrepared = false;
+  let failure = 'it has not answered yet';
+  const state = {
+    prepared() {
+      isPrepared = true;
+    },
+    failed(error: unknown) {
+      failure = error instanceof Error ? error.message : String(error);
+      meter.failed(component, failure);
+      log.warn({ err: error }, 'The store is not ready; data is kept in the spool meanwhile.');
+    },
+  };
+  if (url !== '') {
+    const client = createStoreClient({
+      url,
+      ...(token === undefined ? {} : { token: token.reveal() }),
+      querySettings,
+    });
+    const whyNotReady = () => (isPrepared ? undefined : `the store at ${new URL(url).host} is not ready: ${failure}`);
+    return {
+      ...state,
+      client,
+      start: async () => undefined,
+      isReady: () => isPrepared,
+      whyNotReady,
+      health: () => ({ isHealthy: isPrepared, line: whyNotReady() ?? `writes to the store at ${new URL(url).host}` }),
+      stop: async () => undefined,
+    };
+  }
+  const restarts = new Counter({
+    name: 'trawl_store_restarts_total',
+    help: 'How often the store process ended by itself and was started anew.',
+    registers: [meter.registry],
+  });
+  const supervisor: Supervisor = createSupervisor({
+    command: storeCommand(),
+    directory: join(dataDirectory, 'store'),
+    log,
+    maxRssBytes: config.store.memory_limit,
+    onDown() {
+      restarts.inc();
+      destination.forgetSeries();
+    },
+  });
+  const isReady = () => isPrepared && supervisor.health().state === 'ready';
+  return {
+    ...state,
+    client: createStoreClient({ socketPath: supervisor.socketPath, querySettings }),
+    async start(signal) {
+      if (supervisor.health().state === 'stopped') await supervisor.start(signal);
+    },
+    isReady,
+    health: () => ({ isHealthy: isReady(), line: supervisor.health().text }),
+    whyNotReady: () =>
+      isReady() ? undefined : isPrepared ? supervisor.health().text : `the store is being prepared: ${failure}`,
+    stop: () => supervisor.stop(storeStopMs),
+  };
+}

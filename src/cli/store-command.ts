@@ -1,0 +1,51 @@
+import { type Command, UsageError } from './command.ts';
+
+/** Splits `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. Throws a UsageError. */
+function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535)
+    throw new UsageError(`--listen ${text} is no address; write HOST:PORT, e.g. 0.0.0.0:9530`);
+  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
+}
+
+/** `trawl store`: the store as a process of its own. An agent starts it for itself; by hand it serves agents on other machines. */
+export const storeCommand: Command = {
+  name: 'store',
+  summary: 'Runs the store alone, for agents on other machines; an agent without store.url starts its own.',
+  positionals: [],
+  options: {
+    data: { type: 'string', value: 'DIR', description: 'The directory with its tables (default data/store).' },
+    listen: { type: 'string', value: 'HOST:PORT', description: 'Where agents reach it.' },
+    'token-file': {
+      type: 'string',
+      value: 'FILE',
+      description: 'Holds the token that agents must show; needed with --listen.',
+    },
+    socket: { type: 'string', value: 'PATH', description: 'A unix socket in place of an address.' },
+    'max-rss': {
+      type: 'string',
+      value: 'BYTES',
+      description: 'Ends in order above this memory, to be started anew (default never).',
+    },
+    supervised: { type: 'boolean', description: 'Ends with the process that started it; an agent asks for this.' },
+  },
+  example: 'trawl store --listen 0.0.0.0:9530 --token-file /etc/trawl/store-token --data /var/lib/trawl-store',
+  async run(args) {
+    const socket = args.text('socket');
+    const listen = args.text('listen');
+    const tokenFile = args.text('token-file');
+    if ((socket === undefined) === (listen === undefined)) throw new UsageError('give one of --listen and --socket');
+    if (listen !== undefined && tokenFile === undefined)
+      throw new UsageError('--listen needs --token-file: whoever has the token can read and write everything');
+    const { runStore } = await import('../store/engine/run-store.ts');
+    return runStore({
+      directory: args.text('data') ?? 'data/store',
+      maxRssBytes: Number(args.text('max-rss') ?? 0),
+      listen:
+        socket === undefined
+          ? { kind: 'address', ...parseAddress(listen ?? ''), tokenFile: tokenFile ?? '' }
+          : { kind: 'socket', path: socket },
+    });
+  },
+};
