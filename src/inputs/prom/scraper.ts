@@ -77,7 +77,7 @@ const toError = (cause: unknown) => (cause instanceof Error ? cause : new Error(
 export function createScraper(options: ScraperOptions): Scraper {
   const { target, host, accept, acceptSignal } = options;
   const { clock, meter } = host;
-  const identity = JSON.stringify([target.shownUrl, [...target.labels].sort(([a], [b]) => (a < b ? -1 : 1))]);
+  const identity = JSON.stringify([target.url.href, [...target.labels].sort(([a], [b]) => (a < b ? -1 : 1))]);
   const schedule = createSchedule(target.intervalMs, identity, options.agentNumber);
   const table = createSeriesTable(target.rules);
   const reports = reportNames.map((name): Series => {
@@ -85,7 +85,7 @@ export function createScraper(options: ScraperOptions): Scraper {
   });
   let hasReported = false;
   let status: TargetStatus = {
-    url: target.shownUrl,
+    url: target.url.href,
     labels: Object.fromEntries(target.labels),
     intervalMs: target.intervalMs,
     timeoutMs: target.timeoutMs,
@@ -136,7 +136,7 @@ export function createScraper(options: ScraperOptions): Scraper {
 
   const note = ({ page, durationMs, scraped, error }: ScrapeResult, scrapeMs: number) => {
     const wasDown = status.health === 'down';
-    const message = error === undefined ? undefined : `${target.shownUrl}: ${error.message}`;
+    const message = error === undefined ? undefined : `${target.url.href}: ${error.message}`;
     status = {
       ...status,
       health: error === undefined ? 'up' : 'down',
@@ -148,9 +148,9 @@ export function createScraper(options: ScraperOptions): Scraper {
     if (message !== undefined) {
       meter.failed(host.name, message);
       if (!wasDown && !target.ignoresRequestErrors)
-        host.log.warn({ target: target.shownUrl }, `scrape failed: ${message}`);
+        host.log.warn({ target: target.url.href }, `scrape failed: ${message}`);
     } else if (wasDown) {
-      host.log.info({ target: target.shownUrl }, `${target.shownUrl} can be scraped again`);
+      host.log.info({ target: target.url.href }, `${target.url.href} can be scraped again`);
     }
     const { duplicates, tooFarAhead } = page;
     if (duplicates + tooFarAhead > 0) meter.received(host.name, 'samples', duplicates + tooFarAhead);
@@ -159,7 +159,7 @@ export function createScraper(options: ScraperOptions): Scraper {
   };
 
   const drop = (reason: LossReason, count: number, why: string) =>
-    meter.dropped(host.name, 'samples', reason, count, `${target.shownUrl}: ${why}`);
+    meter.dropped(host.name, 'samples', reason, count, `${target.url.href}: ${why}`);
 
   /** Offers items once: a scrape is never delayed, so that what the intake cannot take now is lost. */
   const offer = async (items: readonly SeriesSamples[]): Promise<boolean> => {
@@ -205,10 +205,10 @@ export function createScraper(options: ScraperOptions): Scraper {
         }
       } catch (cause) {
         if (signal.aborted) return;
-        const why = `${target.shownUrl}: scraping ended by an error of Trawl's own: ${toError(cause).message}`;
+        const why = `${target.url.href}: scraping ended by an error of Trawl's own: ${toError(cause).message}`;
         status = { ...status, health: 'down', lastError: why };
         meter.failed(host.name, why);
-        host.log.error({ err: cause, target: target.shownUrl }, why);
+        host.log.error({ err: cause, target: target.url.href }, why);
       }
     },
     async markEnded() {

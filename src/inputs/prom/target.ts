@@ -8,9 +8,8 @@ import { type NamingRules, nameSeries } from './naming.ts';
 import type { SeriesRules } from './series-table.ts';
 
 export interface Target {
+  /** Holds no credentials: the configuration refuses them. */
   readonly url: URL;
-  /** The URL without credentials, for logs and status. */
-  readonly shownUrl: string;
   readonly labels: ReadonlyMap<string, string>;
   readonly headers: Readonly<Record<string, string>>;
   readonly tokenFile: string | undefined;
@@ -33,15 +32,8 @@ export function createTargets(config: PromInputConfig): readonly Target[] {
 
 function createTarget(url: URL, config: PromInputConfig): Target {
   const headers: Record<string, string> = {};
-  if (url.username !== '' || url.password !== '') {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-    headers['authorization'] = `Basic ${Buffer.from(credentials).toString('base64')}`;
-  }
   if (config.auth?.token !== undefined) headers['authorization'] = `Bearer ${config.auth.token.reveal()}`;
   for (const [name, value] of Object.entries(config.http_headers)) headers[name.toLowerCase()] = value.reveal();
-  const bare = new URL(url.href);
-  bare.username = '';
-  bare.password = '';
   const port = url.port === '' ? (defaultPorts[url.protocol] ?? '0') : url.port;
   const labels = new Map([
     ['job', config.source],
@@ -49,8 +41,7 @@ function createTarget(url: URL, config: PromInputConfig): Target {
     ...Object.entries(config.tags),
   ]);
   return {
-    url: bare,
-    shownUrl: bare.href,
+    url,
     labels,
     headers,
     tokenFile: config.auth?.token_file,
