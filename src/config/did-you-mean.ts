@@ -28,8 +28,9 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    const distance = editDistance(plain(word), plain(candidate));
     const limit = Math.max(1, Math.floor(Math.max(word.length, candidate.length) / 3));
+    if (Math.abs(plain(word).length - plain(candidate).length) > limit) continue;
+    const distance = editDistance(plain(word), plain(candidate));
     if (distance <= limit && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
