@@ -23,7 +23,7 @@ export interface OutputOptions {
   };
   /** Bodies on their way at the same time; 4 unless told. */
   readonly concurrency?: number;
-  /** 10 s unless told. */
+  /** For a sink that does not end by itself, whose own timeout is shorter; 5 minutes and a bit unless told. */
   readonly attemptTimeoutMs?: number;
   /** In [0, 1); Math.random unless told. */
   readonly random?: () => number;
@@ -39,6 +39,8 @@ export interface Output {
   /** Lets what is kept be sent now, and resolves once it is sent. */
   flush(signal: AbortSignal): Promise<void>;
 }
+
+const defaultAttemptTimeoutMs = 310_000;
 
 /** Losses stay visible in health for so long. */
 const lossShownMs = 300_000;
@@ -68,7 +70,7 @@ export async function openOutput(options: OutputOptions): Promise<Output> {
       }),
       repeated: repeatedCounter(host.meter.registry),
       concurrency: options.concurrency ?? 4,
-      attemptTimeoutMs: options.attemptTimeoutMs ?? 10_000,
+      attemptTimeoutMs: options.attemptTimeoutMs ?? defaultAttemptTimeoutMs,
     },
     stopping.signal,
   );
