@@ -140,6 +140,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   return {
     socketPath,
     async start(signal) {
+      if (!stopping.signal.aborted && state !== 'stopped')
+        throw new Error('the store was started already; stop it first');
       stopping = new AbortController();
       const ready = new Promise<void>((settle) => {
         whenReady = settle;
@@ -149,6 +151,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         const onAbort = () => reject(new Error(`The store did not become ready: ${reason}`));
         if (signal.aborted) onAbort();
         signal.addEventListener('abort', onAbort, { once: true });
+        void ready.then(() => signal.removeEventListener('abort', onAbort));
       });
       await Promise.race([ready, given]);
     },
@@ -184,15 +187,7 @@ function describeState(state: StoreState, reason: string, restarts: number): str
 function launch(options: SupervisorOptions, socketPath: string): ChildProcess {
   const [program, ...args] = options.command;
   const maxRssBytes = options.maxRssBytes ?? 2 * 1024 ** 3;
-  const storeArgs = [
-    '--supervised',
-    '--data',
-    options.directory,
-    '--socket',
-    socketPath,
-    '--max-rss',
-    String(maxRssBytes),
-  ];
+  const storeArgs = ['--data', options.directory, '--socket', socketPath, '--max-rss', String(maxRssBytes)];
   return spawn(program, [...args, ...storeArgs], {
     // The store ends when the channel does, which is when this process ends, however it ends.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -200,6 +195,8 @@ function launch(options: SupervisorOptions, socketPath: string): ChildProcess {
     env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
   });
 }
+
+const complaint = /\berror\b|exception|in use|cannot|denied/i;
 
 /** Passes the store's log on; answers the last line that was not a log line of its own, which is where the engine complains. */
 function forwardLog(stderr: Readable | null, log: SupervisorLog): () => string {
@@ -209,7 +206,8 @@ function forwardLog(stderr: Readable | null, log: SupervisorLog): () => string {
     if (line.trim() === '') return;
     const entry = parseLogLine(line);
     if (entry === undefined) {
-      last = line.slice(0, 500);
+      // The line that names the fault is worth more than the trace after it.
+      if (!complaint.test(last) || complaint.test(line)) last = line.trim().slice(0, 500);
       log.warn({ store: line.slice(0, 2_000) }, 'the store says');
     } else if (entry.level >= 50) log.error(entry.fields, entry.message);
     else if (entry.level >= 40) log.warn(entry.fields, entry.message);

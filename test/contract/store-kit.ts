@@ -222,7 +222,7 @@ hex({id:FixedString(3)}) AS id, toString({ratio:Float64}) AS ratio`,
       );
       expect(slow.code).toBe(159);
       const large = store.client.bytes({
-        sql: "SELECT repeat('x', 1000) FROM numbers(100000)",
+        sql: "SELECT concat(toString(number), repeat('x', 1000)) FROM numbers(20000)",
         format: 'RowBinary',
         settings: { max_result_bytes: 1_000_000 },
         signal: signal(),
