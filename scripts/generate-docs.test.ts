@@ -80,3 +80,69 @@ describe('what is generated from the schemas', () => {
     expect(loaded.ok ? [] : loaded.problems.map(formatProblem)).toEqual([]);
   });
 });
+
+describe("a DataKit user's configuration", () => {
+  const load = (files: Record<string, string>) =>
+    loadFiles(
+      { files: Object.entries(files).map(([file, content]) => ({ file, content })), problems: [], warnings: [] },
+      { ...none, env: {} },
+    );
+
+  it('works unchanged: zipkin and Prometheus as the Bookinfo how-to has them', async () => {
+    const loaded = await load({
+      'zipkin.conf': '[[inputs.zipkin]]\n  pathV1 = "/api/v1/spans"\n  pathV2 = "/api/v2/spans"\n',
+      'prom_istiod.conf': `[[inputs.prom]]
+  url = "http://istiod.istio-system.svc.cluster.local:15014/metrics"
+  source = "prom-istiod"
+  metric_types = ["counter", "gauge", "histogram"]
+  interval = "10s"
+  #measurement_prefix = ""
+  measurement_name = "istio_prom"
+  #[[inputs.prom.measurements]]
+  # prefix = "cpu_"
+  # name ="cpu"
+  [inputs.prom.tags]
+  app_id = "istiod"
+`,
+    });
+    expect(loaded.ok ? [] : loaded.problems.map(formatProblem)).toEqual([]);
+    const prom = loaded.ok ? loaded.configuration.inputs.find((input) => input.kind.type === 'prom') : undefined;
+    expect(prom?.config).toMatchObject({
+      measurement_name: 'istio_prom',
+      interval: 10_000,
+      tags: { app_id: 'istiod' },
+    });
+  });
+
+  it('runs with warnings where it asks for more: the container input with the keys of its sample', async () => {
+    const loaded = await load({
+      'container.conf': `[inputs.container]
+  endpoints = ["unix:///var/run/docker.sock"]
+  enable_container_metric = true
+  enable_k8s_metric = true
+  enable_pod_metric = false
+  enable_k8s_event = true
+  enable_k8s_node_local = true
+  extract_k8s_label_as_tags_v2 = []
+  container_include_log = []
+  container_exclude_log = ["image:*logfwd*", "image:*datakit*"]
+  kubernetes_url = "https://kubernetes.default:443"
+  bearer_token = "/run/secrets/kubernetes.io/serviceaccount/token"
+  election = true
+  logging_enable_multiline = true
+  logging_auto_multiline_detection = true
+  logging_auto_multiline_extra_patterns = []
+  logging_field_white_list = []
+  logging_remove_ansi_escape_codes = false
+  logging_blocking_mode = true
+  [inputs.container.logging_extra_source_map]
+  [inputs.container.logging_source_multiline_map]
+  [inputs.container.tags]
+`,
+      'cpu.conf': '[[inputs.cpu]]\n  interval = "10s"\n',
+    });
+    expect(loaded.ok ? [] : loaded.problems.map(formatProblem)).toEqual([]);
+    expect(loaded.ok && loaded.configuration.inputs.map((input) => input.name)).toEqual(['inputs.container_logs']);
+    expect(loaded.warnings.length).toBeGreaterThanOrEqual(15);
+  });
+});
