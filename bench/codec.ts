@@ -2,6 +2,7 @@
  * What the codecs cost: `npx tsx bench/codec.ts` prints one JSON object. Spans are Envoy-like with 14 tags, three of them unique a span, 100 to a
  * body; the page is 50,000 series. Figures are the best of several rounds, so that a busy machine shows less.
  */
+import { createTextParser } from '../src/codec/prometheus-text/text-parser.ts';
 import { decodeSpans } from '../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../src/codec/zipkin-v2-json/encode-spans.ts';
 import { readSpansExactly } from '../src/codec/zipkin-v2-json/exact-reader.ts';
@@ -10,6 +11,7 @@ import { createRandom } from '../test/contract/decoder-kit.ts';
 const spansPerBody = 100;
 const bodyCount = 200;
 const rounds = 7;
+const seriesCount = 50_000;
 const random = createRandom(7);
 
 function hex(length: number): string {
@@ -89,4 +91,25 @@ function measureSpans(): Record<string, number> {
   };
 }
 
-console.log(JSON.stringify({ zipkinV2Json: measureSpans() }));
+function measurePage(): Record<string, number> {
+  const lines = ['# TYPE istio_requests_total counter'];
+  for (let i = 0; i < seriesCount; i++) {
+    lines.push(
+      `istio_requests_total{reporter="source",source_workload="w${i % 50}",source_principal="spiffe://cluster.local/ns/default/sa/w${i % 50}",` +
+        `destination_service="s${i % 70}.default.svc.cluster.local",response_code="${200 + (i % 5)}",response_flags="-",pod="p-${i}"} ${i * 3}`,
+    );
+  }
+  const page = Buffer.from(`${lines.join('\n')}\n`);
+  const parser = createTextParser();
+  const start = performance.now();
+  parser.parse(page);
+  const firstMs = performance.now() - start;
+  return {
+    series: seriesCount,
+    pageBytes: page.length,
+    firstScrapeMs: Number(firstMs.toFixed(1)),
+    nextScrapeMs: Number(best(() => parser.parse(page)).toFixed(1)),
+  };
+}
+
+console.log(JSON.stringify({ zipkinV2Json: measureSpans(), prometheusText: measurePage() }));
