@@ -116,7 +116,8 @@ function answerFor(error: unknown): QueryResponse {
   if (failure === undefined) throw error;
   // Loki has 504 for a query that took too long, and 400 for one that its limits forbid.
   const statuses: Partial<Record<typeof failure.kind, number>> = { timeout: 504, limit: 400 };
-  return textAnswer(statuses[failure.kind] ?? failure.status, failure.message);
+  const message = failure.kind === 'bad_regex' ? `parse error : ${failure.message}` : failure.message;
+  return textAnswer(statuses[failure.kind] ?? failure.status, message);
 }
 
 /** The routes `/loki/api/v1/query_range` for GET and POST. */

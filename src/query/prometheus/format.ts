@@ -1,4 +1,5 @@
 /** Values as Prometheus's JSON has them (web/api/v1, util/jsonutil). */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Label } from '../../model/sample.ts';
 import type { Grid, GridSeries, RawSeries, Value } from '../promql/value.ts';
 
@@ -35,12 +36,16 @@ function formatRaw({ labels, timestampsMs, values }: RawSeries): string {
   return `{"metric":${formatMetric(labels)},"values":[${points.join(',')}]}`;
 }
 
-function formatGridSeries({ labels, values, isPresent }: GridSeries, grid: Grid): string {
-  const points: string[] = [];
-  for (let i = 0; i < grid.count; i++) {
-    if (isPresent[i] === 1) points.push(formatPoint(grid.startMs + i * grid.stepMs, values[i] ?? Number.NaN));
-  }
-  return `{"metric":${formatMetric(labels)},"values":[${points.join(',')}]}`;
+/** The beginning of each point of the grid; every series has the same. */
+const pointHeads = (grid: Grid): readonly string[] =>
+  Array.from({ length: grid.count }, (_, i) => `[${formatTimestamp(grid.startMs + i * grid.stepMs)},"`);
+
+function formatGridSeries({ labels, values, isPresent }: GridSeries, heads: readonly string[]): string {
+  let points = '';
+  heads.forEach((head, i) => {
+    if (isPresent[i] === 1) points += `${points === '' ? '' : ','}${head}${formatValue(values[i] ?? Number.NaN)}"]`;
+  });
+  return `{"metric":${formatMetric(labels)},"values":[${points}]}`;
 }
 
 /** `data` of an instant query's answer. */
@@ -63,20 +68,28 @@ export function formatInstant(value: Value, timeMs: number): string {
   }
 }
 
+/** So many points are written before others get their turn: about 10 ms. */
+const pointsBetweenTurns = 20_000;
+
 /** `data` of a range query's answer, always a matrix; a scalar is a series without labels. */
-export function formatRange(value: Value, grid: Grid): string {
-  switch (value.kind) {
-    case 'scalar': {
-      const isPresent = new Uint8Array(grid.count).fill(1);
-      return formatData('matrix', [formatGridSeries({ labels: [], values: value.values, isPresent }, grid)]);
-    }
-    case 'vector':
-      return formatData(
-        'matrix',
-        value.series.map((series) => formatGridSeries(series, grid)),
-      );
-    case 'string':
-    case 'matrix':
-      throw new Error(`a range query cannot answer a ${value.kind}`);
+export async function formatRange(value: Value, grid: Grid, signal: AbortSignal): Promise<string> {
+  if (value.kind === 'string' || value.kind === 'matrix') {
+    throw new Error(`a range query cannot answer a ${value.kind}`);
   }
+  const series: readonly GridSeries[] =
+    value.kind === 'vector'
+      ? value.series
+      : [{ labels: [], values: value.values, isPresent: new Uint8Array(grid.count).fill(1) }];
+  const heads = pointHeads(grid);
+  const items: string[] = [];
+  let points = 0;
+  for (const one of series) {
+    items.push(formatGridSeries(one, heads));
+    points += grid.count;
+    if (points < pointsBetweenTurns) continue;
+    points = 0;
+    await turn();
+    signal.throwIfAborted();
+  }
+  return formatData('matrix', items);
 }

@@ -24,7 +24,7 @@ export const defaultPrometheusLimits: PrometheusLimits = {
   timeoutMs: 10_000,
   lookbackMs: 300_000,
   maxPointsPerSeries: 11_000,
-  maxPoints: 5_000_000,
+  maxPoints: 3_000_000,
 };
 
 export interface PrometheusApiOptions {
@@ -136,7 +136,7 @@ export function createPrometheusApi(options: PrometheusApiOptions): PrometheusAp
         const grid = { startMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1 };
         const full = await rangeQuery(prepared.expression, grid, engineOptions(prepared));
         const { value, warnings } = limited(full, prepared.limit);
-        return answerData(formatRange(value, grid), warnings);
+        return answerData(await formatRange(value, grid, prepared.signal), warnings);
       } catch (error) {
         return answerFor(error);
       }

@@ -41,7 +41,11 @@ interface Scan {
 const maxRepeat = 1000;
 const openers = /\(\?(?:P?<[A-Za-z_][0-9A-Za-z_]*>|([imsU]*(?:-[imsU]+)?)([:)]))/y;
 const repeats = /\{(\d+)(?:(,)(\d*))?\}/y;
-const posixClass = /\[:\^?[a-z]+:\]/y;
+const posixClass = /\[:\^?([a-z]+):\]/y;
+const posixNames: ReadonlySet<string> = new Set(
+  'alnum alpha ascii blank cntrl digit graph lower print punct space upper word xdigit'.split(' '),
+);
+const namedEscapes: Readonly<Record<string, number>> = { a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 };
 const escapes =
   /\\(?:[AbBzdDsSwWafnrtv]|[pP](?:\{\^?[A-Za-z_]+\}|[A-Z])|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]+\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[!-/:-@[-`{-~])/y;
 const classEscapes =
@@ -73,22 +77,78 @@ function putAtom(scan: Scan, text: string, matchesEmpty: boolean): void {
   scan.atom = { matchesEmpty };
 }
 
-function readClass(scan: Scan): void {
-  const start = scan.position;
-  let end = start + 1;
-  if (scan.source[end] === '^') end++;
-  if (scan.source[end] === ']') end++;
-  for (;;) {
-    if (end >= scan.source.length) throw problem('missing closing ]', scan.source.slice(start));
-    const char = scan.source[end];
-    if (char === ']') break;
-    const expression = char === '\\' ? classEscapes : posixClass;
-    expression.lastIndex = end;
-    const found = char === '\\' || char === '[' ? expression.exec(scan.source) : null;
-    if (char === '\\' && found === null) throw problem('invalid escape sequence', scan.source.slice(end, end + 2));
-    end += found === null ? 1 : found[0].length;
+/** The character that an escape stands for; undefined for one that stands for many, as `\\d` does. */
+function escapedPoint(sequence: string): number | undefined {
+  const body = sequence.slice(1);
+  const named = namedEscapes[body];
+  if (named !== undefined) return named;
+  if (body.startsWith('x')) return Number.parseInt(body.replace(/[x{}]/g, ''), 16);
+  if (/^[0-7]+$/.test(body)) return Number.parseInt(body, 8);
+  return /^[A-Za-z]/.test(body) ? undefined : body.codePointAt(0);
+}
+
+/** What RE2 knows beyond the shape of an escape: how far Unicode goes, and its classes by name. */
+function checkEscape(sequence: string): void {
+  if (sequence.startsWith('\\x') && (escapedPoint(sequence) ?? 0) > 0x10ffff) {
+    throw problem('invalid escape sequence', sequence);
   }
-  putAtom(scan, scan.source.slice(start, end + 1), false);
+  const name = /^\\[pP]\{?\^?([A-Za-z_]+)/.exec(sequence)?.[1];
+  if (name !== undefined && !isUnicodeClass(name)) throw problem('invalid character class range', sequence);
+}
+
+function isUnicodeClass(name: string): boolean {
+  if (name === 'Any') return true;
+  return ['gc', 'sc'].some((property) => {
+    try {
+      return new RegExp(`\\p{${property}=${name}}`, 'u') !== undefined;
+    } catch {
+      // JavaScript has no other way of telling which classes there are.
+      return false;
+    }
+  });
+}
+
+/** One member of a class: its text, and its character unless it stands for many. */
+interface Member {
+  readonly text: string;
+  readonly point: number | undefined;
+}
+
+function memberAt(source: string, position: number, start: number): Member {
+  if (position >= source.length) throw problem('missing closing ]', source.slice(start));
+  posixClass.lastIndex = position;
+  const named = posixClass.exec(source);
+  if (named !== null) {
+    if (!posixNames.has(named[1] ?? '')) throw problem('invalid character class range', named[0]);
+    return { text: named[0], point: undefined };
+  }
+  if (source[position] === '\\') {
+    classEscapes.lastIndex = position;
+    const sequence = classEscapes.exec(source)?.[0];
+    if (sequence === undefined) throw problem('invalid escape sequence', source.slice(position, position + 2));
+    checkEscape(sequence);
+    return { text: sequence, point: escapedPoint(sequence) };
+  }
+  const point = source.codePointAt(position) ?? 0;
+  return { text: String.fromCodePoint(point), point };
+}
+
+function readClass(scan: Scan): void {
+  const { source, position: start } = scan;
+  let position = start + 1;
+  if (source[position] === '^') position++;
+  for (let isFirst = true; isFirst || source[position] !== ']'; isFirst = false) {
+    const least = memberAt(source, position, start);
+    position += least.text.length;
+    const isRange = source[position] === '-' && source[position + 1] !== ']' && position + 1 < source.length;
+    if (!isRange || least.point === undefined) continue;
+    const most = memberAt(source, position + 1, start);
+    if (most.point === undefined || most.point < least.point) {
+      throw problem('invalid character class range', `${least.text}-${most.text}`);
+    }
+    position += 1 + most.text.length;
+  }
+  putAtom(scan, source.slice(start, position + 1), false);
 }
 
 /** `\Q…\E` is written out, because without its end it would swallow what the caller puts behind the pattern. */
@@ -113,6 +173,7 @@ function readEscape(scan: Scan): void {
   const found = matchAt(scan, escapes);
   if (found === undefined)
     throw problem('invalid escape sequence', scan.source.slice(scan.position, scan.position + 2));
+  checkEscape(found[0]);
   // Of the assertions only \b fails on the empty text; whatever else is no assertion takes a character.
   putAtom(scan, found[0], found[0] === '\\A' || found[0] === '\\B' || found[0] === '\\z');
 }
