@@ -26,14 +26,18 @@ describe('a data directory', () => {
   });
 
   /** Another agent: a process that opens the directory, says what came of it, and stays. */
-  async function startAgent(): Promise<{ said: string; pid: number; kill(): Promise<void> }> {
+  async function startAgent(uid?: number): Promise<{ said: string; pid: number; kill(): Promise<void> }> {
     const script = `import { openDataDirectory } from ${JSON.stringify(moduleUrl)};
       const log = { warn() {} };
       openDataDirectory({ path: ${JSON.stringify(path)}, log }).then(
         (directory) => { console.log('open ' + directory.writer); setInterval(() => {}, 1000); },
         (error) => { console.log(error.message); });`;
     const args = ['--import', 'tsx', '--input-type=module', '-e', script];
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      ...(uid && { uid }),
+    });
     children.push(child);
     const said = await new Promise<string>((resolve) => {
       child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
@@ -116,6 +120,16 @@ describe('a data directory', () => {
     await expect(openDataDirectory({ path, log })).rejects.toThrow(
       /data directory .*data cannot be used by uid \d+: E/,
     );
+  });
+
+  it('that is read-only for the user is refused with its name and the user', async () => {
+    await fs.mkdir(path, { recursive: true });
+    for (const above of [parent, join(parent, 'deep')]) await fs.chmod(above, 0o755);
+    await fs.chmod(path, 0o555);
+    // Root may write everywhere: then the agent is somebody else.
+    const uid = process.getuid?.() === 0 ? 65534 : undefined;
+    const { said } = await startAgent(uid);
+    expect(said).toMatch(/data directory .*data cannot be used by uid \d+: .*EACCES.*; make it writable for that user/);
   });
 
   it('may have a path longer than a socket address', async () => {
