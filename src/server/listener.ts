@@ -33,12 +33,14 @@ export interface Listener {
 }
 
 /** Why bytes were refused before there was a request. */
-export type ParserRefusal = 'malformed' | 'headers_too_large' | 'request_timeout' | 'aborted';
+export type ParserRefusal = 'malformed' | 'headers_too_large' | 'request_timeout' | 'aborted' | 'not_accepted';
 
 export interface ListenerEvents {
   request(listener: Listener, req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void;
   connection(socket: Socket): void;
   refused(why: ParserRefusal): void;
+  /** The kernel would not hand out a connection, for want of file descriptors for instance; it is asked again. */
+  acceptFailed(error: Error): void;
   /** Whether an answer to an earlier request is on its way on this connection: then nothing may be written into it. */
   isAnswering(socket: Socket): boolean;
 }
@@ -56,7 +58,8 @@ export async function openListener(
 ): Promise<Listener> {
   const server = http.createServer({
     requestTimeout: limits.requestTimeoutMs,
-    headersTimeout: limits.headersTimeoutMs,
+    // Node throws where the part may take longer than the whole.
+    headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
     connectionsCheckingInterval: limits.checkIntervalMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     maxHeaderSize: limits.maxHeaderBytes,
@@ -67,6 +70,7 @@ export async function openListener(
   server.on('connection', events.connection);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseBytes(error, socket, events));
   await listen(server, options);
+  server.on('error', events.acceptFailed);
   const address = addressOf(server, options);
   const listener: Listener = { options, server, address, isLoopback: isLoopbackAddress(address.host) };
   server.on('request', (req, res) => events.request(listener, req, res, false));
@@ -82,8 +86,6 @@ function listen(server: http.Server, { host, port }: ListenerOptions): Promise<v
     });
     server.listen({ host, port, backlog: 1024 }, () => {
       server.removeAllListeners('error');
-      // What the kernel says later (out of file descriptors while accepting) must not end the process: it accepts again.
-      server.on('error', () => {});
       resolve();
     });
   });

@@ -80,16 +80,14 @@ export function createHttpMetrics(registry: Registry, gauges: HttpGauges): HttpM
   };
 }
 
-// These repeat what `trawl_event_loop_delay_seconds` says, with a timer of their own.
-const unwanted = ['', '_min', '_max', '_mean', '_stddev', '_p50', '_p90', '_p99'].map((end) =>
-  end === '' ? 'nodejs_eventloop_lag_seconds' : `nodejs_eventloop_lag${end}_seconds`,
-);
+// The first kind repeats what `trawl_event_loop_delay_seconds` says, the others a person would not miss.
+const unwanted = /^nodejs_(eventloop_lag|active_(resources|handles|requests)|heap_space_size|version_info)/;
 
 /** Registers the process's own metrics and what was built. */
 export function registerProcessMetrics(registry: Registry, version: string): void {
   // The precision is that of a timer which runs whether or not its metric is kept; as seldom as it goes.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 60_000 });
-  for (const name of unwanted) registry.removeSingleMetric(name);
+  for (const { name } of registry.getMetricsAsArray()) if (unwanted.test(name)) registry.removeSingleMetric(name);
   new Gauge({
     name: 'trawl_build_info',
     help: 'Always 1; its labels say what runs.',

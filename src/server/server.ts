@@ -143,6 +143,8 @@ interface Room {
   readonly doomed: WeakSet<Socket>;
   access: Access;
   isStopping: boolean;
+  /** Until when failures to accept are counted only. */
+  quietUntilMs: number;
 }
 
 const operatingRoutes: readonly KnownRoute[] = [
@@ -194,6 +196,7 @@ function createRoom(options: ServerOptions): Room {
     doomed: new WeakSet(),
     access: createAccess(options.access, lockout),
     isStopping: false,
+    quietUntilMs: 0,
   };
   return room;
 }
@@ -278,6 +281,7 @@ async function openAll(
             socket.once('close', () => room.exchanges.endOf(socket));
           },
           refused: (why) => room.metrics.refusedBytes(why),
+          acceptFailed: (error) => logAcceptFailure(room, error),
           isAnswering: (socket) =>
             [...room.exchanges.all()].some((each) => each.socket === socket && each.res.headersSent),
         }),
@@ -288,6 +292,14 @@ async function openAll(
     for (const { server } of opened) server.close();
     throw error;
   }
+}
+
+function logAcceptFailure(room: Room, error: Error): void {
+  room.metrics.refusedBytes('not_accepted');
+  const nowMs = room.nowMs();
+  if (nowMs < room.quietUntilMs) return;
+  room.quietUntilMs = nowMs + 10_000;
+  room.log.error({ err: error }, 'A connection could not be accepted; raise the limit of open files if it is that.');
 }
 
 interface Entry {
