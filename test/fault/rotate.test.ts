@@ -3,17 +3,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { containerLogsInput } from '../../src/inputs/container_logs/index.ts';
-import type { Batch, Outcome } from '../../src/model/batch.ts';
+import type { Accept, Batch, Outcome } from '../../src/model/batch.ts';
 import type { LogRecord } from '../../src/model/log-record.ts';
 import type { Running } from '../../src/pipeline/component.ts';
-import {
-  createFakeHost,
-  createFakeIntake,
-  createRandom,
-  type FakeIntake,
-  realClock,
-  until,
-} from '../fixtures/fake-host.ts';
+import { createFakeHost, createRandom, realClock, until } from '../fixtures/fake-host.ts';
 import { appendLines, criLine, deletePod, gzipRotated, type LogWriter, openLogWriter } from './rotate.ts';
 
 const fast = { poll_interval: '10ms', scan_interval: '100ms' };
@@ -23,7 +16,8 @@ let positions: ReadonlyMap<string, string>;
 let kept: LogRecord[];
 let running: Running | undefined;
 let host: ReturnType<typeof createFakeHost>;
-let intake: FakeIntake;
+let life: { isDead: boolean } | undefined;
+let offered: Batch[];
 let writers: LogWriter[];
 
 beforeEach(() => {
@@ -47,24 +41,29 @@ function open(options: Partial<Parameters<typeof openLogWriter>[0]> = {}): LogWr
 
 async function start(config: object = {}, decide?: (batch: Batch) => Outcome | Promise<Outcome>) {
   host = createFakeHost({ clock: realClock, name: 'inputs.container_logs', positions });
-  intake = createFakeIntake(host, async (batch) => {
+  const own = { host, isDead: false };
+  life = own;
+  offered = [];
+  const accept: Accept = async (batch) => {
+    offered.push(batch);
     const outcome = (await decide?.(batch)) ?? { kind: 'kept' };
-    if (outcome.kind === 'kept' && batch.signal === 'logs') kept.push(...batch.items);
+    if (own.isDead) return { kind: 'retry', cause: new Error('killed') };
+    // Lines and positions in one step, as they lie in one record of the spool.
+    if (outcome.kind === 'kept' && batch.signal === 'logs') {
+      own.host.keep(batch.positions ?? []);
+      kept.push(...batch.items);
+    }
     return outcome;
-  });
-  running = await containerLogsInput.start(
-    containerLogsInput.config.parse({ path: root, ...fast, ...config }),
-    host,
-    intake.accept,
-  );
+  };
+  const parsed = containerLogsInput.config.parse({ path: root, ...fast, ...config });
+  running = await containerLogsInput.start(parsed, host, accept);
 }
 
 /** Stops as a kill does: what was not kept is gone, what was kept stays. */
 async function stop() {
   if (running === undefined) return;
-  const dead = new AbortController();
-  dead.abort();
-  await running.stop(dead.signal);
+  if (life !== undefined) life.isDead = true;
+  await running.stop(AbortSignal.abort());
   positions = new Map(host.keptPositions());
   running = undefined;
   host.close();
@@ -278,7 +277,7 @@ describe('container logs through rotation', () => {
     });
     writer.write(500);
     await expectAll(1500);
-    const sizes = intake.offered.slice(0, 4).map(({ items }) => items.length);
+    const sizes = offered.slice(0, 4).map(({ items }) => items.length);
     expect(new Set(sizes).size).toBe(1);
     expect(host.lost()).toBe(0);
   });
@@ -292,7 +291,7 @@ describe('container logs through rotation', () => {
       first = false;
       return { kind: 'rejected', count: batch.items.length, cause: new Error('too old') };
     });
-    await until('the first batch is rejected', () => intake.offered.length > 0);
+    await until('the first batch is rejected', () => offered.length > 0);
     writer.write(5);
     await arrived(5);
     expect(numbers()).toEqual([6, 7, 8, 9, 10]);

@@ -1,4 +1,5 @@
 /** Joins the parts that a container runtime cuts long lines into, separately for stdout and stderr, which may interleave. */
+import { decodeText } from '../../codec/cri-log/cri-line.ts';
 import type { LogStream } from '../../model/log-record.ts';
 
 /** One line of the file, read. */
@@ -7,7 +8,12 @@ export interface LogPart {
   readonly stream: LogStream;
   /** More of this line follows. */
   readonly isPartial: boolean;
-  readonly text: Buffer;
+  /** Valid until more is read. */
+  readonly content: Buffer;
+  /** `content` as text. */
+  readonly text: string;
+  readonly hasInvalidUtf8: boolean;
+  /** The end of the text is missing, for it is too long. */
   readonly isCut: boolean;
 }
 
@@ -15,7 +21,8 @@ export interface JoinedLine {
   /** The first part's. */
   readonly timeNs: bigint;
   readonly stream: LogStream;
-  readonly text: Buffer;
+  readonly text: string;
+  readonly hasInvalidUtf8: boolean;
   /** The end is missing: the line is too long, or its last part never came. */
   readonly isTruncated: boolean;
   readonly isTooLong: boolean;
@@ -45,27 +52,27 @@ export function createPartJoiner(maxBytes: number): PartJoiner {
 
   const add = (line: Pending, part: LogPart) => {
     const room = maxBytes - line.sizeBytes;
-    if (part.isCut || part.text.length > room) line.isTooLong = true;
-    if (room <= 0 || part.text.length === 0) return;
-    const kept = Buffer.from(part.text.subarray(0, room));
+    if (part.isCut || part.content.length > room) line.isTooLong = true;
+    if (room <= 0 || part.content.length === 0) return;
+    const kept = Buffer.from(part.content.subarray(0, room));
     line.parts.push(kept);
     line.sizeBytes += kept.length;
   };
   const join = (stream: LogStream, line: Pending, isWhole: boolean): JoinedLine => ({
     timeNs: line.timeNs,
     stream,
-    text: Buffer.concat(line.parts, line.sizeBytes),
+    ...decodeText(Buffer.concat(line.parts, line.sizeBytes)),
     isTruncated: line.isTooLong || !isWhole,
     isTooLong: line.isTooLong,
   });
 
   return {
     push(part, nowMs) {
-      const { stream, timeNs, text } = part;
+      const { stream, timeNs, text, hasInvalidUtf8 } = part;
       let line = pending.get(stream);
       if (line === undefined) {
-        if (!part.isPartial && !part.isCut && text.length <= maxBytes) {
-          return { timeNs, stream, text, isTruncated: false, isTooLong: false };
+        if (!part.isPartial && !part.isCut && part.content.length <= maxBytes) {
+          return { timeNs, stream, text, hasInvalidUtf8, isTruncated: false, isTooLong: false };
         }
         line = { timeNs, sinceMs: nowMs, parts: [], sizeBytes: 0, isTooLong: false };
         pending.set(stream, line);

@@ -1,5 +1,5 @@
 /** From a joined line to a log record: who wrote it, how severe it is, and what it belongs to. */
-import { isUtf8 } from 'node:buffer';
+import { findCorrelation } from '../../codec/correlation.ts';
 import type { LogRecord } from '../../model/log-record.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { FoundContainer } from './directory-scan.ts';
@@ -8,13 +8,6 @@ import { severityOf } from './severity.ts';
 
 const noAttributes: Readonly<Record<string, string>> = Object.freeze({});
 const truncated: Readonly<Record<string, string>> = Object.freeze({ truncated: 'true' });
-
-/** Programs seldom mean them, and a file that was emptied under its writer begins with them. */
-function withoutPadding(text: Buffer): Buffer {
-  let at = 0;
-  while (text[at] === 0) at++;
-  return at === 0 ? text : text.subarray(at);
-}
 
 /** Makes the function that makes records; `onInvalid` is told of each line that is no UTF-8. */
 export function createRecordMaker(node: string, onInvalid: () => void) {
@@ -39,16 +32,16 @@ export function createRecordMaker(node: string, onInvalid: () => void) {
     return resource;
   };
   return (line: JoinedLine, container: FoundContainer): LogRecord => {
-    const text = withoutPadding(line.text);
-    if (!isUtf8(text)) onInvalid();
-    const body = text.toString('utf8');
-    const ids = { traceId: '', spanId: '', requestId: '' };
+    if (line.hasInvalidUtf8) onInvalid();
+    const { traceId, spanId, requestId } = findCorrelation(line.text);
     return {
       timeNs: line.timeNs,
       stream: line.stream,
-      body,
-      severity: severityOf(body),
-      ...ids,
+      body: line.text,
+      severity: severityOf(line.text),
+      traceId,
+      spanId,
+      requestId,
       attributes: line.isTruncated ? truncated : noAttributes,
       resource: resourceOf(container),
     };
