@@ -50,6 +50,7 @@ export interface Supervisor {
 }
 
 const missedPingsUntilHung = 3;
+const defaultStartTimeoutMs = 30_000;
 
 /** A supervisor that has started nothing yet. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
@@ -97,9 +98,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     let verdict: string | undefined;
     let wasReady = false;
     const watch = async () => {
-      wasReady = await becomesReady(ended.signal);
+      wasReady = await becomesReady(started, ended.signal);
       if (ended.signal.aborted) return;
-      if (!wasReady) verdict = `it did not answer within ${options.startTimeoutMs ?? 30_000} ms of its start`;
+      if (!wasReady)
+        verdict = `it did not answer within ${options.startTimeoutMs ?? defaultStartTimeoutMs} ms of its start`;
       else {
         state = 'ready';
         whenReady?.();
@@ -117,13 +119,16 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return wasReady;
   }
 
-  async function becomesReady(signal: AbortSignal): Promise<boolean> {
-    const deadline = Date.now() + (options.startTimeoutMs ?? 30_000);
-    while (!signal.aborted && Date.now() < deadline) {
-      if (await ping(socketPath, 1_000)) return true;
-      await pause(15, signal);
-    }
-    return false;
+  /** Told by the child itself: another process may still answer on the socket while this one is being refused the directory. */
+  async function becomesReady(started: ChildProcess, signal: AbortSignal): Promise<boolean> {
+    const waiting = new AbortController();
+    let isReady = false;
+    started.once('message', () => {
+      isReady = true;
+      waiting.abort();
+    });
+    await pause(options.startTimeoutMs ?? defaultStartTimeoutMs, AbortSignal.any([signal, waiting.signal]));
+    return isReady && !signal.aborted;
   }
 
   async function hangs(signal: AbortSignal): Promise<boolean> {
@@ -244,7 +249,7 @@ function pause(delayMs: number, signal: AbortSignal): Promise<void> {
 function ping(socketPath: string, timeoutMs: number): Promise<boolean> {
   return new Promise((settle) => {
     const asked = request(
-      { socketPath, path: '/ping', agent: false, signal: AbortSignal.timeout(timeoutMs) },
+      { socketPath, path: '/ping?engine', agent: false, signal: AbortSignal.timeout(timeoutMs) },
       (response) => {
         response.resume();
         response.once('close', () => settle(response.statusCode === 200));

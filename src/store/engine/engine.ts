@@ -38,6 +38,8 @@ export interface Engine {
   readonly version: string;
   /** Ends what the session is running at the moment, if anything. */
   kill(session: EngineSession): Promise<void>;
+  /** Asks the control session for nothing, which answers even when every reader is at work. */
+  check(): Promise<void>;
 }
 
 const readerCount = 4;
@@ -78,6 +80,9 @@ export async function openEngine(directory: string): Promise<Engine> {
   restoreDefaultCrashes();
   const answer = await control.run({ sql: 'SELECT version()', format: 'TSVRaw', parameters: new Map() });
   return {
+    async check() {
+      await control.run({ sql: 'SELECT 1', format: 'Null', parameters: new Map() });
+    },
     readers,
     writer,
     version: Buffer.from(answer.bytes).toString().trim(),

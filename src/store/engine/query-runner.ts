@@ -25,6 +25,8 @@ export interface QueryRunner {
     readonly parameters: ReadonlyMap<string, string>;
     readonly signal: AbortSignal;
   }): Promise<EngineAnswer>;
+  /** Resolves when the engine answers, however busy its readers are. */
+  check(): Promise<void>;
   /** Whether nothing is at work or waiting. */
   isIdle(): boolean;
   load(): { readonly queries: number; readonly waiting: number; readonly inserts: number };
@@ -91,6 +93,7 @@ export async function createQueryRunner(options: QueryRunnerOptions): Promise<Qu
         await rm(path, { force: true });
       }
     },
+    check: () => engine.check(),
     isIdle: () => [readers.load(), writers.load()].every(({ busy, waiting }) => busy + waiting === 0),
     load: () => ({ queries: readers.load().busy, waiting: readers.load().waiting, inserts: writers.load().busy }),
   };

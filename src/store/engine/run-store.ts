@@ -63,7 +63,8 @@ export async function runStore(options: StoreProcessOptions): Promise<number> {
   );
   const where = await listen(server, options.listen);
   log.info({ where, engine: engine.version, pid: process.pid }, 'the store is open');
-  process.stdout.write(`${JSON.stringify({ ready: where })}\n`);
+  // A supervisor waits for this; where there is none, there is nobody to send it to.
+  process.send?.({ ready: where });
   return serveUntilStopped({ server, runner, log, options, release: () => lock.release() });
 }
 
