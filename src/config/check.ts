@@ -25,7 +25,7 @@ function summary(loaded: Loaded<ComponentKind, ComponentKind>): string {
     outputs.length === 0
       ? '  no outputs: data is kept here and handed on to nobody\n'
       : `  ${plural(outputs.length, 'output')}\n${names(outputs)}`,
-    `  serves at ${main.http.listen}; keeps data in ${main.store.url === '' ? `${main.store.data_directory} (embedded store)` : 'the store at store.url'}\n`,
+    `  serves at ${main.http.listen}; keeps data in ${main.store.url === '' ? `${main.store.data_directory} (embedded store)` : main.store.url}\n`,
   ];
   return lines.join('');
 }

@@ -88,6 +88,16 @@ describe('the main file', () => {
     expect(main.store).toMatchObject({ retention: 'forever', retention_logs: 1_209_600_000, max_bytes: 'none' });
   });
 
+  it('warns when it listens to others but nobody among them could query', async () => {
+    const warnings = async (...sets: string[]) => firstLines((await loadWell({ sets })).warnings);
+    expect(await warnings('http.listen=0.0.0.0:9529')).toEqual([
+      '--set: queries are answered on loopback only: [http] listens at 0.0.0.0:9529, but there are no query_tokens; set query_tokens, or query = "open" or "loopback"',
+    ]);
+    expect(await warnings('http.listen=0.0.0.0:9529', 'http.query_tokens=a')).toEqual([]);
+    expect(await warnings('http.listen=0.0.0.0:9529', 'http.query=open')).toEqual([]);
+    expect(await warnings('http.listen=[::1]:9529')).toEqual([]);
+  });
+
   it('has one TRAWL_ variable for each key', () => {
     const names = mainKeyPaths().map(variableName);
     expect(new Set(names).size).toBe(names.length);

@@ -345,6 +345,15 @@ function applyEnvironment(
   }
 }
 
+/** Listening beyond loopback without a token is safe but seldom meant. */
+function warnOfClosedQueries(subject: Subject, { http }: MainConfig, findings: Findings): void {
+  const isLoopback = /^(?:localhost|127\.[\d.]+|\[::1\]):\d+$/.test(http.listen);
+  if (isLoopback || http.query !== 'token' || http.query_tokens.length > 0) return;
+  const message = `queries are answered on loopback only: [http] listens at ${http.listen}, but there are no query_tokens`;
+  const hint = 'set query_tokens, or query = "open" or "loopback"';
+  findings.warnings.push(place(subject, { path: ['http', 'listen'], at: 'key', message, hint }));
+}
+
 async function checkBlocks<Kind extends ComponentKind>(
   drafts: readonly Draft<Kind>[],
   section: Section,
@@ -418,6 +427,7 @@ export async function loadFiles<InputKind extends ComponentKind, OutputKind exte
   }
 
   const checkedMain = await validate(main, env, findings);
+  if (checkedMain !== undefined) warnOfClosedQueries(main, checkedMain, findings);
   const checkedInputs = await checkBlocks(inputs, 'inputs', env, findings);
   const checkedOutputs = await checkBlocks(outputs, 'outputs', env, findings);
   const told = { warnings: inOrder(findings.warnings), files: found.files.map((source) => source.file) };

@@ -29,6 +29,8 @@ const pathKey = (path: Path): string => JSON.stringify(path);
 const bareKey = /[A-Za-z0-9_-]+/y;
 /** Nobody nests deeper by hand; a generated monster only loses its exact positions. */
 const maxParts = 200;
+/** Beyond the depth at which the parser refuses. */
+const maxDepth = 600;
 const start: KeyPosition = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 };
 
 /** The offset after the string that begins at `at` with a quote; multi-line strings and escapes are understood. */
@@ -98,103 +100,113 @@ function readKey(text: string, from: number): { readonly parts: readonly KeyPart
   }
 }
 
+/** What a scan has found so far. */
+interface Scan {
+  readonly text: string;
+  readonly positions: Map<string, KeyPosition>;
+  /** The number of the latest element of each array of tables. */
+  readonly lastIndex: Map<string, number>;
+}
+
+function record(scan: Scan, path: Path, position: KeyPosition): void {
+  const key = pathKey(path);
+  if (!scan.positions.has(key)) scan.positions.set(key, position);
+}
+
+/** The path that a header names: through arrays of tables it goes to their latest element. */
+function resolve(scan: Scan, names: readonly string[]): (string | number)[] {
+  const path: (string | number)[] = [];
+  for (const name of names) {
+    path.push(name);
+    const index = scan.lastIndex.get(pathKey(path));
+    if (index !== undefined) path.push(index);
+  }
+  return path;
+}
+
+/** Each of these scans one construct at `from` and returns the offset after it. */
+function scanAssignment(scan: Scan, base: Path, from: number): number {
+  const key = readKey(scan.text, from);
+  const equals = skipBlank(scan.text, key.end, false);
+  if (key.parts.length === 0 || scan.text[equals] !== '=') return Math.max(from + 1, equals);
+  const path = [...base, ...key.parts.map((part) => part.name)];
+  const valueStart = skipBlank(scan.text, equals + 1, false);
+  const valueEnd = scanValue(scan, path, valueStart);
+  key.parts.forEach((part, i) => {
+    const position = { keyStart: part.start, keyEnd: part.end, valueStart, valueEnd };
+    record(scan, path.slice(0, base.length + i + 1), position);
+  });
+  return valueEnd;
+}
+
+function scanArray(scan: Scan, path: Path, from: number): number {
+  const { text } = scan;
+  let i = skipBlank(text, from + 1, true);
+  for (let index = 0; i < text.length && text[i] !== ']'; index++) {
+    const end = scanValue(scan, [...path, index], i);
+    record(scan, [...path, index], { keyStart: i, keyEnd: end, valueStart: i, valueEnd: end });
+    i = skipBlank(text, end, true);
+    if (text[i] === ',') i = skipBlank(text, i + 1, true);
+    else if (text[i] !== ']') break;
+  }
+  return Math.min(i + 1, text.length);
+}
+
+function scanInlineTable(scan: Scan, path: Path, from: number): number {
+  const { text } = scan;
+  let i = skipBlank(text, from + 1, true);
+  while (i < text.length && text[i] !== '}') {
+    i = skipBlank(text, scanAssignment(scan, path, i), true);
+    if (text[i] === ',') i = skipBlank(text, i + 1, true);
+    else if (text[i] !== '}') break;
+  }
+  return Math.min(i + 1, text.length);
+}
+
+function scanValue(scan: Scan, path: Path, from: number): number {
+  const { text } = scan;
+  const char = text[from];
+  if (char === '"' || char === "'") return skipString(text, from);
+  if (path.length < maxDepth && char === '[') return scanArray(scan, path, from);
+  if (path.length < maxDepth && char === '{') return scanInlineTable(scan, path, from);
+  let i = from;
+  while (i < text.length && !/[,\]}#\r\n]/.test(text[i] ?? '')) i++;
+  return from + text.slice(from, i).trimEnd().length;
+}
+
+function scanHeader(scan: Scan, from: number): { readonly base: Path; readonly end: number } {
+  const { text } = scan;
+  const isArray = text.startsWith('[[', from);
+  const key = readKey(text, from + (isArray ? 2 : 1));
+  const names = key.parts.map((part) => part.name);
+  const path = resolve(scan, isArray ? names.slice(0, -1) : names);
+  const close = text.indexOf(']', key.end);
+  const end = close === -1 ? text.length : close + (isArray ? 2 : 1);
+  const position = { keyStart: from, keyEnd: end, valueStart: from, valueEnd: end };
+  if (isArray) {
+    path.push(names.at(-1) ?? '');
+    const index = (scan.lastIndex.get(pathKey(path)) ?? -1) + 1;
+    scan.lastIndex.set(pathKey(path), index);
+    path.push(index);
+  }
+  for (let length = 1; length <= path.length; length++) record(scan, path.slice(0, length), position);
+  return { base: path, end };
+}
+
 /** Scans a text that is valid TOML; on any other text it finds less, but neither throws nor loops. */
 export function createLocator(text: string): Locator {
-  const positions = new Map<string, KeyPosition>();
-  const lastIndex = new Map<string, number>();
-  const record = (path: Path, position: KeyPosition): void => {
-    const key = pathKey(path);
-    if (!positions.has(key)) positions.set(key, position);
-  };
-
-  /** Steps through arrays of tables to their latest element, as a header does. */
-  const resolve = (base: Path, names: readonly string[]): (string | number)[] => {
-    const path = [...base];
-    for (const name of names) {
-      path.push(name);
-      const index = lastIndex.get(pathKey(path));
-      if (index !== undefined) path.push(index);
-    }
-    return path;
-  };
-
-  const scanAssignment = (base: Path, from: number): number => {
-    const key = readKey(text, from);
-    const last = key.parts.at(-1);
-    const equals = skipBlank(text, key.end, false);
-    if (last === undefined || text[equals] !== '=') return Math.max(from + 1, equals);
-    const path = [...base, ...key.parts.map((part) => part.name)];
-    const valueStart = skipBlank(text, equals + 1, false);
-    const valueEnd = scanValue(path, valueStart);
-    key.parts.forEach((part, i) => {
-      record(path.slice(0, base.length + i + 1), { keyStart: part.start, keyEnd: part.end, valueStart, valueEnd });
-    });
-    return valueEnd;
-  };
-
-  const scanArray = (path: Path, from: number): number => {
-    let i = skipBlank(text, from + 1, true);
-    for (let index = 0; i < text.length && text[i] !== ']'; index++) {
-      const end = scanValue([...path, index], i);
-      record([...path, index], { keyStart: i, keyEnd: end, valueStart: i, valueEnd: end });
-      i = skipBlank(text, end, true);
-      if (text[i] === ',') i = skipBlank(text, i + 1, true);
-      else if (text[i] !== ']') break;
-    }
-    return Math.min(i + 1, text.length);
-  };
-
-  const scanInlineTable = (path: Path, from: number): number => {
-    let i = skipBlank(text, from + 1, true);
-    while (i < text.length && text[i] !== '}') {
-      i = skipBlank(text, scanAssignment(path, i), true);
-      if (text[i] === ',') i = skipBlank(text, i + 1, true);
-      else if (text[i] !== '}') break;
-    }
-    return Math.min(i + 1, text.length);
-  };
-
-  const scanValue = (path: Path, from: number): number => {
-    const char = text[from];
-    if (char === '"' || char === "'") return skipString(text, from);
-    if (path.length < 600 && char === '[') return scanArray(path, from);
-    if (path.length < 600 && char === '{') return scanInlineTable(path, from);
-    let i = from;
-    while (i < text.length && !/[,\]}#\r\n]/.test(text[i] ?? '')) i++;
-    return from + text.slice(from, i).trimEnd().length;
-  };
-
-  const scanHeader = (from: number): { readonly base: Path; readonly end: number } => {
-    const isArray = text.startsWith('[[', from);
-    const key = readKey(text, from + (isArray ? 2 : 1));
-    const names = key.parts.map((part) => part.name);
-    const path = resolve([], isArray ? names.slice(0, -1) : names);
-    const close = text.indexOf(']', key.end);
-    const end = close === -1 ? text.length : close + (isArray ? 2 : 1);
-    const position = { keyStart: from, keyEnd: end, valueStart: from, valueEnd: end };
-    if (isArray) {
-      path.push(names.at(-1) ?? '');
-      record(path, position);
-      const index = (lastIndex.get(pathKey(path)) ?? -1) + 1;
-      lastIndex.set(pathKey(path), index);
-      path.push(index);
-    }
-    for (let length = 1; length <= path.length; length++) record(path.slice(0, length), position);
-    return { base: path, end };
-  };
-
+  const scan: Scan = { text, positions: new Map(), lastIndex: new Map() };
   let base: Path = [];
   for (let i = skipBlank(text, 0, true); i < text.length; i = skipBlank(text, i, true)) {
     if (text[i] === '[') {
-      const header = scanHeader(i);
+      const header = scanHeader(scan, i);
       base = header.base;
       i = header.end;
     } else {
-      i = Math.max(i + 1, scanAssignment(base, i));
+      i = Math.max(i + 1, scanAssignment(scan, base, i));
     }
   }
-
-  const find = (path: Path) => positions.get(pathKey(path));
+  const find = (path: Path) => scan.positions.get(pathKey(path));
   return {
     find,
     nearest(path) {
