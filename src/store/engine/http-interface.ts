@@ -40,7 +40,8 @@ export interface HttpInterfaceOptions {
 export function createHttpInterface(options: HttpInterfaceOptions): RequestListener {
   return (request, response) => {
     handle(request, response, options).catch((error: unknown) => {
-      if (!(error instanceof EngineError)) options.onError(error);
+      // What fails because the client has left is the client's affair.
+      if (!(error instanceof EngineError) && !response.destroyed) options.onError(error);
       answerException(response, toException(error));
     });
   };

@@ -1,6 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { askRaw } from '../../../test/contract/store-kit.ts';
 import type { TestStore } from '../../../test/fixtures/test-store.ts';
 import { startTestStore } from '../../../test/fixtures/test-store.ts';
+
+const sourceMain = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 describe('the store process', () => {
   let store: TestStore;
@@ -10,17 +18,82 @@ describe('the store process', () => {
   afterAll(() => store.stop());
   const signal = () => AbortSignal.timeout(10_000);
 
-  it('answers a query with parameters', async () => {
-    const rows = await store.client.rows({
-      sql: 'SELECT {text:String} AS text, {count:UInt64} AS count',
-      parameters: { text: `it's "a\\b"\t\n\0 ünïcode 😀`, count: 18446744073709551615n },
-      signal: signal(),
-    });
-    expect(rows).toEqual([{ text: `it's "a\\b"\t\n\0 ünïcode 😀`, count: '18446744073709551615' }]);
+  it('lets nobody but its own user open the socket', () => {
+    if (!('socketPath' in store.at)) throw new Error('this store should be on a socket');
+    expect(statSync(store.at.socketPath).mode & 0o777).toBe(0o600);
   });
 
-  it('has the tables of the schema', async () => {
-    const rows = await store.client.rows<{ name: string }>({ sql: 'SHOW TABLES', signal: signal() });
-    expect(rows.map((row) => row.name)).toEqual(expect.arrayContaining(['logs', 'samples', 'series', 'spans']));
+  it('is alone on its directory: a second one ends with one line that names the first', async () => {
+    const args = [
+      '--import',
+      'tsx',
+      sourceMain,
+      '--data',
+      store.directory,
+      '--socket',
+      join(store.directory, 'second.sock'),
+    ];
+    const second = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    second.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const [code] = await once(second, 'close');
+    expect([code, stderr]).toEqual([1, `trawl store: ${store.directory} is in use by pid ${store.pid}\n`]);
+    expect(await store.client.rows({ sql: 'SELECT 1 AS x', signal: signal() })).toEqual([{ x: 1 }]);
+  });
+
+  it('removes the bodies of INSERTs, its own and those that a crash left behind', async () => {
+    const bodies = join(store.directory, 'inserts');
+    expect(readdirSync(bodies)).toEqual([]);
+    await store.kill9();
+    writeFileSync(join(bodies, '7.native'), 'left behind');
+    await store.restart();
+    expect(readdirSync(bodies)).toEqual([]);
+  });
+
+  it('takes over from a killed process and stops in order when told to', async () => {
+    await store.kill9();
+    await store.restart();
+    await store.restart();
+    expect(await store.client.rows({ sql: 'SELECT 1 AS x', signal: signal() })).toEqual([{ x: 1 }]);
+  });
+
+  it('answers no route but its own', async () => {
+    expect(await askRaw(store.at, { path: '/play' })).toMatchObject({ status: 404 });
+    expect(await askRaw(store.at, { path: '/?database=system', body: 'SELECT 1' })).toMatchObject({ code: '36' });
+    expect(await askRaw(store.at, { path: '/?query=SELECT%201' })).toMatchObject({ status: 200, text: '1\n' });
+    expect(await askRaw(store.at, { path: '/?query=SELECT&default_format=JSONEachRow', body: '2 AS x' })).toMatchObject(
+      {
+        text: '{"x":2}\n',
+      },
+    );
+  });
+
+  it('refuses a query longer than it takes', async () => {
+    const answer = await askRaw(store.at, { path: '/', body: `SELECT 1 /*${'x'.repeat(5_000_000)}*/` }).catch(
+      // The answer can be lost when the connection closes while the rest is still being sent.
+      (error: unknown) => error,
+    );
+    if (!(answer instanceof Error)) expect(answer).toMatchObject({ code: '62' });
+    expect(await store.client.rows({ sql: 'SELECT 1 AS x', signal: signal() })).toEqual([{ x: 1 }]);
+  });
+});
+
+describe('a store that listens', () => {
+  let store: TestStore;
+  beforeAll(async () => {
+    store = await startTestStore({ overTcp: true, withoutSchema: true });
+  });
+  afterAll(() => store.stop());
+
+  it('answers nothing but a ping without the token, and never says the token', async () => {
+    if (!('url' in store.at)) throw new Error('this store should listen');
+    for (const token of ['', 'wrong']) {
+      const answer = await askRaw({ url: store.at.url, token }, { path: '/', body: 'SELECT 1' });
+      expect(answer).toMatchObject({ status: 403, code: '516' });
+      expect(answer.text).not.toContain(store.at.token);
+    }
+    expect((await fetch(`${store.at.url}/ping`)).status).toBe(200);
   });
 });

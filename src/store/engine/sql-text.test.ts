@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { blankLiterals, parseRowsInsert, placeholdersOf, quoteSql, refusalOf } from './sql-text.ts';
+
+const refusal = (sql: string) => refusalOf(blankLiterals(sql));
+
+describe('what the store process reads in a statement', () => {
+  it('keeps every position when it blanks literals, comments and quoted names', () => {
+    const sql = `SELECT 'a\\'b''c', "d", \`e f\` /* g */ -- h\nFROM t # i\nWHERE x`;
+    const blanked = blankLiterals(sql);
+    expect(blanked).toHaveLength(sql.length);
+    expect(blanked).not.toMatch(/[abcghi]\b/);
+    expect(blanked.indexOf('WHERE')).toBe(sql.indexOf('WHERE'));
+  });
+
+  it('takes nothing quoted or commented for a call', () => {
+    expect(refusal(`SELECT 'file(' AS a, 1 -- url(\n/* s3( */`)).toBeUndefined();
+    expect(refusal(`SELECT 'it''s \\' file(' AS a`)).toBeUndefined();
+    expect(refusal('SELECT profile(x), file, curl(x) FROM t')).toBeUndefined();
+  });
+
+  it('refuses calls that reach outside, however they are written', () => {
+    for (const sql of [
+      `SELECT * FROM file('x')`,
+      `SELECT 'a' FROM FILE\n ('x')`,
+      `SELECT * FROM file/* */('x')`,
+      `SELECT * FROM file -- \n('x')`,
+      'SELECT * FROM `url`(x)',
+      'SELECT * FROM "remote" (x)',
+      `SELECT * FROM \`fi\\x6ce\`('x')`,
+      `SELECT 'a\\\\', file('x')`,
+      `INSERT INTO FUNCTION s3('x') SELECT 1`,
+      `SELECT 1 INTO  OUTFILE 'x'`,
+      `CREATE TABLE t (a Int8) ENGINE=URL('x')`,
+      'SET max_threads = 1',
+      'SELECT 1; SELECT 2',
+    ]) {
+      expect([sql, refusal(sql)]).toEqual([sql, expect.any(String)]);
+    }
+  });
+
+  it('lets one statement end with a semicolon', () => {
+    expect(refusal('SELECT 1;\n-- done')).toBeUndefined();
+  });
+
+  it('finds placeholders but not those in literals', () => {
+    expect([...placeholdersOf(blankLiterals(`SELECT {a:String}, '{b:String}', { c : Array(UInt64) }`))]).toEqual([
+      'a',
+      'c',
+    ]);
+  });
+
+  it('turns an INSERT of rows into one that reads a file', () => {
+    const sql = `INSERT INTO spans SELECT a, 'input(' FROM input('a UInt64, b String') SETTINGS x = 'FORMAT Native' FORMAT Native`;
+    const insert = parseRowsInsert(sql, blankLiterals(sql));
+    expect(insert?.table).toBe('spans');
+    expect(insert?.readingFrom(`/d'x/1`)).toBe(
+      `INSERT INTO spans SELECT a, 'input(' FROM file('/d\\'x/1', Native, 'a UInt64, b String') SETTINGS x = 'FORMAT Native' `,
+    );
+  });
+
+  it('takes an INSERT … SELECT for an ordinary statement', () => {
+    const sql = 'INSERT INTO t SELECT 1 FORMAT Native';
+    expect(parseRowsInsert(sql, blankLiterals(sql))).toBeUndefined();
+  });
+
+  it('quotes whatever it is given', () => {
+    expect(quoteSql(`a'b\\c\0`)).toBe(`'a\\'b\\\\c\\0'`);
+  });
+});
