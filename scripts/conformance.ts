@@ -1,0 +1,90 @@
+/**
+ * Runs other projects' cases against Trawl: `npm run conformance`, or `npm run conformance -- NAME…`. The cases are in CONFORMANCE_DIR
+ * (default `../shared/conformance`); what is not there is skipped with a message. The last line is `N passed, N failed`.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { startAgent, type TestAgent } from '../test/fixtures/agent.ts';
+
+interface Suite {
+  readonly name: string;
+  /** What of the suite is run so far, for whoever reads the counts. */
+  readonly covers: string;
+  /** Its runner, below the directory of cases. */
+  readonly runner: string;
+  arguments(agent: TestAgent): readonly string[];
+}
+
+const directory = resolve(
+  process.env['CONFORMANCE_DIR'] ?? new URL('../../shared/conformance', import.meta.url).pathname,
+);
+
+const suites: readonly Suite[] = [
+  {
+    name: 'traces',
+    covers: 'bodies of Zipkin v2 JSON that a real Zipkin takes or refuses',
+    runner: 'traces/run.mjs',
+    arguments: (agent) => [
+      agent.url,
+      '--cases',
+      join(directory, 'traces', 'zipkin-accepts.json'),
+      '--filter',
+      '^(v2|cross\\.(v2-json|proto3-as-json))',
+    ],
+  },
+];
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** Runs a runner and reads its last line. */
+function run(file: string, args: readonly string[]): Promise<Counts> {
+  return new Promise((done, reject) => {
+    const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      process.stdout.write(chunk);
+      text += chunk.toString();
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      const [, passed, failed] = /(\d+) passed, (\d+) failed(?![\s\S]*\d+ passed, \d+ failed)/.exec(text) ?? [];
+      if (passed === undefined || failed === undefined) reject(new Error(`${file} ended with ${code} and no counts`));
+      else done({ passed: Number(passed), failed: Number(failed) });
+    });
+  });
+}
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
+  if (unknown.length > 0) {
+    console.error(`there is no suite ${unknown.join(', ')}; suites: ${suites.map(({ name }) => name).join(', ')}`);
+    return 2;
+  }
+  let passed = 0;
+  let failed = 0;
+  for (const suite of suites.filter(({ name }) => names.length === 0 || names.includes(name))) {
+    const runner = join(directory, suite.runner);
+    if (!existsSync(runner)) {
+      console.log(`${suite.name}: skipped, ${runner} is not there`);
+      continue;
+    }
+    console.log(`${suite.name}: ${suite.covers}`);
+    const agent = await startAgent({ sets: ['store.retention=forever'] });
+    try {
+      await agent.ready();
+      const counts = await run(runner, suite.arguments(agent));
+      passed += counts.passed;
+      failed += counts.failed;
+    } finally {
+      await agent.remove();
+    }
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
