@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { parseDurationMs, parseSizeBytes } from './quantity.ts';
+import { translatePattern } from './regular-expression.ts';
 import { createSecret, isSecret, type Secret } from './secret.ts';
 
 /** What the loader and the generated documents know of a key, beside zod's `description`. */
@@ -124,17 +125,15 @@ export function headers() {
     .meta({ secret: true, typeName: 'table of secrets' });
 }
 
-/** A regular expression in JavaScript's syntax, checked here and kept as text. */
+/** A regular expression in Go's syntax, as DataKit has it; what comes out is text for `new RegExp(text, 'u')`. */
 export function pattern() {
   return z
     .string()
-    .superRefine((value, context) => {
-      try {
-        new RegExp(value, 'u');
-      } catch (error) {
-        const why = error instanceof Error ? error.message.replace(/^Invalid regular expression: /, '') : String(error);
-        context.addIssue({ code: 'custom', message: `is not a regular expression: ${why}` });
-      }
+    .transform((value, context): string => {
+      const translated = translatePattern(value);
+      if (translated.ok) return translated.source;
+      context.addIssue({ code: 'custom', message: translated.message });
+      return z.NEVER;
     })
     .meta({ typeName: 'regular expression' });
 }
