@@ -26,7 +26,7 @@ export function parseLogName(name: string): LogName | undefined {
   const match = /^(\d{1,9})\.log(?:\.([^/]+?))?(\.gz)?$/.exec(name);
   if (match === null) return undefined;
   const rotation = match[2] ?? '';
-  if (rotation.endsWith('.tmp') || (match[3] !== undefined && rotation === '')) return undefined;
+  if (rotation.endsWith('.tmp') || rotation === 'gz') return undefined;
   return { restart: Number(match[1]), rotation, isGzip: match[3] !== undefined };
 }
 
