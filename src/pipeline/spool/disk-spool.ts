@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Position } from '../../model/batch.ts';
 import { isDiskFull } from '../file-system.ts';
 import { RefusedError } from '../refusal.ts';
-import { headerBytes, positionsKind, positionsOf, recordBytes, type Section } from './format.ts';
+import { type Cut, cutsKind, cutsSection, headerBytes, positionsOf, recordBytes, type Section } from './format.ts';
 import { createAnnouncement, createMutex } from './mutex.ts';
 import type { Positions } from './positions.ts';
-import { maxSegmentNumber, quarantine, segmentFileName } from './recovery.ts';
+import { maxCuts, maxSegmentNumber, quarantine, segmentFileName } from './recovery.ts';
 import { countItems, readSegment, scanSegment } from './segment.ts';
 import type { Damage, SpoolRecord } from './segment-reader.ts';
 import { SegmentWriter } from './segment-writer.ts';
@@ -55,6 +55,8 @@ export class DiskSpool implements Spool {
   #isDraining = false;
   #isClosed = false;
   #open: OpenSegment | undefined;
+  /** Segments whose end must be said in the next one, because a refused group could not be taken off their file for certain. */
+  #cuts: readonly Cut[] = [];
   #nextNumber: number;
   #failure: { result: AppendResult; untilMs: number; message: string } | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -176,7 +178,10 @@ export class DiskSpool implements Spool {
     try {
       const open = this.#open ?? (await this.#begin());
       this.#open = open;
-      await open.writer.commit(group.map((waiting) => waiting.sections));
+      const records = group.map((waiting) => waiting.sections);
+      const isNew = open.writer.sizeBytes === 0;
+      await open.writer.commit(isNew && this.#cuts.length > 0 ? [[cutsSection(this.#cuts)], ...records] : records);
+      if (isNew) this.#forgetCuts();
       this.#committed(open, group);
     } catch (error) {
       return await this.#diskFailed(asError(error));
@@ -212,6 +217,13 @@ export class DiskSpool implements Spool {
     this.#changed.announce();
   }
 
+  /** With a new segment the directory was synced: what was unlinked stays so. What is still on the shelf is said again next time. */
+  #forgetCuts(): void {
+    if (this.#cuts.length === 0) return;
+    const numbers = new Set(this.#shelf.segments.map((segment) => segment.number));
+    this.#cuts = this.#cuts.filter((cut) => numbers.has(cut.segment));
+  }
+
   async #diskFailed(cause: Error): Promise<AppendResult> {
     const isFull = isDiskFull(cause) && (this.#open?.writer.isRolledBack ?? true);
     const message = `${this.directory}: ${cause.message}`;
@@ -222,6 +234,10 @@ export class DiskSpool implements Spool {
     if (this.#failure === undefined) {
       const what = isFull ? 'no room for the spool: what comes is refused' : 'the spool cannot be written';
       this.#options.log.error({ err: cause, directory: this.directory }, what);
+    }
+    const writer = this.#open?.writer;
+    if (writer?.isRolledBack === false) {
+      this.#cuts = [...this.#cuts, { segment: writer.number, sizeBytes: writer.sizeBytes }].slice(-maxCuts);
     }
     this.#failure = { result, message, untilMs: this.#options.clock.monotonicMs() + failurePauseMs };
     await this.#closeOpen();
@@ -360,7 +376,8 @@ export class DiskSpool implements Spool {
     const seen = new Map<number, number>();
     for await (const record of readSegment(this.#options.fileSystem, closed, (damage) => damages.push(damage))) {
       countItems(seen, record.sections);
-      yield { ...record, sections: record.sections.filter((section) => section.kind !== positionsKind) };
+      if (record.sections[0]?.kind === cutsKind) continue;
+      yield { ...record, sections: record.sections.filter((section) => section.kind < cutsKind) };
     }
     if (damages.length > 0 && !this.#damaged.has(closed.number)) this.#reportDamage(closed, damages, seen);
   }

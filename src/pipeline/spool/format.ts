@@ -2,9 +2,9 @@
 import { crc32 } from 'node:zlib';
 import type { Position } from '../../model/batch.ts';
 
-/** A part of a record. What a kind means is the destination's business, except for `positionsKind`. */
+/** A part of a record. What a kind means is the destination's business, except for `positionsKind` and `cutsKind`. */
 export interface Section {
-  /** 1 to 254; 255 is `positionsKind`. */
+  /** 1 to 253; 254 is `cutsKind`, 255 is `positionsKind`. */
   readonly kind: number;
   /** How many spans, samples or lines the bytes hold, for counting what is delivered or lost. */
   readonly items: number;
@@ -13,6 +13,9 @@ export interface Section {
 
 /** The kind of the section that says how far sources have been read; written with `positionsSection`. */
 export const positionsKind = 255;
+
+/** The kind of the section that says where earlier segments end. It is alone in the first record of its segment. */
+export const cutsKind = 254;
 
 export const formatVersion = 1;
 export const headerBytes = 32;
@@ -124,6 +127,31 @@ export function decodePayload(payload: Buffer, frame: Frame, seed: number): Sect
   return start === payload.byteLength ? sections : undefined;
 }
 
+/** Where a segment ends that has unacknowledged bytes behind its records, which the disk could not be made to forget. */
+export interface Cut {
+  readonly segment: number;
+  readonly sizeBytes: number;
+}
+
+/** The section that says where earlier segments end. */
+export function cutsSection(cuts: readonly Cut[]): Section {
+  const text = JSON.stringify(cuts.map((cut) => [cut.segment, cut.sizeBytes]));
+  return { kind: cutsKind, items: 0, bytes: Buffer.from(text, 'utf8') };
+}
+
+/** The cuts in a segment's first record. */
+export function cutsOf(sections: readonly Section[]): Cut[] {
+  const [section] = sections;
+  if (section?.kind !== cutsKind) return [];
+  const cuts: Cut[] = [];
+  for (const pair of parsedList(Buffer.from(section.bytes).toString('utf8'))) {
+    if (!Array.isArray(pair)) continue;
+    const [segment, sizeBytes]: unknown[] = pair;
+    if (typeof segment === 'number' && typeof sizeBytes === 'number') cuts.push({ segment, sizeBytes });
+  }
+  return cuts;
+}
+
 /** The section that keeps positions in the same record as the lines they belong to. */
 export function positionsSection(positions: readonly Position[]): Section {
   const text = JSON.stringify(positions.map((position) => [position.key, position.value]));
@@ -135,12 +163,12 @@ export function positionsOf(sections: readonly Section[]): Position[] {
   const positions: Position[] = [];
   for (const section of sections) {
     if (section.kind !== positionsKind) continue;
-    for (const pair of parsedPairs(Buffer.from(section.bytes).toString('utf8'))) positions.push(pair);
+    positions.push(...asPositions(parsedList(Buffer.from(section.bytes).toString('utf8'))));
   }
   return positions;
 }
 
-function parsedPairs(text: string): Position[] {
+function parsedList(text: string): unknown[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -148,7 +176,7 @@ function parsedPairs(text: string): Position[] {
     // The checksum held, so this was written so; nothing can be made of it.
     return [];
   }
-  return asPositions(parsed);
+  return Array.isArray(parsed) ? parsed : [];
 }
 
 /** Reads `[[key, value], …]`; whatever is no pair of strings is left out. */

@@ -2,12 +2,25 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { errorCode, type FileSystem, readFully, readRepeatedly } from '../file-system.ts';
-import { decodeHeader, formatVersion, headerBytes, type SegmentHeader } from './format.ts';
+import {
+  type Cut,
+  cutsOf,
+  decodeFrame,
+  decodeHeader,
+  decodePayload,
+  formatVersion,
+  frameBytes,
+  headerBytes,
+  type SegmentHeader,
+} from './format.ts';
 
 export const quarantineName = 'quarantine';
 /** Quarantined files beyond these are removed, oldest first. */
 const maxQuarantined = 16;
 const segmentName = /^(\d{1,10})\.seg$/;
+/** Enough for a record of `maxCuts` cuts. */
+const cutsReadBytes = 4096;
+export const maxCuts = 100;
 export const maxSegmentNumber = 0xffffffff;
 
 export interface FoundSegment {
@@ -61,7 +74,39 @@ export async function findSegments(context: RecoveryContext): Promise<Found> {
     }
   }
   segments.sort((a, b) => a.number - b.number);
-  return { segments, highest, setAside };
+  return { segments: shortened(segments, await allCuts(files, segments)), highest, setAside };
+}
+
+/** A segment's first record may say where earlier ones end. It is small: one read finds it. */
+async function allCuts(files: FileSystem, segments: readonly FoundSegment[]): Promise<readonly Cut[]> {
+  const cuts: Cut[] = [];
+  for (const { path, header, sizeBytes } of segments) {
+    if (sizeBytes <= headerBytes) continue;
+    const start = await readRepeatedly(() => readStart(files, path));
+    const frame = decodeFrame(start, headerBytes, header.seed);
+    if (frame === undefined) continue;
+    const payload = start.subarray(headerBytes + frameBytes, headerBytes + frameBytes + frame.payloadBytes);
+    cuts.push(...cutsOf(decodePayload(payload, frame, header.seed) ?? []));
+  }
+  return cuts;
+}
+
+async function readStart(files: FileSystem, path: string): Promise<Buffer> {
+  const file = await files.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(cutsReadBytes);
+    return bytes.subarray(0, await readFully(file, bytes, 0));
+  } finally {
+    await file.close();
+  }
+}
+
+function shortened(segments: readonly FoundSegment[], cuts: readonly Cut[]): FoundSegment[] {
+  return segments.map((segment) => {
+    let { sizeBytes } = segment;
+    for (const cut of cuts) if (cut.segment === segment.number) sizeBytes = Math.min(sizeBytes, cut.sizeBytes);
+    return sizeBytes === segment.sizeBytes ? segment : { ...segment, sizeBytes };
+  });
 }
 
 function segmentNumberOf(name: string): number | undefined {

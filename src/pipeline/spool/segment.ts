@@ -1,6 +1,6 @@
 /** Reading a closed segment from its file. */
 import type { FileSystem } from '../file-system.ts';
-import { positionsKind, type Section } from './format.ts';
+import { cutsKind, type Section } from './format.ts';
 import { type Damage, readRecords, type SpoolRecord } from './segment-reader.ts';
 import type { ClosedSegment } from './shelf.ts';
 
@@ -36,6 +36,6 @@ export async function scanSegment(
 /** Adds a record's items to the counts. */
 export function countItems(counts: Map<number, number>, sections: readonly Section[]): void {
   for (const { kind, items } of sections) {
-    if (kind !== positionsKind) counts.set(kind, (counts.get(kind) ?? 0) + items);
+    if (kind < cutsKind) counts.set(kind, (counts.get(kind) ?? 0) + items);
   }
 }

@@ -146,7 +146,8 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   for (const segment of found.segments) {
     if (isEmpty(segment)) continue;
     const closed = closedOf(segment);
-    if (keepsPositions && segment.number > saved.through) {
+    // The newest is read even if the file covers it: a record that was refused may have come back with its position.
+    if (keepsPositions && segment.number >= saved.through) {
       shelf.add(await scanPositions(context, closed, (records) => positions.apply(records)));
     } else shelf.add(closed);
   }
