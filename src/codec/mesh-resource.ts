@@ -88,7 +88,7 @@ interface CacheEntry {
 
 /** A few hundred emitters report to one agent; beyond this the cache starts afresh. */
 const cacheSize = 4096;
-const perServiceSize = 64;
+const entriesPerKey = 64;
 /** Strangers' long texts are not kept. */
 const keyLengthLimit = 2048;
 let cache = new Map<string, CacheEntry[]>();
@@ -104,11 +104,16 @@ function matches(entry: CacheEntry, serviceName: string, tags: Tags): boolean {
   return true;
 }
 
+/** What tells emitters apart best, so that few share a key. */
+function keyOf(serviceName: string, tags: Tags): string {
+  return tags['node_id'] ?? tags['k8s.pod.name'] ?? serviceName;
+}
+
 /** The resource of a span. The same object for the same emitter, so that what is derived from it can be derived once. */
 export function resourceOfSpan(localServiceName: string | undefined, tags: Tags): Resource {
   const serviceName = localServiceName ?? '';
   if (last !== undefined && matches(last, serviceName, tags)) return last.resource;
-  const entries = cache.get(serviceName);
+  const entries = cache.get(keyOf(serviceName, tags));
   if (entries !== undefined) {
     for (const entry of entries) {
       if (!matches(entry, serviceName, tags)) continue;
@@ -122,22 +127,23 @@ export function resourceOfSpan(localServiceName: string | undefined, tags: Tags)
 }
 
 function remember(serviceName: string, tags: Tags, resource: Resource): void {
-  const key = copy(serviceName);
+  const name = copy(serviceName);
   const tagNames = isMeshSpan(tags) ? meshTags : exporterTags;
   const values = tagNames.map((name) => (tags[name] === undefined ? undefined : copy(tags[name])));
-  let length = key.length;
+  let length = name.length;
   for (const value of values) length += value?.length ?? 0;
   if (length > keyLengthLimit) return;
   if (cached >= cacheSize) {
     cache = new Map();
     cached = 0;
   }
+  const key = copy(keyOf(serviceName, tags));
   let entries = cache.get(key);
-  if (entries === undefined || entries.length >= perServiceSize) {
+  if (entries === undefined || entries.length >= entriesPerKey) {
     entries = [];
     cache.set(key, entries);
   }
-  const entry = { serviceName: key, tagNames, tags: values, resource };
+  const entry = { serviceName: name, tagNames, tags: values, resource };
   entries.push(entry);
   cached++;
   last = entry;

@@ -30,7 +30,7 @@ export interface SpanEvent {
 export interface Span {
   /** 32 lower-case hex digits; the high 16 are zeros where the sender used 64 bits. */
   readonly traceId: string;
-  /** 16 lower-case hex digits, never all zeros. */
+  /** 16 lower-case hex digits. All zeros only where the sender wrote fewer zeros than 16, which Zipkin takes. */
   readonly id: string;
   readonly parentId: string | undefined;
   readonly kind: SpanKind | undefined;
