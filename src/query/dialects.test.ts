@@ -5,11 +5,16 @@ import { decodeSpans } from '../codec/zipkin-v2-json/decode-spans.ts';
 import type { LogRecord } from '../model/log-record.ts';
 import { emptyResource } from '../model/resource.ts';
 import { createSeries } from '../model/sample.ts';
+import { readLogs } from '../store/readers/logs.ts';
+import { readSamples } from '../store/readers/samples.ts';
+import { serviceNames, traceById } from '../store/readers/spans.ts';
 import { createLogEncoder, logColumns } from '../store/writers/logs.ts';
 import { createSampleEncoder, sampleColumns, seriesColumns } from '../store/writers/samples.ts';
 import { createSpanEncoder, spanColumns } from '../store/writers/spans.ts';
+import { createLokiRoutes } from './loki/index.ts';
+import { createPrometheusRoutes } from './prometheus/index.ts';
 import type { QueryRoute } from './query-route.ts';
-import { createStoreQueries } from './store-queries.ts';
+import { createZipkinApi } from './zipkin/index.ts';
 
 const t0Ms = 1_736_938_800_000;
 
@@ -70,7 +75,22 @@ async function get(path: string, parameters: Record<string, string>, params: Rec
 
 beforeAll(async () => {
   store = await startTestStore();
-  routes = createStoreQueries({ client: store.client, now: () => t0Ms + 60_000, freshen: () => Promise.resolve() });
+  const { client } = store;
+  const now = () => t0Ms + 60_000;
+  routes = [
+    ...createZipkinApi({
+      traces: {
+        traceById: (id, signal) => traceById(client, id, { signal }),
+        serviceNames: (signal) => serviceNames(client, { signal }),
+      },
+      freshen: () => Promise.resolve(),
+    }),
+    ...createPrometheusRoutes({
+      samples: { select: (selection, signal) => readSamples(client, selection, { signal }) },
+      now,
+    }),
+    ...createLokiRoutes({ logs: { select: (selection, signal) => readLogs(client, selection, { signal }) }, now }),
+  ];
   const spans = decodeSpans(Buffer.from(JSON.stringify(zipkinBody)));
   await insert('spans', spanColumns, createSpanEncoder()(spans, t0Ms));
   await insert('logs', logColumns, createLogEncoder()([line(0n, 'GET /reviews 200'), line(1n, 'GET /reviews 500')]));
@@ -134,6 +154,20 @@ describe('over a real store', () => {
       status: 400,
       body: expect.stringMatching(/^parse error : error parsing regexp: \w/),
     });
+  });
+
+  it('a query that its client left is told apart from a store that is away', async () => {
+    for (const { path, method, handle } of routes) {
+      if (method !== 'GET') continue;
+      const query = new URLSearchParams({
+        query: path.startsWith('/loki') ? '{pod="x"}' : 'x',
+        start: '1',
+        end: '2',
+        step: '1',
+      });
+      const answer = await handle({ params: { id: 'a' }, query, form: undefined, signal: AbortSignal.abort() });
+      expect([path, answer.status]).toEqual([path, 499]);
+    }
   });
 
   it('log lines come newest first, with the labels of their stream', async () => {

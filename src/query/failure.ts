@@ -32,14 +32,33 @@ const ofCode = new Map<number, Pick<QueryFailure, 'kind' | 'status'>>([
   [code.cannotCompileRegexp, { kind: 'bad_regex', status: 400 }],
 ]);
 
+/** A query was ended by its own signal. */
+export class QueryEnded extends Error {
+  override readonly name = 'QueryEnded';
+  readonly kind: 'canceled' | 'timeout';
+
+  constructor(kind: 'canceled' | 'timeout', cause: unknown) {
+    super(kind === 'timeout' ? 'the query did not end within its deadline' : 'the query was canceled', { cause });
+    this.kind = kind;
+  }
+}
+
+/** Awaits a read; one that failed because its signal ended it throws QueryEnded, whatever the store made of that. */
+export async function untilEnded<T>(signal: AbortSignal, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const { reason } = signal;
+    throw new QueryEnded(reason instanceof Error && reason.name === 'TimeoutError' ? 'timeout' : 'canceled', error);
+  }
+}
+
 /** What an error of a reader means, undefined when it is none of the store's: a bug, which the caller must throw on. */
 export function failureOf(error: unknown): QueryFailure | undefined {
   if (error instanceof ResultLimitError) return { kind: 'limit', status: 422, message: error.message };
-  if (error instanceof Error && error.name === 'AbortError') {
-    return { kind: 'canceled', status: 499, message: 'the query was canceled' };
-  }
-  if (error instanceof Error && error.name === 'TimeoutError') {
-    return { kind: 'timeout', status: 503, message: 'the query did not end within its deadline' };
+  if (error instanceof QueryEnded) {
+    return { kind: error.kind, status: error.kind === 'timeout' ? 503 : 499, message: error.message };
   }
   if (!(error instanceof StoreError)) return undefined;
   const known = error.code === undefined ? undefined : ofCode.get(error.code);

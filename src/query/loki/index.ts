@@ -2,7 +2,7 @@
 
 import { compareBytes, type Label } from '../../model/sample.ts';
 import type { LogLine, LogSelection } from '../../store/readers/logs.ts';
-import { failureOf, textAnswer } from '../failure.ts';
+import { failureOf, textAnswer, untilEnded } from '../failure.ts';
 import { LogqlError } from '../logql/error.ts';
 import { parseLogql } from '../logql/parse.ts';
 import { type Parameters, parametersOf } from '../parameters.ts';
@@ -99,7 +99,10 @@ async function answerRange(
   const range = rangeParameters(parameters, BigInt(startedMs) * 1_000_000n, limits.maxLines);
   const expression = parseLogql(parameters('query'));
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)]);
-  const lines = range.startNs === range.endNs ? [] : await options.logs.select({ ...expression, ...range }, deadline);
+  const lines =
+    range.startNs === range.endNs
+      ? []
+      : await untilEnded(deadline, options.logs.select({ ...expression, ...range }, deadline));
   const result = toStreams(lines).map(({ labels, values }) => ({ stream: Object.fromEntries(labels), values }));
   const stats = toStats(lines, options.now() - startedMs);
   return {

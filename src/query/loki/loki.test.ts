@@ -161,7 +161,7 @@ describe('/loki/api/v1/query_range', () => {
   it.each([
     [new StoreError('slow', { code: 159, isRetryable: false }), 504],
     [new StoreError('gone', { isRetryable: true }), 503],
-    [new DOMException('left', 'AbortError'), 499],
+    [new StoreError('big', { code: 241, isRetryable: false }), 400],
   ])('names the failure of the store: %s', async (failure, status) => {
     expect(await ask({ query: '{pod="a"}' }, { logs: { select: () => Promise.reject(failure) } })).toMatchObject({
       status,

@@ -1,6 +1,7 @@
 /** Values as Prometheus's JSON has them (web/api/v1, util/jsonutil). */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Label } from '../../model/sample.ts';
+import { untilEnded } from '../failure.ts';
 import type { Grid, GridSeries, RawSeries, Value } from '../promql/value.ts';
 
 /** The shortest digits that read back as the same number, an exponent below 1e-6 and from 1e21, in Go's spelling (`1e-07`, `+Inf`). */
@@ -88,8 +89,7 @@ export async function formatRange(value: Value, grid: Grid, signal: AbortSignal)
     points += grid.count;
     if (points < pointsBetweenTurns) continue;
     points = 0;
-    await turn();
-    signal.throwIfAborted();
+    await untilEnded(signal, turn(undefined, { signal }));
   }
   return formatData('matrix', items);
 }

@@ -25,7 +25,7 @@ const other: SeriesSamples = {
 async function ask(
   path: '/api/v1/query' | '/api/v1/query_range',
   parameters: Record<string, string>,
-  options: Partial<PrometheusApiOptions> & { readonly asForm?: boolean } = {},
+  options: Partial<PrometheusApiOptions> & { readonly asForm?: boolean; readonly signal?: AbortSignal } = {},
 ) {
   const routes = createPrometheusRoutes({ samples: createMemorySource([up, other]), now: () => nowMs, ...options });
   const method = options.asForm === true ? 'POST' : 'GET';
@@ -36,7 +36,7 @@ async function ask(
     params: {},
     query: options.asForm === true ? new URLSearchParams({ query: 'ignored' }) : given,
     form: options.asForm === true ? given : undefined,
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
   });
   expect(response.contentType).toBe('application/json');
   return { status: response.status, text: response.body.toString(), body: JSON.parse(response.body.toString()) };
@@ -158,22 +158,32 @@ describe('/api/v1/query', () => {
     [new StoreError('regexp', { code: 427, isRetryable: false }), 400, 'bad_data'],
     [new StoreError('gone', { isRetryable: true }), 503, 'unavailable'],
     [new StoreError('odd', { code: 47, isRetryable: false }), 500, 'internal'],
-    [new DOMException('left', 'AbortError'), 499, 'canceled'],
   ])('names the failure of the store: %s', async (failure, status, errorType) => {
     const samples = { select: () => Promise.reject(failure) };
     expect(await ask('/api/v1/query', { query: 'up' }, { samples })).toMatchObject({ status, body: { errorType } });
   });
 
-  it('ends the query when its own timeout is over', async () => {
+  it('ends the query when its time is up or its client leaves', async () => {
     const samples = {
       select: (_: unknown, signal: AbortSignal) =>
         new Promise<never>((_resolve, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+          signal.addEventListener('abort', () => reject(new StoreError('ended', { isRetryable: false })), {
+            once: true,
+          });
         }),
     };
     expect(await ask('/api/v1/query', { query: 'up', timeout: '10ms' }, { samples })).toMatchObject({
       status: 503,
       body: { errorType: 'timeout' },
+    });
+    expect(await ask('/api/v1/query', { query: 'up' }, { samples, signal: AbortSignal.timeout(10) })).toMatchObject({
+      status: 503,
+    });
+    const left = new AbortController();
+    setTimeout(() => left.abort(new Error('the client left')), 10);
+    expect(await ask('/api/v1/query', { query: 'up' }, { samples, signal: left.signal })).toMatchObject({
+      status: 499,
+      body: { errorType: 'canceled' },
     });
   });
 });
@@ -237,6 +247,29 @@ describe('/api/v1/query_range', () => {
   it('takes exactly 11,000 steps', async () => {
     const { body } = await ask('/api/v1/query_range', { query: '1', start: '0', end: '11000', step: '1' });
     expect(body.data.result[0].values).toHaveLength(11_001);
+  });
+
+  it('gives others their turn while it writes a long answer, and stops when its client leaves', async () => {
+    const many = Array.from({ length: 10 }, (_, i) => ({
+      series: createSeries([
+        ['__name__', 'many'],
+        ['i', `${i}`],
+      ]),
+      samples: [{ timestampMs: 0, value: i, isStale: false }],
+    }));
+    const options = { samples: createMemorySource(many) };
+    const long = { query: 'many', start: '0', end: '299.9', step: '0.03' };
+    let turns = 0;
+    const counting = setInterval(() => turns++, 0);
+    const { body } = await ask('/api/v1/query_range', long, options);
+    clearInterval(counting);
+    expect(body.data.result).toHaveLength(10);
+    expect(body.data.result[9].values).toHaveLength(9997);
+    expect(turns).toBeGreaterThan(0);
+    const left = new AbortController();
+    const leaving = ask('/api/v1/query_range', long, { ...options, signal: left.signal });
+    setImmediate(() => left.abort());
+    expect(await leaving).toMatchObject({ status: 499 });
   });
 });
 

@@ -1,6 +1,7 @@
 /** A query from its text to its value: parse, plan, read, evaluate. */
 import { compareBytes, type Label } from '../../model/sample.ts';
 import type { SampleSelection, SeriesPoints } from '../../store/readers/samples.ts';
+import { untilEnded } from '../failure.ts';
 import { type Expression, typeNames, typeOf, type VectorSelector } from './ast.ts';
 import { PromqlError } from './error.ts';
 import { evaluate } from './evaluate.ts';
@@ -37,7 +38,7 @@ const sorted = <Series extends { readonly labels: readonly Label[] }>(series: re
 async function run(expression: Expression, grid: Grid, options: EngineOptions): Promise<Value> {
   const samples = new Map<VectorSelector, readonly SeriesPoints[]>();
   for (const { selector, selection } of planSelections(expression, grid, options.lookbackMs)) {
-    samples.set(selector, await options.source.select(selection, options.signal));
+    samples.set(selector, await untilEnded(options.signal, options.source.select(selection, options.signal)));
   }
   const { lookbackMs, maxPoints } = options;
   const value = evaluate(expression, { grid, samples, lookbackMs, maxPoints });

@@ -1,7 +1,7 @@
 /** Zipkin's query API v2 over the store: a trace by its id, and the names of services (reference: zipkin-server's ZipkinQueryApiV2). */
 import { encodeSpans } from '../../codec/zipkin-v2-json/encode-spans.ts';
 import type { Span } from '../../model/span.ts';
-import { answerFailure, textAnswer } from '../failure.ts';
+import { answerFailure, textAnswer, untilEnded } from '../failure.ts';
 import type { QueryResponse, QueryRoute } from '../query-route.ts';
 import { parseTraceId } from './trace-id.ts';
 
@@ -50,9 +50,9 @@ async function answerServices(traces: TraceSource, signal: AbortSignal): Promise
 }
 
 /** Failures of the store in Zipkin's manner: a status and a line of text. */
-async function answered(answer: Promise<QueryResponse>): Promise<QueryResponse> {
+async function answered(signal: AbortSignal, answer: Promise<QueryResponse>): Promise<QueryResponse> {
   try {
-    return await answer;
+    return await untilEnded(signal, answer);
   } catch (error) {
     return answerFailure(error, (failure) => textAnswer(failure.status, failure.message));
   }
@@ -64,12 +64,12 @@ export function createZipkinApi(options: ZipkinApiOptions): readonly QueryRoute[
     {
       method: 'GET',
       path: '/api/v2/trace/:id',
-      handle: ({ params, signal }) => answered(answerTrace(options, params['id'] ?? '', signal)),
+      handle: ({ params, signal }) => answered(signal, answerTrace(options, params['id'] ?? '', signal)),
     },
     {
       method: 'GET',
       path: '/api/v2/services',
-      handle: ({ signal }) => answered(answerServices(options.traces, signal)),
+      handle: ({ signal }) => answered(signal, answerServices(options.traces, signal)),
     },
   ];
 }
