@@ -1,8 +1,10 @@
+import { relative } from 'node:path';
 import { pino } from 'pino';
 import { loadConfiguration } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { DataDirectoryError } from '../pipeline/data-directory.ts';
 import { type Agent, startAgent } from './agent/agent.ts';
+import { defaultAgentUrl } from './api-client.ts';
 import type { Command, Terminal } from './command.ts';
 import { configurationOptions, loadOptionsOf } from './configuration.ts';
 import { version } from './version.ts';
@@ -13,9 +15,12 @@ const drainMs = 25_000;
 /** What a person sees once the agent takes data in: where it is, and what to do next. */
 function welcome(terminal: Terminal, urls: readonly string[]): void {
   const [url = ''] = urls;
+  // As it was called: `trawl`, or `node dist/main.js` in a checkout.
+  const called = relative(process.cwd(), process.argv[1] ?? '');
+  const self = called.endsWith('.js') && !called.startsWith('..') ? `node ${called}` : 'trawl';
   terminal.out(`trawl ${version} takes data in at ${urls.join(' and ')}`);
   terminal.out('');
-  terminal.out('  send a span      trawl send span');
+  terminal.out(`  send a span      ${self} send span${url === defaultAgentUrl ? '' : ` --url ${url}`}`);
   terminal.out(`  status           curl ${url}/api/trawl/status`);
   terminal.out(`  from a mesh      zipkin.address: ${new URL(url).host}`);
   terminal.out('');

@@ -5,7 +5,7 @@ import { diffConfigurations } from '../../config/diff.ts';
 import type { Configuration, Loaded } from '../../config/load.ts';
 import type { MainConfig } from '../../config/main-config.ts';
 import { formatProblem } from '../../config/problem.ts';
-import type { Accept, Signal } from '../../model/batch.ts';
+import type { Accept } from '../../model/batch.ts';
 import type { Host, InputKind, OutputKind } from '../../pipeline/component.ts';
 import { openDataDirectory } from '../../pipeline/data-directory.ts';
 import { createIntake } from '../../pipeline/intake.ts';
@@ -60,15 +60,6 @@ const accessOf = ({ http }: MainConfig): AccessOptions => ({
   queryTokens: http.query_tokens.map((token) => token.reveal()),
 });
 
-/** How far back each signal is kept; undefined for ever. */
-function oldestMsOf({ store }: MainConfig, nowMs: () => number): (signal: Signal) => number | undefined {
-  return (signal) => {
-    const own = { spans: store.retention_spans, samples: store.retention_samples, logs: store.retention_logs }[signal];
-    const retention = own ?? store.retention;
-    return retention === 'forever' ? undefined : nowMs() - retention;
-  };
-}
-
 /** Starts the agent; resolves when it takes data in. Rejects with one sentence when it cannot, and has then let go of everything. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const undo: (() => Promise<unknown>)[] = [];
@@ -117,7 +108,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     outputs: outputs.destinations,
     store: link.destination,
     globalTags: main.global_tags,
-    oldestMs: oldestMsOf(main, clock.nowMs),
+    oldestMs: link.oldestAllowedMs,
     nowMs: clock.nowMs,
     meter,
   });

@@ -4,10 +4,12 @@ import type { Clock } from '../../pipeline/component.ts';
 import { createLokiRoutes } from '../../query/loki/index.ts';
 import { createPrometheusRoutes, defaultPrometheusLimits } from '../../query/prometheus/index.ts';
 import type { QueryRoute } from '../../query/query-route.ts';
+import { createTopologyRoute } from '../../query/topology/index.ts';
 import { createZipkinApi } from '../../query/zipkin/index.ts';
 import { readLogs } from '../../store/readers/logs.ts';
 import { readSamples } from '../../store/readers/samples.ts';
 import { serviceNames, traceById } from '../../store/readers/spans.ts';
+import { readTopology } from '../../store/rollups/topology.ts';
 import type { StoreLink } from './store-link.ts';
 
 /** Every query route of the agent. */
@@ -35,6 +37,12 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, clock: Cl
       logs: { select: (selection, signal) => readLogs(client, selection, { signal }) },
       now,
       limits: { timeoutMs: config.query.timeout, maxLines: config.query.max_log_lines },
+    }),
+    createTopologyRoute({
+      source: {
+        topology: (window, signal) => readTopology(client, { ...window, signal, timeoutMs: config.query.timeout }),
+      },
+      nowMs: now,
     }),
   ];
 }

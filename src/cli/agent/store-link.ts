@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Counter, Histogram } from 'prom-client';
 import type { MainConfig } from '../../config/main-config.ts';
+import type { Signal } from '../../model/batch.ts';
 import type { Clock, Health } from '../../pipeline/component.ts';
 import { realFileSystem } from '../../pipeline/file-system.ts';
 import type { Meter } from '../../pipeline/meter.ts';
@@ -17,6 +18,8 @@ import { createFreshness, type Freshness } from '../../store/intake/freshness.ts
 import { signalOfSection } from '../../store/intake/sections.ts';
 import { createSegmentSender } from '../../store/intake/segment-sender.ts';
 import { createStoreDestination, type StoreDestination } from '../../store/intake/store-destination.ts';
+import { createRetention, type Retention } from '../../store/retention/retention.ts';
+import { createRollupRunner, type RollupRunner } from '../../store/rollups/runner.ts';
 import { migrate } from '../../store/schema/migrate.ts';
 import { createSupervisor, type Supervisor } from '../../store/supervisor.ts';
 import { observeSpool } from './spool-metrics.ts';
@@ -35,6 +38,8 @@ export interface StoreLink {
   readonly spool: Spool;
   readonly client: StoreClient;
   readonly freshness: Freshness;
+  /** Rows before this would be dropped at once; undefined when any age is kept. */
+  oldestAllowedMs(signal: Signal): number | undefined;
   health(): Health;
   /** Why queries would fail now, in plain words; undefined when they would not. */
   whyNotReady(): string | undefined;
@@ -101,6 +106,8 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     onFailure: (why) => meter.failed(component, why),
   });
 
+  const housekeeping = createHousekeeping(options, client);
+
   /** Until the tables are there nothing can be sent: the store may be away for as long as it likes. */
   const prepare = async (): Promise<void> => {
     for (;;) {
@@ -119,6 +126,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     try {
       await prepare();
       behind.prepared();
+      housekeeping.start();
       await sender.run(stopping.signal);
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
@@ -132,6 +140,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     spool,
     client,
     freshness: createFreshness(spool, clock),
+    oldestAllowedMs: housekeeping.oldestAllowedMs,
     health: behind.health,
     whyNotReady: behind.whyNotReady,
     async stop(deadline) {
@@ -139,10 +148,56 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
       if (behind.isReady()) await spool.released(last, deadline).catch(() => undefined);
       stopping.abort(new Error('the agent is stopping'));
       await working;
+      await housekeeping.stop();
       await spool.close();
       await client.close();
       await behind.stop();
       removeSpoolMetrics();
+    },
+  };
+}
+
+/** What keeps the tables in order while the agent runs: retention, and the roll-ups of spans. */
+function createHousekeeping({ config, clock, log, meter }: StoreLinkOptions, client: StoreClient) {
+  const { retention: all, retention_spans, retention_samples, retention_logs, max_bytes } = config.store;
+  const dropped = new Counter({
+    name: 'trawl_store_retention_dropped_rows_total',
+    help: 'Rows dropped because they were older than store.retention or above store.max_bytes.',
+    labelNames: ['signal', 'reason'] as const,
+    registers: [meter.registry],
+  });
+  const rollupSeconds = new Histogram({
+    name: 'trawl_store_rollup_seconds',
+    help: 'How long a pass of the roll-ups took.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers: [meter.registry],
+  });
+  const retention: Retention = createRetention({
+    client,
+    clock,
+    log,
+    limits: {
+      ageMs: { spans: retention_spans ?? all, samples: retention_samples ?? all, logs: retention_logs ?? all },
+      maxBytes: max_bytes,
+    },
+    dropped: ({ signal, reason, rows }) => dropped.inc({ signal, reason }, rows),
+    failed: (error) => meter.failed(component, `retention: ${error.message}`),
+  });
+  const rollups: RollupRunner = createRollupRunner({
+    client,
+    clock,
+    log,
+    passed: (_result, tookMs) => rollupSeconds.observe(tookMs / 1000),
+    failed: (error) => meter.failed(component, `roll-ups: ${error.message}`),
+  });
+  return {
+    oldestAllowedMs: retention.oldestAllowedMs,
+    start() {
+      retention.start();
+      rollups.start();
+    },
+    async stop() {
+      await Promise.all([retention.stop(), rollups.stop()]);
     },
   };
 }
