@@ -168,7 +168,10 @@ const crashAt =
   (call: Call): Fault | undefined =>
     call.index === index ? { kind: 'crash' } : undefined;
 
-describe('a spool whose machine loses power', () => {
+/** Bounded by their counts, not by time: a busy machine takes longer. */
+const longTest = { timeout: 120_000 };
+
+describe('a spool whose machine loses power', longTest, () => {
   it('keeps its promise when that happens at any one call, losing all that was not synced', async () => {
     const calls = await run({ fault: () => undefined, random: 'lose' });
     expect(calls).toBeGreaterThan(40);
@@ -204,7 +207,7 @@ describe('a spool whose machine loses power', () => {
   });
 });
 
-describe('the crash test itself', () => {
+describe('the crash test itself', longTest, () => {
   const failsWith = async (fault: (call: Call) => Fault | undefined): Promise<string> => {
     const calls = await run({ fault: () => undefined, random: 'lose' });
     for (let index = 0; index < calls * 2; index++) {
