@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { pino } from 'pino';
 import { createAuthorization } from './authorization.ts';
-import { lockDirectory } from './directory-lock.ts';
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { openEngine } from './engine.ts';
 import { createHttpInterface } from './http-interface.ts';
 import type { QueryRunner } from './query-runner.ts';
@@ -26,24 +26,61 @@ export interface StoreProcessOptions {
 const maxInsertBytes = 1024 * 1024 * 1024;
 /** What a unix socket's address holds on Linux, the final NUL left out. */
 const maxSocketPathBytes = 107;
+const maxConnections = 512;
+
+/** Why a store could not be opened, in one line, and what the process ends with. */
+class OpeningError extends Error {
+  override readonly name = 'OpeningError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number, cause?: unknown) {
+    super(message, { cause });
+    this.exitCode = exitCode;
+  }
+}
 
 /** Serves the store until it is told to stop; resolves with the exit code only where the store could not be opened. */
 export async function runStore(options: StoreProcessOptions): Promise<number> {
   const log = options.log ?? pino({ name: 'trawl-store' }, pino.destination({ fd: 2, sync: true }));
   const directory = resolve(options.directory);
-  if (options.listen.kind === 'socket' && Buffer.byteLength(options.listen.path) > maxSocketPathBytes) {
-    process.stderr.write(
-      `trawl store: the socket's path ${options.listen.path} is longer than ${maxSocketPathBytes} bytes; choose a shorter data directory\n`,
+  try {
+    const lock = await claimDirectory(directory, options.listen);
+    try {
+      return await serveUntilStopped({ ...(await open(directory, options.listen, log)), log, options, lock });
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`trawl store: ${reason.split('\n', 1)[0]}\n`);
+    return error instanceof OpeningError ? error.exitCode : 1;
+  }
+}
+
+async function claimDirectory(directory: string, where: StoreProcessOptions['listen']): Promise<DirectoryLock> {
+  if (where.kind === 'socket' && Buffer.byteLength(where.path) > maxSocketPathBytes) {
+    throw new OpeningError(
+      `the socket's path ${where.path} is longer than ${maxSocketPathBytes} bytes; choose a shorter data directory`,
+      2,
     );
-    return 1;
   }
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const lock = lockDirectory(directory);
-  if ('heldBy' in lock) {
-    process.stderr.write(`trawl store: ${directory} is in use by pid ${lock.heldBy}\n`);
-    return 1;
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const lock = lockDirectory(directory);
+    if ('heldBy' in lock) throw new OpeningError(`${directory} is in use by pid ${lock.heldBy}`, 1);
+    return lock;
+  } catch (error) {
+    if (error instanceof OpeningError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `cannot write to ${directory} as uid ${process.getuid?.() ?? 'unknown'}: ${reason}`;
+    throw new OpeningError(message, 2, error);
   }
+}
+
+async function open(directory: string, where: StoreProcessOptions['listen'], log: Logger) {
   const onError = (error: unknown) => log.error({ err: error }, 'the store process failed inside');
+  const token = where.kind === 'address' ? await readToken(where.tokenFile) : undefined;
   const engine = await openEngine(join(directory, 'chdb'));
   const runner = await createQueryRunner({
     engine,
@@ -53,19 +90,24 @@ export async function runStore(options: StoreProcessOptions): Promise<number> {
     maxInsertBytes,
     onError,
   });
-  const authorization =
-    options.listen.kind === 'address'
-      ? createAuthorization((await readFile(options.listen.tokenFile, 'utf8')).trim())
-      : undefined;
+  const authorization = token === undefined ? undefined : createAuthorization(token);
   const server = createServer(
-    { maxHeaderSize: 1024 * 1024, keepAliveTimeout: 65_000, requestTimeout: 120_000 },
+    // Parameters stand in the URL, lists of ids among them; ClickHouse takes as much (http_max_uri_size).
+    { maxHeaderSize: 1024 * 1024, keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 120_000 },
     createHttpInterface({ runner, authorization, onError }),
   );
-  const where = await listen(server, options.listen);
-  log.info({ where, engine: engine.version, pid: process.pid }, 'the store is open');
+  server.maxConnections = maxConnections;
+  const address = await listen(server, where);
+  log.info({ where: address, engine: engine.version }, 'the store is open');
   // A supervisor waits for this; where there is none, there is nobody to send it to.
-  process.send?.({ ready: where });
-  return serveUntilStopped({ server, runner, log, options, release: () => lock.release() });
+  process.send?.({ ready: address });
+  return { server, runner };
+}
+
+async function readToken(path: string): Promise<string> {
+  const token = (await readFile(path, 'utf8')).trim();
+  if (token === '') throw new OpeningError(`the token file ${path} is empty`, 2);
+  return token;
 }
 
 async function listen(server: Server, where: StoreProcessOptions['listen']): Promise<string> {
@@ -105,14 +147,14 @@ interface Serving {
   readonly runner: QueryRunner;
   readonly log: Logger;
   readonly options: StoreProcessOptions;
-  readonly release: () => void;
+  readonly lock: DirectoryLock;
 }
 
 /** Never resolves: the last step of every way out is SIGKILL, for chDB's own ending can hang. */
-function serveUntilStopped({ server, runner, log, options, release }: Serving): Promise<number> {
+function serveUntilStopped({ server, runner, log, options, lock }: Serving): Promise<number> {
   let isStopping = false;
   const end = () => {
-    release();
+    lock.release();
     process.kill(process.pid, 'SIGKILL');
   };
   const stop = async (reason: string) => {
@@ -131,7 +173,8 @@ function serveUntilStopped({ server, runner, log, options, release }: Serving): 
     stop(reason).catch(end);
   };
   process.on('SIGTERM', () => stopFor('SIGTERM'));
-  process.on('SIGINT', () => stopFor('SIGINT'));
+  // Ctrl-C reaches the agent too, which still needs the store to put away what it has; it says when.
+  process.on('SIGINT', () => (process.channel === undefined ? stopFor('SIGINT') : undefined));
   process.on('SIGHUP', () => undefined);
   process.on('SIGPIPE', () => undefined);
   process.on('uncaughtException', (error) => {

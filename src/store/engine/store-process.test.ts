@@ -10,6 +10,18 @@ import { startTestStore } from '../../../test/fixtures/test-store.ts';
 
 const sourceMain = fileURLToPath(new URL('./main.ts', import.meta.url));
 
+async function runUntilItEnds(...args: string[]): Promise<{ code: unknown; stderr: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', sourceMain, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [code] = await once(child, 'close');
+  return { code, stderr };
+}
+
 describe('the store process', () => {
   let store: TestStore;
   beforeAll(async () => {
@@ -24,23 +36,27 @@ describe('the store process', () => {
   });
 
   it('is alone on its directory: a second one ends with one line that names the first', async () => {
-    const args = [
-      '--import',
-      'tsx',
-      sourceMain,
+    const { code, stderr } = await runUntilItEnds(
       '--data',
       store.directory,
       '--socket',
       join(store.directory, 'second.sock'),
-    ];
-    const second = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    let stderr = '';
-    second.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    const [code] = await once(second, 'close');
+    );
     expect([code, stderr]).toEqual([1, `trawl store: ${store.directory} is in use by pid ${store.pid}\n`]);
     expect(await store.client.rows({ sql: 'SELECT 1 AS x', signal: signal() })).toEqual([{ x: 1 }]);
+  });
+
+  it('says in one line which directory it cannot write to, and ends with 2', async () => {
+    const notADirectory = join(store.directory, 'store.lock', 'data');
+    const { code, stderr } = await runUntilItEnds('--data', notADirectory, '--socket', join(store.directory, 'x.sock'));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^trawl store: cannot write to .*store\.lock\/data as uid \d+: ENOTDIR.*\n$/);
+  });
+
+  it('says that a socket path is too long', async () => {
+    const long = join(store.directory, 'x'.repeat(120));
+    const { code, stderr } = await runUntilItEnds('--data', store.directory, '--socket', long);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('is longer than 107 bytes')]);
   });
 
   it('removes the bodies of INSERTs, its own and those that a crash left behind', async () => {
