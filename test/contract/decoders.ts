@@ -112,7 +112,12 @@ const parser = createTextParser();
 
 export const prometheusText: DecoderUnderTest = {
   name: 'prometheus-text',
-  validMessages: [Buffer.from(page), Buffer.from(page.slice(0, page.indexOf('# TYPE h'))), Buffer.from('{A="b","m"} 0'), Buffer.from('a 1')],
+  validMessages: [
+    Buffer.from(page),
+    Buffer.from(page.slice(0, page.indexOf('# TYPE h'))),
+    Buffer.from('{A="b","m"} 0'),
+    Buffer.from('a 1'),
+  ],
   tokens: [
     ...[
       '{',
