@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { createMemorySource } from '../../../test/fixtures/memory-samples.ts';
 import { createSeries, type SeriesSamples } from '../../model/sample.ts';
 import { StoreError } from '../../store/client.ts';
-import { createMemorySource } from '../promql/memory-source.ts';
 import { formatTimestamp, formatValue } from './format.ts';
 import { createPrometheusRoutes, type PrometheusApiOptions } from './index.ts';
 

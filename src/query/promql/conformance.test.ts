@@ -5,10 +5,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createMemorySource } from '../../../test/fixtures/memory-samples.ts';
 import { createSeries, type Sample, type SeriesSamples } from '../../model/sample.ts';
 import { createPrometheusApi } from '../prometheus/index.ts';
 import { PromqlError } from './error.ts';
-import { createMemorySource } from './memory-source.ts';
 import { parsePromql } from './parse.ts';
 
 interface StoredSeries {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { createMemorySource } from '../../../test/fixtures/memory-samples.ts';
 import { createSeries, type Label, type SeriesSamples } from '../../model/sample.ts';
 import { type EngineOptions, instantQuery, rangeQuery } from './engine.ts';
 import { PromqlError } from './error.ts';
-import { createMemorySource } from './memory-source.ts';
 import { parsePromql } from './parse.ts';
 import type { Value } from './value.ts';
 
