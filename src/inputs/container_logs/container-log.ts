@@ -53,8 +53,8 @@ export interface ContainerLog {
   gather(into: Gathered, budget: { readonly buffer: Buffer; readonly maxBytes: number }): Promise<boolean>;
   /** The positions gathered last are kept. */
   commit(): void;
-  /** Closes files at whose end reading waits; their number. */
-  closeIdle(): Promise<number>;
+  /** Closes one file at whose end reading waits; false if there is none. */
+  closeIdle(): Promise<boolean>;
   close(): Promise<void>;
   /** Everything is read and forgotten. */
   isOver(): boolean;
@@ -286,15 +286,11 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
       forgotten = new Set();
     },
     async closeIdle() {
-      let closed = 0;
-      for (const file of files) {
-        if (file.source === undefined || file.isGone || unreadBytes(file) > 0) continue;
-        // What it holds unread would be lost on the way.
-        file.found = { ...file.found, sizeBytes: file.source.sizeBytes() };
-        await closeFile(file);
-        closed++;
-      }
-      return closed;
+      const idle = files.find((file) => file.source !== undefined && !file.isGone && unreadBytes(file) === 0);
+      if (idle?.source === undefined) return false;
+      idle.found = { ...idle.found, sizeBytes: idle.source.sizeBytes() };
+      await closeFile(idle);
+      return true;
     },
     async close() {
       for (const file of files) await closeFile(file);

@@ -123,9 +123,10 @@ async function start(config: ContainerLogsConfig, host: Host, accept: Accept): P
       return stopped;
     },
     health: (): Health => {
-      const { containers, unreadBytes } = tailer.summary();
+      const { containers, unreadBytes, trouble } = tailer.summary();
       const behind = unreadBytes === 0 ? 'nothing unread' : `${Math.ceil(unreadBytes / 1024)} KiB unread`;
-      return { isHealthy: true, line: `${containers} containers below ${root}, ${openFiles} files open, ${behind}` };
+      const line = `${containers} containers below ${root}, ${openFiles} files open, ${behind}`;
+      return trouble === undefined ? { isHealthy: true, line } : { isHealthy: false, line: `${trouble}; ${line}` };
     },
   };
 }

@@ -27,7 +27,7 @@ export interface Tailer {
   close(): Promise<void>;
   /** Closes files at whose end reading waits; whether there was one. */
   closeIdle(): Promise<boolean>;
-  summary(): { readonly containers: number; readonly unreadBytes: number };
+  summary(): { readonly containers: number; readonly unreadBytes: number; readonly trouble: string | undefined };
 }
 
 /** Four batches of 1 MiB with what their records need stay within the 8 MiB that may be in flight. */
@@ -86,6 +86,9 @@ export function createTailer(options: TailerOptions): Tailer {
   const busy = new Set<string>();
   const queue = createQueue();
   let isFirstScan = true;
+  let scanTrouble: string | undefined;
+  /** What keeps a batch from being taken, while it does. */
+  const sendTroubles = new Map<Batch, string>();
 
   const take = (found: FoundContainer) => {
     let log = logs.get(found.id);
@@ -97,6 +100,7 @@ export function createTailer(options: TailerOptions): Tailer {
     log.update(found);
   };
   const scan = async () => {
+    scanTrouble = existsSync(options.scan.root) ? undefined : `there is no directory ${options.scan.root}`;
     const found = await scanRoot(options.scan);
     const ids = new Set(found.map(({ id }) => id));
     for (const container of found) take(container);
@@ -164,11 +168,14 @@ export function createTailer(options: TailerOptions): Tailer {
   const send = async (batch: Batch, signal: AbortSignal): Promise<void> => {
     for (let attempt = 0; ; attempt++) {
       const outcome = await offer(batch);
+      sendTroubles.delete(batch);
       if (outcome.kind !== 'retry') return;
       signal.throwIfAborted();
+      sendTroubles.set(batch, `${batch.items.length} lines wait: ${outcome.cause.message}`);
       host.meter.failed(host.name, `the intake could not take ${batch.items.length} lines: ${outcome.cause.message}`);
       const backoffMs = Math.min(maxRetryMs, minRetryMs * 2 ** Math.min(attempt, 10));
-      await clock.sleep(outcome.afterMs ?? backoffMs * (0.5 + Math.random() / 2), signal);
+      const delayMs = outcome.afterMs ?? backoffMs * (0.5 + Math.random() / 2);
+      await clock.sleep(delayMs, signal);
     }
   };
 
@@ -229,13 +236,13 @@ export function createTailer(options: TailerOptions): Tailer {
       for (const log of logs.values()) await log.close();
     },
     async closeIdle() {
-      for (const [id, log] of logs) if (!busy.has(id) && (await log.closeIdle()) > 0) return true;
+      for (const [id, log] of logs) if (!busy.has(id) && (await log.closeIdle())) return true;
       return false;
     },
     summary: () => {
       let unreadBytes = 0;
       for (const log of logs.values()) unreadBytes += log.unreadBytes();
-      return { containers: logs.size, unreadBytes };
+      return { containers: logs.size, unreadBytes, trouble: scanTrouble ?? [...sendTroubles.values()][0] };
     },
   };
 }

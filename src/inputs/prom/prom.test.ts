@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -303,6 +305,53 @@ describe('prom input', () => {
       intake.offered,
     ]);
     expect(shown).not.toMatch(/hunter2|geheim/);
+  });
+
+  it('connects to a unix socket where it is told to, and reads its token from a file for every scrape', async () => {
+    const socketPath = join(host.dataDirectory, 'target.sock');
+    const tokenFile = join(host.dataDirectory, 'token');
+    writeFileSync(tokenFile, 'first\n');
+    const tokens: (string | undefined)[] = [];
+    const local = createServer((request, response) => {
+      tokens.push(request.headers.authorization);
+      response.end('a 1\n');
+    });
+    await new Promise<void>((resolve) => local.listen(socketPath, resolve));
+    const intake = await start({
+      urls: ['http://mesh.local/metrics'],
+      uds_path: socketPath,
+      auth: { type: 'bearer_token', token_file: tokenFile },
+    });
+    const batch = await scrape(intake);
+    expect(find(batch, 'up')).toEqual([1]);
+    expect(all(batch)[0]?.[0].labels).toContainEqual(['instance', 'mesh.local:80']);
+    writeFileSync(tokenFile, 'second\n');
+    await scrape(intake);
+    expect(tokens).toEqual(['Bearer first', 'Bearer second']);
+    await new Promise((resolve) => local.close(resolve));
+  });
+
+  it('names a certificate that it cannot read and does not start', async () => {
+    const config = promInput.config.parse({ urls: [url], ca_certs: ['/no/such/ca.pem'] });
+    await expect(promInput.start(config, host, async () => ({ kind: 'kept' }))).rejects.toThrow(
+      'ca_certs "/no/such/ca.pem"',
+    );
+  });
+
+  it('keeps its place within the interval over restarts of the agent, and another agent has another', async () => {
+    const offsets: number[] = [];
+    const others = Array.from({ length: 3 }, () => createFakeHost({ clock: createFakeClock() }));
+    for (const one of [host, host, ...others]) {
+      const own = await promInput.start(promInput.config.parse({ urls: [url], interval: '5m' }), one, async () => ({
+        kind: 'kept',
+      }));
+      await one.clock.advance(0);
+      offsets.push(one.clock.nowMs() + (one.clock.untilNextMs() ?? 0));
+      await own.stop(AbortSignal.timeout(1000));
+    }
+    for (const other of others) other.close();
+    expect(offsets[1]).toBe(offsets[0]);
+    expect(new Set(offsets).size).toBeGreaterThan(2);
   });
 
   it('scrapes on real time too', async () => {

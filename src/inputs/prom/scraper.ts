@@ -25,7 +25,7 @@ export interface TargetStatus {
 }
 
 export interface Scraper {
-  /** Scrapes at each tick until `signal` aborts. Never rejects. */
+  /** Scrapes at each tick until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
   /** Ends all series of the target: it will not be scraped again. */
   markEnded(): Promise<void>;
@@ -193,6 +193,19 @@ export function createScraper(options: ScraperOptions): Scraper {
     if (!(await offer(items))) table.owe(result.page.ended);
   };
 
+  /** An error of our own costs one scrape, not the target. */
+  const tickAndGoOn = async (wallMs: number, signal: AbortSignal) => {
+    try {
+      await tick(wallMs, signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      const why = `${target.url.href}: a scrape ended by an error of Trawl's own: ${toError(cause).message}`;
+      status = { ...status, health: 'down', lastError: why };
+      meter.failed(host.name, why);
+      host.log.error({ err: cause, target: target.url.href }, why);
+    }
+  };
+
   return {
     async run(signal) {
       try {
@@ -200,15 +213,11 @@ export function createScraper(options: ScraperOptions): Scraper {
         for (;;) {
           const startedMs = clock.monotonicMs();
           const wallMs = clock.nowMs();
-          await tick(wallMs, signal);
+          await tickAndGoOn(wallMs, signal);
           await clock.sleep(delayToNextTick(schedule, wallMs, clock.monotonicMs() - startedMs), signal);
         }
       } catch (cause) {
-        if (signal.aborted) return;
-        const why = `${target.url.href}: scraping ended by an error of Trawl's own: ${toError(cause).message}`;
-        status = { ...status, health: 'down', lastError: why };
-        meter.failed(host.name, why);
-        host.log.error({ err: cause, target: target.url.href }, why);
+        if (!signal.aborted) throw cause;
       }
     },
     async markEnded() {
