@@ -1,5 +1,5 @@
 /** One store process a directory: the engine's own refusal (error 76) goes to stderr only, so a lock file with the holder's pid comes first. */
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface DirectoryLock {
@@ -19,9 +19,11 @@ export function lockDirectory(directory: string): DirectoryLock | { readonly hel
       } catch (error) {
         if (!isErrno(error, 'EEXIST')) throw error;
       }
-      const holder = livingHolder(path);
+      const text = readIfThere(path);
+      if (text === undefined) continue;
+      const holder = livingHolder(text);
       if (holder !== undefined) return { heldBy: holder };
-      rmSync(path, { force: true });
+      setAside(path, text);
     }
     throw new Error(`${path} is taken and left over and over; is another store being started there?`);
   } finally {
@@ -29,14 +31,29 @@ export function lockDirectory(directory: string): DirectoryLock | { readonly hel
   }
 }
 
-function livingHolder(path: string): number | undefined {
-  let text: string;
+/** Removes a dead process's lock, and not the one that another process has put there in the meantime. */
+function setAside(path: string, dead: string): void {
+  const aside = `${path}.${process.pid}.aside`;
   try {
-    text = readFileSync(path, 'utf8');
+    renameSync(path, aside);
+    if (readFileSync(aside, 'utf8') !== dead) linkSync(aside, path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') && !isErrno(error, 'EEXIST')) throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+function livingHolder(text: string): number | undefined {
   const [pidText = '', startTime = ''] = text.trim().split(' ');
   const pid = Number(pidText);
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid || !isAlive(pid)) return undefined;

@@ -68,6 +68,26 @@ describe('the store process', () => {
     expect(readdirSync(bodies)).toEqual([]);
   });
 
+  it('dies of a crash at once, a query at work or not, and does not hang with the lock held', async () => {
+    for (const crash of ['SIGABRT', 'SIGSEGV'] as const) {
+      const leaving = new AbortController();
+      const asked = store.client
+        .rows({
+          sql: 'SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 42',
+          settings: { max_rows_to_read: 0, max_threads: 1 },
+          timeoutMs: 60_000,
+          signal: leaving.signal,
+        })
+        .catch((error: unknown) => error);
+      await new Promise((wake) => setTimeout(wake, 100));
+      process.kill(store.pid, crash);
+      // The connection breaks only when the process is gone.
+      expect(String(await asked)).toContain('cannot be reached');
+      await store.restart();
+    }
+    expect(await store.client.rows({ sql: 'SELECT 1 AS x', signal: signal() })).toEqual([{ x: 1 }]);
+  });
+
   it('takes over from a killed process and stops in order when told to', async () => {
     await store.kill9();
     await store.restart();
