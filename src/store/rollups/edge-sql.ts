@@ -27,19 +27,24 @@ export const traceKey = `reinterpretAsUInt64(substring(trace_id, 9, 8))`;
  * Each span with the minute that it is looked at for, its own or a neighbour's, where that minute has a span of the trace. A minute sees the
  * same relatives whether it is counted alone or among others, so that an answer does not depend on how the work was cut.
  */
-export const spansByTarget = (columns: string) => `
-  SELECT ${traceKey} AS trace, toUnixTimestamp(toStartOfMinute(ts)) AS minute,
-    arrayJoin([toUInt32(minute - 60), minute, toUInt32(minute + 60)]) AS target, ${columns}
-  FROM spans
-  WHERE ${inRange('toStartOfMinute(ts)', 60)}
-    AND (trace, target) IN (SELECT ${traceKey}, toUnixTimestamp(toStartOfMinute(ts)) AS at FROM spans
-      WHERE ${inRange('toStartOfMinute(ts)')})`;
+export const spansByTarget = (columns: string, shard = 'true') => `
+  SELECT *, arrayJoin([toUInt32(minute - 60), minute, toUInt32(minute + 60)]) AS target
+  FROM (
+    SELECT ${traceKey} AS trace, toUnixTimestamp(toStartOfMinute(ts)) AS minute, ${columns}
+    FROM spans WHERE ${inRange('toStartOfMinute(ts)', 60)} AND ${shard}
+  )
+  WHERE (trace, target) IN (SELECT ${traceKey}, toUnixTimestamp(toStartOfMinute(ts)) AS at FROM spans
+    WHERE ${inRange('toStartOfMinute(ts)')} AND ${shard})`;
 
-const windowSpans = `${spansByTarget(`
-    id, parent_id, kind, toUInt8(bitAnd(flags, 1)) AS shared, toUInt8(status != 2) AS fine,
+/** A range's traces are taken in parts, for the memory that their arrays need. */
+const inShard = `${traceKey} % {shards:UInt32} = {shard:UInt32}`;
+
+const windowSpans = spansByTarget(
+  `id, parent_id, kind, toUInt8(bitAnd(flags, 1)) AS shared, toUInt8(status != 2) AS fine,
     ${nameHash('local_service')} AS local, ${nameHash('remote_service')} AS remote,
-    cityHash64(local, local_ipv4, local_ipv6, local_port) AS endpoint, ${bucketOf('duration_us')} AS bucket`)}
-    AND (trace % {shards:UInt32}) = {shard:UInt32}`;
+    cityHash64(local, local_ipv4, local_ipv6, local_port) AS endpoint, ${bucketOf('duration_us')} AS bucket`,
+  inShard,
+);
 
 /** An array moved one to the right: each element's predecessor beside it. */
 const previous = (array: string, first: string) => `arrayPushFront(arrayPopBack(${array}), ${first})`;

@@ -26,7 +26,7 @@ const maxSpansAtOnce = 100_000;
 
 /** A trace and the minute for which it is too long. */
 const longTracesSql = `
-  SELECT toString(trace) AS trace, target, toString(count()) AS n FROM (${spansByTarget('1')})
+  SELECT toString(trace) AS trace, target, toString(count()) AS n FROM (${spansByTarget('id')})
   GROUP BY trace, target HAVING count() > ${maxSpansInSql} ORDER BY trace, target`;
 
 /** The numbers stand in the text: as a parameter they would have to fit into a URL. */

@@ -70,7 +70,7 @@ interface EdgeRow {
 /** Minutes counted afresh in one query; more are taken one range after another. */
 const liveLimits = { maxMinutes: 10, maxSpans: 6_000_000 };
 
-const spansInShard = 500_000;
+const spansInShard = 1_000_000;
 
 /** Kinds whose spans are requests that a service served: SERVER and CONSUMER. */
 const isServed = 'kind IN (2, 4)';
