@@ -59,6 +59,12 @@ const errorTypes: Readonly<Record<QueryFailure['kind'], string>> = {
   internal: 'internal',
 };
 
+/** Where Prometheus has words of its own (promql/engine.go). */
+const promMessages: Readonly<Partial<Record<QueryFailure['kind'], string>>> = {
+  canceled: 'query was canceled in query execution',
+  timeout: 'query timed out in query execution',
+};
+
 function answerFor(error: unknown): Answer {
   if (error instanceof BadParameter) return answerError(400, 'bad_data', error.message);
   if (error instanceof InvalidRegexError) return answerError(400, 'bad_data', error.message);
@@ -68,7 +74,7 @@ function answerFor(error: unknown): Answer {
   }
   const failure = failureOf(error);
   if (failure === undefined) throw error;
-  return answerError(failure.status, errorTypes[failure.kind], failure.message);
+  return answerError(failure.status, errorTypes[failure.kind], promMessages[failure.kind] ?? failure.message);
 }
 
 /** At most `limit` series, and the warning that says so. */

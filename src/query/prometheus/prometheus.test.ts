@@ -183,7 +183,7 @@ describe('/api/v1/query', () => {
     setTimeout(() => left.abort(new Error('the client left')), 10);
     expect(await ask('/api/v1/query', { query: 'up' }, { samples, signal: left.signal })).toMatchObject({
       status: 499,
-      body: { errorType: 'canceled' },
+      body: { errorType: 'canceled', error: 'query was canceled in query execution' },
     });
   });
 });

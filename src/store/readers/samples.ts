@@ -34,7 +34,7 @@ export interface SampleReadLimits extends ReadLimits {
 export const defaultSampleLimits: SampleReadLimits = {
   ...defaultReadLimits,
   maxSeries: 100_000,
-  maxSamples: 8_000_000,
+  maxSamples: 4_000_000,
 };
 
 export interface SampleReadOptions {
