@@ -1,12 +1,14 @@
 import { relative } from 'node:path';
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import { loadConfiguration } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { DataDirectoryError } from '../pipeline/data-directory.ts';
+import { ListenError } from '../server/listener.ts';
 import { type Agent, startAgent } from './agent/agent.ts';
 import { defaultAgentUrl } from './api-client.ts';
 import type { Command, Terminal } from './command.ts';
 import { configurationOptions, loadOptionsOf } from './configuration.ts';
+import { createLog } from './log.ts';
 import { version } from './version.ts';
 
 /** Kubernetes kills 30 s after SIGTERM; this leaves it room. */
@@ -28,7 +30,7 @@ function welcome(terminal: Terminal, urls: readonly string[]): void {
 }
 
 /** Runs until a signal ends it; resolves to the exit status. */
-function untilStopped(agent: Agent, log: pino.Logger): Promise<number> {
+function untilStopped(agent: Agent, log: Logger): Promise<number> {
   return new Promise((resolve) => {
     let isStopping = false;
     const stop = (signal: NodeJS.Signals) => {
@@ -82,16 +84,15 @@ export const agentCommand: Command = {
       terminal.error('nothing was started; trawl check says the same without starting anything');
       return 1;
     }
-    const { level } = loaded.configuration.main.log;
-    const log = pino({ name: 'trawl', level }, pino.destination({ fd: 2, sync: true }));
+    const { level, format } = loaded.configuration.main.log;
+    const log = createLog({ level, format, isTerminal: process.stderr.isTTY === true, write: terminal.error });
     let agent: Agent;
     try {
       agent = await startAgent({ configuration: loaded.configuration, log, load });
     } catch (error) {
-      const isExpected =
-        error instanceof DataDirectoryError || (error instanceof Error && !('stack' in error && error.message === ''));
       terminal.error(error instanceof Error ? error.message : String(error));
-      if (!isExpected) log.fatal({ err: error }, 'The agent could not start.');
+      if (!(error instanceof DataDirectoryError || error instanceof ListenError))
+        log.fatal({ err: error }, 'The agent could not start.');
       return 1;
     }
     welcome(terminal, agent.urls);

@@ -64,7 +64,7 @@ describe('the main file', () => {
     const { main, inputs, outputs } = await loadWell({});
     expect(main.http).toMatchObject({ listen: '127.0.0.1:9529', zipkin_listen: '127.0.0.1:9411', query: 'token' });
     expect(main.store).toMatchObject({ data_directory: 'data', url: '', retention: 604_800_000 });
-    expect(main.query).toMatchObject({ timeout: 10_000, max_points: 11_000, max_log_lines: 5000, max_traces: 500 });
+    expect(main.query).toMatchObject({ timeout: 10_000, max_points: 11_000, max_log_lines: 5000 });
     expect(main.spool.max_bytes).toBe(1024 ** 3);
     expect([...inputs, ...outputs]).toEqual([]);
   });

@@ -91,22 +91,14 @@ const store = z
       .meta({ example: '/var/lib/trawl' }),
     url: url({ mayBeEmpty: true })
       .default('')
-      .describe('A `trawl store --listen` or a ClickHouse server to keep data in; empty for the embedded store.')
+      .describe(
+        'A `trawl store --listen` to keep data in, which several agents may share; empty for the embedded store.',
+      )
       .meta({ example: 'http://trawl-store:9530' }),
     token: secret()
       .optional()
       .describe('The token of that `trawl store`.')
       .meta({ example: { file: '/etc/trawl/store-token' } }),
-    user: z.string().default('default').describe('The user of that ClickHouse server.'),
-    password: secret()
-      .optional()
-      .describe("That user's password.")
-      .meta({ example: { env: 'CLICKHOUSE_PASSWORD' } }),
-    database: z
-      .string()
-      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a plain name')
-      .default('trawl')
-      .describe('The database the tables are in.'),
     retention: retention()
       .prefault('7d')
       .describe('How long everything is kept. Older data that arrives is not taken.'),
@@ -159,7 +151,6 @@ const query = z
     timeout: duration({ minMs: 10, maxMs: 3_600_000 }).prefault('10s').describe('How long a query may run.'),
     max_points: count(1).default(11_000).describe('The most points a series of a range query.'),
     max_log_lines: count(1).default(5000).describe('The most lines of a log query.'),
-    max_traces: count(1).default(500).describe('The most traces of a search.'),
     max_memory: size({ minBytes: 16 * 1024 * 1024 })
       .prefault('512MiB')
       .describe('The most memory of the store a query may take.'),

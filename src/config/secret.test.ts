@@ -66,7 +66,7 @@ describe('a secret in a configuration', () => {
     const loaded = await load(
       `[[inputs.probe]]\ntoken = "${canary}"\ntokens = ["${canary}", { env = "T" }]\nheaders = { Authorization = "${canary}" }\nnested.password = "$P"`,
       { T: canary, P: canary, TRAWL_STORE_URL: 'http://a:1', TRAWL_STORE_TOKEN: canary },
-      [`http.query_tokens=${canary},${canary}`, `store.password=${canary}`],
+      [`http.query_tokens=${canary},${canary}`, `store.token=${canary}`],
     );
     expect(loaded.ok).toBe(true);
     for (const printed of [inspect(loaded, { depth: 20 }), JSON.stringify(loaded), format('%o', loaded)]) {

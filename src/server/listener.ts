@@ -50,6 +50,11 @@ export function servesPath(paths: 'all' | readonly string[], path: string): bool
   return paths === 'all' || paths.some((entry) => (entry.endsWith('/') ? path.startsWith(entry) : path === entry));
 }
 
+/** An address that cannot be listened on, in one sentence for whoever started the agent. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
 /** Opens a listener. Rejects with one sentence when it cannot. */
 export async function openListener(
   options: ListenerOptions,
@@ -82,7 +87,7 @@ export async function openListener(
 function listen(server: http.Server, { host, port }: ListenerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new Error(`cannot listen on ${hostAndPort(host, port)}: ${whyNot(error)}`, { cause: error }));
+      reject(new ListenError(`cannot listen on ${hostAndPort(host, port)}: ${whyNot(error)}`, { cause: error }));
     });
     server.listen({ host, port, backlog: 1024 }, () => {
       server.removeAllListeners('error');
