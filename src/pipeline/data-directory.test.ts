@@ -129,7 +129,9 @@ describe('a data directory', () => {
     // Root may write everywhere: then the agent is somebody else.
     const uid = process.getuid?.() === 0 ? 65534 : undefined;
     const { said } = await startAgent(uid);
-    expect(said).toMatch(/data directory .*data cannot be used by uid \d+: .*EACCES.*; make it writable for that user/);
+    expect(said).toMatch(
+      /data directory .*data cannot be used by uid \d+: its lock cannot be made: EACCES; make it writable for that user/,
+    );
   });
 
   it('may have a path longer than a socket address', async () => {

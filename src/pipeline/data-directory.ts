@@ -76,7 +76,10 @@ async function acquireLock(path: string): Promise<Lock> {
   const own = `lock.${process.pid}.${randomBytes(6).toString('hex')}`;
   let server: Server | undefined;
   try {
-    server = await listen(join(near, own));
+    server = await listen(join(near, own)).catch((error: unknown) => {
+      const code = errorCode(error) || String(error);
+      throw new Error(`its lock cannot be made: ${code}`, { cause: error });
+    });
     await linkAsLock(path, near, own);
     await removeLeftovers(path);
   } catch (error) {

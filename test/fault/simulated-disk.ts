@@ -49,7 +49,7 @@ export interface Call {
   readonly path: string;
 }
 
-/** What a call does instead of its work: fail with a code, write only so many bytes, or be the last thing before the lights go out. */
+/** What a call does instead of its work: fail with a code, write only so many bytes, be the last thing before the lights go out, or (a sync or a rename) nothing. */
 export type Fault =
   | { readonly kind: 'fail'; readonly code: string }
   | { readonly kind: 'short'; readonly bytes: number }
@@ -77,7 +77,7 @@ export class SimulatedError extends Error {
   }
 }
 
-/** Makes an empty disk with all directories of `paths`. */
+/** Makes an empty disk. */
 export function createSimulatedDisk(): SimulatedDisk {
   const directories = new Map<string, Directory>();
   let calls = 0;
@@ -187,7 +187,7 @@ export function createSimulatedDisk(): SimulatedDisk {
       }
     },
     async rename(from, to) {
-      enter('rename', from);
+      if (enter('rename', from)?.kind === 'skip') return;
       const inode = inodeAt(from);
       if (dirname(from) === dirname(to)) {
         change(dirname(from), (names) => {

@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import type { Position } from '../../model/batch.ts';
 import { isDiskFull } from '../file-system.ts';
 import { RefusedError } from '../refusal.ts';
-import { type Cut, cutsKind, cutsSection, headerBytes, positionsOf, recordBytes, type Section } from './format.ts';
+import {
+  type Cut,
+  cutsKind,
+  cutsSection,
+  headerBytes,
+  positionsKind,
+  positionsOf,
+  recordBytes,
+  type Section,
+} from './format.ts';
 import { createAnnouncement, createMutex } from './mutex.ts';
 import type { Positions } from './positions.ts';
 import { maxCuts, maxSegmentNumber, quarantine, segmentFileName } from './recovery.ts';
@@ -71,6 +80,7 @@ export class DiskSpool implements Spool {
   }
 
   append(sections: readonly Section[], signal: AbortSignal): Promise<AppendResult> {
+    checkKinds(sections);
     const sizeBytes = recordBytes(sections);
     const refusal = this.#refusal(sizeBytes, signal);
     if (refusal !== undefined) return Promise.resolve(refusal);
@@ -455,6 +465,14 @@ function completed(limits: SpoolOptions['limits']): Required<SpoolOptions['limit
     maxRecordBytes: Math.min(limits.maxRecordBytes ?? 64 * mebibyte, quarter),
     maxPendingBytes: limits.maxPendingBytes ?? 64 * mebibyte,
   };
+}
+
+/** A wrong kind is a bug of the destination, and must not look like a failure of the disk later. */
+function checkKinds(sections: readonly Section[]): void {
+  for (const { kind } of sections) {
+    if (Number.isInteger(kind) && kind >= 1 && kind <= positionsKind && kind !== cutsKind) continue;
+    throw new RangeError(`a section cannot have kind ${kind}: 1 to 253, or positionsKind`);
+  }
 }
 
 function asError(reason: unknown): Error {

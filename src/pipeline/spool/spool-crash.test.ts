@@ -238,4 +238,10 @@ describe('the crash test itself', longTest, () => {
       operation === 'syncData' && path.includes('positions.json') ? { kind: 'skip' } : undefined;
     expect(await failsWith(fault)).toMatch(/position/);
   });
+
+  it('notices when a segment goes before its positions are in their file', async () => {
+    const fault = ({ operation, path }: Call): Fault | undefined =>
+      operation === 'rename' && path.includes('positions.json') ? { kind: 'skip' } : undefined;
+    expect(await failsWith(fault)).toMatch(/position/);
+  });
 });

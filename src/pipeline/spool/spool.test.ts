@@ -204,6 +204,11 @@ describe('a spool', () => {
     expect((await spool.append(line('x'.repeat(701)), never)).kind).toBe('too_large');
   });
 
+  it('throws for a section kind that it keeps for itself', async () => {
+    const spool = await bench(createSimulatedDisk()).open();
+    for (const kind of [0, 254, 256, 1.5]) expect(() => spool.append(line('a', kind), never)).toThrow(RangeError);
+  });
+
   it('takes nothing after it was closed, and closing keeps what waited', async () => {
     const { open } = bench(createSimulatedDisk());
     const spool = await open();
@@ -283,6 +288,18 @@ describe('segment numbers', () => {
       else disk.restart('lose');
     }
     expect((await disk.list(directory)).filter((name) => name.endsWith('.seg')).length).toBeLessThanOrEqual(2);
+  });
+
+  it('keep the number of the data directory that wrote them, also in a copy of it', async () => {
+    const disk = createSimulatedDisk();
+    const original = await bench(disk, { writer: 7 }).open();
+    await original.append(line('a'), never);
+    const number = await original.rotate();
+    const copy = await bench(disk, { writer: 8 }).open();
+    await copy.append(line('b'), never);
+    await copy.rotate();
+    const ids = [(await copy.nextSegment(never)).id, (await copy.nextSegment(never)).id];
+    expect(ids).toEqual([(7n << 32n) | BigInt(number), (8n << 32n) | BigInt(number + 1)]);
   });
 
   it('go on in a directory that somebody emptied', async () => {
