@@ -31,26 +31,19 @@ const readerSettings = {
 
 /** A client for one store. It opens no connection until it is asked something. */
 export function createStoreClient(options: StoreClientOptions): StoreClient {
-  const agent = createAgent(options, options.maxConnections ?? 32);
-  const client = createClient({
-    url: 'url' in options ? options.url : 'http://store.invalid',
-    username: 'default',
-    password: 'url' in options ? (options.token ?? '') : '',
-    ...(agent === undefined ? {} : { http_agent: agent }),
-    max_open_connections: options.maxConnections ?? 32,
-    request_timeout: insertTimeoutMs,
-    keep_alive: { enabled: true, idle_socket_ttl: 5_000 },
-    compression: { request: false, response: false },
-    // Whatever fails is thrown, and said once by whoever asked.
-    log: { level: ClickHouseLogLevel.OFF },
-  });
+  const reading = connect(options, options.maxConnections ?? 32);
+  // Of its own, so that an INSERT never waits behind slow queries for a connection.
+  const writing = connect(options, 4);
   const limits = { ...readerSettings, ...options.querySettings };
 
   const read = (query: StoreQuery, format: string): Promise<Buffer> => {
     const timeoutMs = query.timeoutMs ?? defaultTimeoutMs;
     const settings = { max_execution_time: timeoutMs / 1000, ...limits, ...query.settings };
     const request = { ...query, sql: `${query.sql}\n${settingsClause(settings)}\nFORMAT ${format}` };
-    return onceMoreAfterReset(() => execute(client, request, { timeoutMs: timeoutMs + waitingMs }), query.signal);
+    return onceMoreAfterReset(
+      () => execute(reading.client, request, { timeoutMs: timeoutMs + waitingMs }),
+      query.signal,
+    );
   };
 
   return {
@@ -62,16 +55,40 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
     async command(query) {
       const timeoutMs = query.timeoutMs ?? defaultTimeoutMs;
       const clause = query.settings === undefined ? '' : `\n${settingsClause(query.settings)}`;
-      await execute(client, { ...query, sql: query.sql + clause }, { timeoutMs: timeoutMs + waitingMs });
+      await execute(writing.client, { ...query, sql: query.sql + clause }, { timeoutMs: timeoutMs + waitingMs });
     },
     async insert(insert) {
-      await execute(client, toRequest(insert), { timeoutMs: insertTimeoutMs, body: toStream(insert.body) });
+      await execute(writing.client, toRequest(insert), { timeoutMs: insertTimeoutMs, body: toStream(insert.body) });
     },
     async close() {
-      await client.close();
-      agent?.destroy();
+      for (const { client, agent } of [reading, writing]) {
+        await client.close();
+        agent?.destroy();
+      }
     },
   };
+}
+
+interface Connections {
+  readonly client: ClickHouseClient;
+  readonly agent: Agent | undefined;
+}
+
+function connect(at: StoreAddress, maxConnections: number): Connections {
+  const agent = createAgent(at, maxConnections);
+  const client = createClient({
+    url: 'url' in at ? at.url : 'http://store.invalid',
+    username: 'default',
+    password: 'url' in at ? (at.token ?? '') : '',
+    ...(agent === undefined ? {} : { http_agent: agent }),
+    max_open_connections: maxConnections,
+    request_timeout: insertTimeoutMs,
+    keep_alive: { enabled: true, idle_socket_ttl: 5_000 },
+    compression: { request: false, response: false },
+    // Whatever fails is thrown, and said once by whoever asked.
+    log: { level: ClickHouseLogLevel.OFF },
+  });
+  return { client, agent };
 }
 
 function createAgent(at: StoreAddress, maxSockets: number): Agent | undefined {
@@ -107,31 +124,32 @@ async function execute(
   query: StoreQuery,
   { timeoutMs, body }: { readonly timeoutMs: number; readonly body?: Readable },
 ): Promise<Buffer> {
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), timeoutMs);
-  const signal = AbortSignal.any([query.signal, deadline.signal]);
+  const ending = new AbortController();
+  let isOverdue = false;
+  const end = () => ending.abort();
+  const timer = setTimeout(() => {
+    isOverdue = true;
+    end();
+  }, timeoutMs);
+  // By hand: AbortSignal.any() on a signal that lives as long as the agent keeps every query's signal in memory on Node 20.
+  query.signal.addEventListener('abort', end, { once: true });
   try {
-    signal.throwIfAborted();
+    query.signal.throwIfAborted();
     const { stream } = await client.exec({
       query: query.sql,
-      abort_signal: signal,
+      abort_signal: ending.signal,
       ...(query.parameters === undefined ? {} : { query_params: { ...query.parameters } }),
       ...(body === undefined ? {} : { values: body }),
     });
-    return await collect(stream, signal);
+    return await collect(stream, ending.signal);
   } catch (error) {
     body?.destroy();
-    throw toStoreError(error, {
-      isInsert: body !== undefined,
-      reason: query.signal.aborted
-        ? 'aborted'
-        : deadline.signal.aborted
-          ? `no answer within ${timeoutMs} ms`
-          : undefined,
-      isAborted: query.signal.aborted,
-    });
+    const isAborted = query.signal.aborted;
+    const reason = isAborted ? 'it was aborted' : isOverdue ? `no answer came within ${timeoutMs} ms` : undefined;
+    throw toStoreError(error, { isInsert: body !== undefined, reason, isAborted });
   } finally {
     clearTimeout(timer);
+    query.signal.removeEventListener('abort', end);
   }
 }
 
@@ -149,12 +167,18 @@ async function collect(stream: Readable, signal: AbortSignal): Promise<Buffer> {
   }
 }
 
-/** A kept connection may be the one the store closed a moment ago; asking again is safe for what only reads. */
+/** A kept connection that the store closed a moment ago fails at once; later than this, the query itself may have ended the store. */
+const resetWithinMs = 100;
+
+/** Asks again on a fresh connection where a kept one was dead, which is safe for what only reads. */
 async function onceMoreAfterReset(ask: () => Promise<Buffer>, signal: AbortSignal): Promise<Buffer> {
+  const askedAtMs = performance.now();
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof StoreError) || signal.aborted || !isReset(error.cause)) throw error;
+    const isStale =
+      error instanceof StoreError && isReset(error.cause) && performance.now() - askedAtMs < resetWithinMs;
+    if (!isStale || signal.aborted) throw error;
     return ask();
   }
 }
