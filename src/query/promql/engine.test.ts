@@ -224,6 +224,7 @@ describe('what is not a query', () => {
   it('nested too deeply or too long meets a limit with a name', () => {
     expect(() => parsePromql('('.repeat(10_000) + 1 + ')'.repeat(10_000))).toThrow(/nested more than 200 levels/);
     expect(() => parsePromql('-'.repeat(100_000) + 1)).toThrow(PromqlError);
+    expect(() => parsePromql(`"${'\\"'.repeat(60_000)}`)).toThrow(PromqlError);
     expect(() => parsePromql(`1${'+1'.repeat(60_000)}`)).toThrow(PromqlError);
     expect(() => parsePromql(`x{a="${'b'.repeat(1_000_000)}"}`)).toThrow(/longer than the limit of 131072/);
   });

@@ -252,7 +252,7 @@ function convert(outer: Context, node: SyntaxNode): Expression {
 /** Parentheses nested deeper than is evaluated are told before lezer, which gives up on them with a stranger message. */
 function checkDepth(query: string): void {
   let depth = 0;
-  for (const { 0: token, index } of query.matchAll(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*|[()]/gs)) {
+  for (const { 0: token, index } of query.matchAll(/"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|`[^`]*`?|#[^\n]*|[()]/gs)) {
     if (token === '(' && ++depth > maxDepth) {
       throw parseError(query, index, `expression is nested more than ${maxDepth} levels deep`);
     }
@@ -263,7 +263,7 @@ function checkDepth(query: string): void {
 /** `2.` is a number to Prometheus and none to the grammar, which is given a blank for the dot, so that every place stays where it is. */
 const withoutTrailingDots = (query: string): string =>
   query.replace(
-    /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*|(?<![\w.:])(\d+)\.(?![\w.])/gs,
+    /"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|`[^`]*`?|#[^\n]*|(?<![\w.:])(\d+)\.(?![\w.])/gs,
     (token: string, digits: string | undefined) => (digits === undefined ? token : `${digits} `),
   );
 

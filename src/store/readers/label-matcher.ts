@@ -1,5 +1,6 @@
 /** Label matchers of PromQL and LogQL, and the SQL that says the same. */
 import type { QueryParameter } from '../client.ts';
+import { ResultLimitError } from './limits.ts';
 import { checkRegex } from './regex.ts';
 
 export const matchOps = ['=', '!=', '=~', '!~'] as const;
@@ -64,6 +65,19 @@ function comparison(matcher: LabelMatcher, expression: string, parameter: string
   }
 }
 
+/** Each matcher and each text is a condition that the engine must parse; a query of ten thousand of them is nobody's. */
+const maxConditions = 250;
+
+/** Refuses a selector with more matchers or texts than a query may have. */
+export function checkConditionCount(count: number): void {
+  if (count > maxConditions) {
+    throw new ResultLimitError(
+      'conditions_per_selector',
+      `a selector has ${count} conditions, more than ${maxConditions}`,
+    );
+  }
+}
+
 /**
  * All matchers as one condition. `expressionOf` gives the SQL of a label's value, which must be '' where the label is missing and may use
  * the parameter it is handed for the label's name; undefined says that no row has the label.
@@ -72,6 +86,7 @@ export function matcherCondition(
   matchers: readonly LabelMatcher[],
   expressionOf: (name: string, nameParameter: string) => string | undefined,
 ): Condition {
+  checkConditionCount(matchers.length);
   const sql: string[] = [];
   const parameters: Record<string, QueryParameter> = {};
   matchers.forEach((matcher, i) => {

@@ -1,6 +1,6 @@
 /** Log lines of a selector in a window, from the table `logs`. */
 import type { StoreClient } from '../client.ts';
-import { type LabelMatcher, matcherCondition } from './label-matcher.ts';
+import { checkConditionCount, type LabelMatcher, matcherCondition } from './label-matcher.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
 import { windowCondition } from './window.ts';
@@ -59,6 +59,7 @@ export async function readLogs(
   // Bounds are whole nanoseconds, so start inclusive and end exclusive is the window moved by one.
   const window = windowCondition({ unit: 'Nano', after: selection.startNs - 1n, until: selection.endNs - 1n });
   const texts = selection.contains.filter((text) => text !== '');
+  checkConditionCount(texts.length);
   const filters = texts.map((_, i) => ` AND body LIKE {contains${i}:String}`).join('');
   const order = selection.direction === 'forward' ? 'ts, seg, line' : 'ts DESC, seg DESC, line DESC';
   const bytes = await client.bytes({

@@ -75,7 +75,7 @@ function readSpan(row: RowBinary): FiledSpan {
   const id = row.hexU64();
   const parentId = row.hexU64();
   const filedUs = row.safeI64();
-  const startOffsetUs = row.safeI64();
+  const startOffsetUs = row.i64();
   const durationUs = row.safeI64();
   const kind = spanKinds[row.u8() - 1];
   const flags = row.u8();
@@ -92,7 +92,7 @@ function readSpan(row: RowBinary): FiledSpan {
     shared: (flags & spanFlags.shared) !== 0,
     debug: (flags & spanFlags.debug) !== 0,
     name,
-    startUs: (flags & spanFlags.hasNoStart) !== 0 ? undefined : filedUs + startOffsetUs,
+    startUs: (flags & spanFlags.hasNoStart) !== 0 ? undefined : Number(BigInt(filedUs) + startOffsetUs),
     durationUs: durationUs === 0 ? undefined : durationUs,
     status,
     localEndpoint,

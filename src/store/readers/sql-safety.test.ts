@@ -64,6 +64,18 @@ describe('the SQL of a reader', () => {
     expect(asked[0]?.sql).toBe(asked[1]?.sql);
   });
 
+  it('has so many conditions and no more', async () => {
+    const many = Array.from({ length: 251 }, () => ({ name: 'pod', op: '=', value: 'x' }) as const);
+    const texts = many.map(() => 'x');
+    const { client, asked } = recorder();
+    const window = { startNs: 0n, endNs: 1n, direction: 'forward', limit: 1 } as const;
+    const named = 'a selector has 251 conditions, more than 250';
+    await expect(readSamples(client, { matchers: many, afterMs: 0, untilMs: 1 }, { signal })).rejects.toThrow(named);
+    await expect(readLogs(client, { matchers: many, contains: [], ...window }, { signal })).rejects.toThrow(named);
+    await expect(readLogs(client, { matchers: [], contains: texts, ...window }, { signal })).rejects.toThrow(named);
+    expect(asked).toEqual([]);
+  });
+
   it('carries its limits', async () => {
     const { client, asked } = recorder([Buffer.alloc(0)]);
     await serviceNames(client, { signal });
