@@ -23,6 +23,8 @@ export interface ZipkinApiOptions {
 /** Beyond this many names Zipkin lets its clients keep the list for a while. */
 const cacheableCount = 3;
 
+const retrySoon = { 'retry-after': '1' };
+
 const json = (body: string, headers?: QueryResponse['headers']): QueryResponse => ({
   status: 200,
   contentType: 'application/json',
@@ -35,7 +37,14 @@ async function answerTrace(options: ZipkinApiOptions, raw: string, signal: Abort
   if (id.kind === 'malformed') return textAnswer(400, id.message);
   let spans = await options.traces.traceById(id.text, signal);
   if (spans.length === 0) {
-    await options.freshen(signal);
+    try {
+      await options.freshen(signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // A 404 would be a promise that the trace is not there, which nobody knows now.
+      const reason = error instanceof Error ? error.message : String(error);
+      return { ...textAnswer(503, `${id.text} not found yet: the store is behind (${reason})`), headers: retrySoon };
+    }
     spans = await options.traces.traceById(id.text, signal);
   }
   if (spans.length === 0) return textAnswer(404, `${id.text} not found`);

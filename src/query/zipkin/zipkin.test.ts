@@ -91,6 +91,15 @@ describe('GET /api/v2/trace/:id', () => {
     expect(freshened).toBe(1);
   });
 
+  it('does not say that a trace is not there when nobody can know', async () => {
+    const freshen = () => Promise.reject(new DOMException('took too long', 'TimeoutError'));
+    expect(await get(holding([]), '/api/v2/trace/:id', { id: 'a', freshen })).toMatchObject({
+      status: 503,
+      body: '000000000000000a not found yet: the store is behind (took too long)',
+      headers: { 'retry-after': '1' },
+    });
+  });
+
   it('says what is the matter with the store, and throws what is a bug', async () => {
     const failing = (error: Error): TraceSource => ({
       traceById: () => Promise.reject(error),
