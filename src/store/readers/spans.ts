@@ -15,7 +15,7 @@ export interface ReadOptions {
 /** The spans of one trace that are given back at most; a trace with more is refused rather than cut short in silence. */
 export const maxSpansPerTrace = 200_000;
 
-const maxServices = 10_000;
+const maxServices = 100_000;
 const requestIdTag = 'guid:x-request-id';
 const noId = '0000000000000000';
 
@@ -131,7 +131,7 @@ export async function serviceNames(client: StoreClient, options: ReadOptions): P
   const limits = options.limits ?? defaultReadLimits;
   const bytes = await client.bytes({
     sql: "SELECT DISTINCT local_service FROM spans WHERE local_service != '' LIMIT {limit:UInt32}",
-    parameters: { limit: maxServices },
+    parameters: { limit: maxServices + 1 },
     format: 'RowBinary',
     signal: options.signal,
     timeoutMs: limits.timeoutMs,
@@ -140,5 +140,8 @@ export async function serviceNames(client: StoreClient, options: ReadOptions): P
   const row = readRowBinary(bytes);
   const names: string[] = [];
   while (!row.isAtEnd()) names.push(row.string());
+  if (names.length > maxServices) {
+    throw new ResultLimitError('services', `there are more than ${maxServices} names of services`);
+  }
   return names;
 }
