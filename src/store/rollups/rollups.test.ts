@@ -89,6 +89,17 @@ describe('roll-ups', () => {
     expect(sum?.n).toBe(sum?.spans);
   }, 20_000);
 
+  it('end the window where they end when the last minutes are too full to be counted afresh', async () => {
+    await empty();
+    const spans = randomSpans(createRandom(6), 30);
+    await insertTestSpans(store.client, spans, 1);
+    const newestS = Math.max(...spans.map(({ tsUs }) => Math.floor(tsUs / 60_000_000) * 60));
+    const full = { startMs: window.startMs, endMs: (newestS + 60) * 1000, signal: soon(), maxLiveSpans: 1 };
+    expect((await readTopology(store.client, full)).endMs).toBeLessThanOrEqual(newestS * 1000);
+    await pass();
+    expect((await readTopology(store.client, full)).endMs).toBe(full.endMs);
+  }, 20_000);
+
   it('leave a minute alone until the next one is over and its last spans had time to arrive', async () => {
     await empty();
     const [span] = randomTrace(createRandom(3), (startS + 60) * 1e6, 1);
