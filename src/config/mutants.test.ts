@@ -123,10 +123,10 @@ const load = (files: readonly { file: string; content: string }[]) =>
 describe('mutated configurations', () => {
   const seed = Number(process.env['SEED'] ?? 20261121);
 
-  it(`cause problems but never an exception (10,000 of them, seed ${seed})`, { timeout: 60_000 }, async () => {
+  it(`cause problems but never an exception (2,000 of them, seed ${seed})`, { timeout: 60_000 }, async () => {
     const random = randomFrom(seed);
     let accepted = 0;
-    for (let i = 0; i < 5000; i++) {
+    for (let i = 0; i < 1000; i++) {
       const loaded = await load([
         { file: 'trawl.conf', content: mutate(main, random) },
         { file: 'x.conf', content: mutate(inputs, random) },
@@ -137,7 +137,7 @@ describe('mutated configurations', () => {
           expect(problem).toBe('well formed');
       }
     }
-    expect(accepted).toBeGreaterThan(20);
+    expect(accepted).toBeGreaterThan(4);
     expect(Object.prototype).not.toHaveProperty('a');
   });
 

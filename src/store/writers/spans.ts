@@ -130,7 +130,12 @@ function writeTimes(block: NativeBlock, spans: readonly Span[], arrivalMs: numbe
   const out = block.column(columns.ts);
   for (const span of spans) out.i64(filedUs(span, arrivalMs));
   block.column(columns.startOffset);
-  for (const span of spans) out.i64(span.startUs === undefined ? 0 : span.startUs - filedUs(span, arrivalMs));
+  for (const span of spans) {
+    const { startUs = filedUs(span, arrivalMs) } = span;
+    // Zipkin takes any 64 bits for a start; the sum must lead back to each of them.
+    if (Number.isSafeInteger(startUs)) out.i64(startUs - filedUs(span, arrivalMs));
+    else out.bigI64(BigInt(startUs) - BigInt(filedUs(span, arrivalMs)));
+  }
   block.column(columns.duration);
   for (const span of spans) out.i64(span.durationUs ?? 0);
 }
