@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { containerLogsInput } from '../../src/inputs/container_logs/index.ts';
 import type { Accept, Batch, Outcome } from '../../src/model/batch.ts';
 import type { LogRecord } from '../../src/model/log-record.ts';
-import type { Running } from '../../src/pipeline/component.ts';
-import { createFakeHost, createRandom, realClock, until } from '../fixtures/fake-host.ts';
+import type { Clock, Running } from '../../src/pipeline/component.ts';
+import { createFakeClock, createFakeHost, createRandom, realClock, until } from '../fixtures/fake-host.ts';
 import { appendLines, criLine, deletePod, gzipRotated, type LogWriter, openLogWriter } from './rotate.ts';
 
 const fast = { poll_interval: '10ms', scan_interval: '100ms' };
@@ -39,8 +39,12 @@ function open(options: Partial<Parameters<typeof openLogWriter>[0]> = {}): LogWr
   return writer;
 }
 
-async function start(config: object = {}, decide?: (batch: Batch) => Outcome | Promise<Outcome>) {
-  host = createFakeHost({ clock: realClock, name: 'inputs.container_logs', positions });
+async function start(
+  config: object = {},
+  decide?: (batch: Batch) => Outcome | Promise<Outcome>,
+  clock: Clock = realClock,
+) {
+  host = createFakeHost({ clock, name: 'inputs.container_logs', positions });
   const own = { host, isDead: false };
   life = own;
   offered = [];
@@ -400,6 +404,13 @@ describe('container logs through rotation', () => {
     const random = createRandom(seed);
     const pick = (count: number) => Math.floor(random() * count);
     const pods = [open({ pod: 'a' }), open({ pod: 'b' }), open({ pod: 'c' })];
+    const rotated = new Map<LogWriter, string[]>(pods.map((writer) => [writer, []]));
+    const rotate = (writer: LogWriter) => {
+      const plain = rotated.get(writer) ?? [];
+      plain.push(writer.renameRotate());
+      // As the kubelet does: all but the newest rotated file are compressed.
+      while (plain.length > 1) gzipRotated(plain.shift() ?? '');
+    };
     const decide = (): Outcome =>
       random() < 0.3 ? { kind: 'retry', afterMs: pick(5), cause: new Error('not now') } : { kind: 'kept' };
     await start({}, decide);
@@ -407,7 +418,7 @@ describe('container logs through rotation', () => {
       for (const writer of pods) {
         writer.write(pick(40));
         if (random() < 0.2) writer.writeParts(1 + pick(4));
-        if (random() < 0.1) writer.renameRotate();
+        if (random() < 0.05) rotate(writer);
       }
       if (random() < 0.3) await new Promise((resolve) => setTimeout(resolve, pick(40)));
       if (random() < 0.1) {
@@ -424,6 +435,33 @@ describe('container logs through rotation', () => {
       expect(numbers(own), `seed ${seed}, pod ${pod}`).toEqual(upTo(writer.written));
     }
   }, 30_000);
+
+  it('gives up a line whose end never comes after 30 s, once, and across a restart', async () => {
+    const clock = createFakeClock();
+    const writer = open();
+    writer.writeRaw(criLine(1, 'line 1', 'P', 'stderr'));
+    writer.writeRaw(criLine(2, 'line 2'));
+    await start({}, undefined, clock);
+    const pass = async (seconds: number) => {
+      for (let n = 0; n < seconds * 2; n++) {
+        await clock.advance(500);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    };
+    await pass(10);
+    expect(kept.map(({ body }) => body)).toEqual(['line 2']);
+    await pass(25);
+    expect(kept.map(({ body, attributes }) => `${body} ${attributes['truncated']}`)).toEqual([
+      'line 2 undefined',
+      'line 1 true',
+    ]);
+    await stop();
+    writer.writeRaw(criLine(3, 'line 3'));
+    await start();
+    await arrived(3);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(numbers()).toEqual([2, 1, 3]);
+  });
 
   it('counts a file that was rotated away before it was read', async () => {
     const writer = open();

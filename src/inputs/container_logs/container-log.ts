@@ -14,6 +14,7 @@ import {
   endPending,
   isTakenAlready,
   isTruncated,
+  keyOf,
   notePosition,
   type TrackedFile,
   unreadBytes,
@@ -69,7 +70,7 @@ const drainMs = 2_000;
 
 /** What an earlier run left. */
 export interface Memory {
-  /** By `dev:inode`. */
+  /** By the key of the file. */
   readonly kept: ReadonlyMap<string, FilePosition>;
   readonly startAt: StartAt;
 }
@@ -87,17 +88,37 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
   let container = first;
   let files: TrackedFile[] = [];
   let isGone = false;
+  let isFirstUpdate = true;
   let forgotten = new Set<string>();
 
   const pathOf = (found: FoundFile) => `${directory}/${found.path.slice(found.path.lastIndexOf('/') + 1)}`;
+
+  /** The file we know under this inode. One that is not held open may be another by now, and is looked at again where its name changed. */
+  const recognize = (one: FoundFile, known: TrackedFile | undefined): TrackedFile => {
+    const key = keyOf(first, one);
+    if (known === undefined)
+      return createTrackedFile(key, one, {
+        path: pathOf(one),
+        resume: isFirstUpdate ? memory.kept.get(key) : undefined,
+      });
+    if (known.source !== undefined && !one.name.isGzip) return known;
+    if (known.state === 'done') {
+      if (known.position.path === pathOf(one) && known.position.doneBytes === one.sizeBytes) return known;
+      return createTrackedFile(key, one, { path: pathOf(one), resume: undefined });
+    }
+    const isSameKind = known.found.name.isGzip === one.name.isGzip;
+    if (isSameKind && (known.position.path === pathOf(one) || known.pendingStarts.size > 0)) return known;
+    // Parts of unfinished lines are still in memory: they must not be read again.
+    return createTrackedFile(key, one, { path: pathOf(one), resume: { ...known.position, pending: {} } });
+  };
 
   const update = (found: FoundContainer | undefined) => {
     isGone = found === undefined;
     if (found !== undefined) container = found;
     const known = new Map(files.map((file) => [file.key, file]));
     const ordered = (found?.files ?? []).map((one) => {
-      const key = `${one.dev}:${one.ino}`;
-      const file = known.get(key) ?? createTrackedFile(one, pathOf(one), memory.kept.get(key));
+      const key = keyOf(first, one);
+      const file = recognize(one, known.get(key));
       known.delete(key);
       forgotten.delete(key);
       file.found = one;
@@ -108,6 +129,7 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
     for (const file of known.values()) file.isGone = true;
     // What has no name any more is older than what has one.
     files = [...known.values(), ...ordered];
+    isFirstUpdate = false;
   };
 
   const emit = (line: JoinedLine, into: Gathered) => {
@@ -227,17 +249,27 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
     }
   };
 
-  const forgetGone = () => {
-    for (const file of files) {
-      if (!file.isGone || file.source !== undefined) continue;
-      if (unreadBytes(file) > 0) {
-        reading.onLost('rotated_away', 1, `${file.found.path} is gone and was not read to its end`);
-      }
+  /**
+   * Lets go of files that have no name and are read to their end. The position of a copy, such as the compressed file, is kept in the same
+   * batch that forgets the original's: after a crash between them the copy would be read again.
+   */
+  const forgetGone = async () => {
+    const gone = files.filter((file) => file.isGone && file.source === undefined);
+    if (gone.length === 0) return;
+    for (const file of gone) {
       resolver.remember(file.position);
       for (const copy of files) if (copy.copyOf === file) resolver.release(copy);
+    }
+    await resolver.resolve(files, access);
+    if (files.some(({ state, isGone: isLost, found }) => state === 'unknown' && !isLost && found.sizeBytes > 0)) return;
+    for (const file of gone) {
+      const isCompressed = files.some(({ found }) => found.path === `${file.found.path}.gz`);
+      if (unreadBytes(file) > 0 && !isCompressed) {
+        reading.onLost('rotated_away', 1, `${file.found.path} is gone and was not read to its end`);
+      }
       forgotten.add(file.key);
     }
-    files = files.filter((file) => !file.isGone || file.source !== undefined);
+    files = files.filter((file) => !gone.includes(file));
   };
 
   const collectPositions = (into: Gathered) => {
@@ -275,7 +307,9 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
         if (await ensureOpen(file)) await readFile(file, into, budget);
       }
       const isFull = into.readBytes >= budget.maxBytes;
-      if (!isFull) forgetGone();
+      if (!isFull) await forgetGone();
+      // Copies of a file that turned out to be emptied: their positions go into the batch that overwrites the file's own.
+      await resolver.resolve(files, access);
       flushPending(files.length === 0 ? Number.POSITIVE_INFINITY : reading.nowMs() - maxPendingMs, into);
       for (const file of files) forgotten.delete(file.key);
       collectPositions(into);

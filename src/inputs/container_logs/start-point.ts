@@ -1,7 +1,8 @@
 /** Where to begin in a file: where an earlier run stopped, behind what was read of it under another name or before it was compressed, or anew. */
 import type { FoundContainer } from './directory-scan.ts';
-import { type FilePosition, matchesHead, matchesTail, noChecksum, type ReadAt } from './position.ts';
-import { beginAt, type TrackedFile } from './tracked-file.ts';
+import type { LogSource } from './log-source.ts';
+import { checkHead, type FilePosition, matchesHead, matchesTail, noChecksum, type ReadAt } from './position.ts';
+import { beginAt, keyOf, type TrackedFile } from './tracked-file.ts';
 
 export type StartAt = 'auto' | 'beginning' | 'end';
 
@@ -48,6 +49,14 @@ const maxLookBackBytes = 1024 * 1024;
 const matches = (read: ReadAt, sizeBytes: number, position: FilePosition): boolean =>
   position.offset > 0 && sizeBytes >= position.offset && matchesHead(read, position) && matchesTail(read, position);
 
+/** Whether a file begins like one that is read already: by its bytes where that is open, else by what is known of it. */
+function hasSameStart(source: LogSource, other: TrackedFile): boolean {
+  if (other.source === undefined) return other.position.offset > 0 && matchesHead(source.readAt, other.position);
+  const length = Math.min(source.sizeBytes(), other.source.sizeBytes());
+  if (length === 0) return false;
+  return checkHead(source.readAt, length).crc === checkHead(other.source.readAt, length).crc;
+}
+
 /** The offset behind the last newline before `sizeBytes`. */
 function lastLineEnd(read: ReadAt, sizeBytes: number): number {
   const buffer = Buffer.alloc(Math.min(sizeBytes, maxLookBackBytes));
@@ -61,7 +70,7 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
   const { container, kept, maxLineBytes } = options;
   const directory = container.id.slice(0, container.id.lastIndexOf('/') + 1);
   const isOurs = (path: string) => path.startsWith(`${directory}${container.restart}.log`);
-  const foundKeys = new Map(container.files.map((file) => [`${file.dev}:${file.ino}`, file.sizeBytes]));
+  const foundKeys = new Map(container.files.map((file) => [keyOf(container, file), file.sizeBytes]));
   let orphans: Orphan[] = [...kept]
     .filter(([key, position]) => isOurs(position.path) && !foundKeys.has(key))
     .map(([key, position]) => ({ key, position }));
@@ -70,7 +79,8 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
   let isFirst = true;
 
   const resume = (file: TrackedFile, position: FilePosition): boolean => {
-    if (file.found.name.isGzip && position.doneBytes === file.found.sizeBytes) {
+    const isDone = position.doneBytes === file.found.sizeBytes && position.path === file.position.path;
+    if (file.found.name.isGzip && isDone) {
       file.state = 'done';
       file.position = { ...position, path: file.position.path };
       return true;
@@ -97,8 +107,10 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
   const findOriginal = (file: TrackedFile, files: readonly TrackedFile[]): TrackedFile | undefined => {
     const { source } = file;
     if (source === undefined || file.found.name.rotation === '') return undefined;
-    return files.find(({ state, position }) => {
-      if (state !== 'reading' || position.offset === 0 || !matchesHead(source.readAt, position)) return false;
+    return files.find((other) => {
+      const isRead = other.state === 'reading' && !(other.isGone && other.source === undefined);
+      if (other === file || !isRead || !hasSameStart(source, other)) return false;
+      const { position } = other;
       return source.sizeBytes() < position.offset || matchesTail(source.readAt, position);
     });
   };
@@ -131,9 +143,10 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
       for (const file of unknown) {
         const position = file.resume;
         if (position === undefined || resume(file, position)) continue;
-        if (!(await openUnknown(file, access))) continue;
+        const isShort = !file.found.name.isGzip && file.found.sizeBytes < position.offset;
+        if (!isShort && !(await openUnknown(file, access))) continue;
         file.resume = undefined;
-        if (!resume(file, position)) orphans.push({ position, key: undefined });
+        if (isShort || !resume(file, position)) orphans.push({ position, key: undefined });
       }
       for (const file of unknown) {
         if (file.resume !== undefined || !(await openUnknown(file, access))) continue;
@@ -157,7 +170,7 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
       orphans = orphans.filter(({ key }) => key === undefined);
     },
     remember(position) {
-      if (position.offset === 0) return;
+      if (position.offset === 0 || orphans.some((orphan) => orphan.position === position)) return;
       orphans = [...orphans, { position, key: undefined }].slice(-maxRemembered);
     },
     release(copy) {

@@ -2,7 +2,7 @@
 import type { LogStream } from '../../model/log-record.ts';
 import type { FoundFile } from './directory-scan.ts';
 import { createLineSplitter, type LineSplitter, type RawLine } from './line-splitter.ts';
-import type { LogSource } from './log-source.ts';
+import type { FileIdentity, LogSource } from './log-source.ts';
 import { checkHead, checkTail, type FilePosition, matchesTail, maxHeadBytes, noChecksum } from './position.ts';
 
 /** After a restart: up to `untilOffset` only the parts of lines that were unfinished are read again. */
@@ -34,10 +34,21 @@ export interface TrackedFile {
   quietSinceMs: number | undefined;
 }
 
+interface Known {
+  /** Where the file is, below the root. */
+  readonly path: string;
+  readonly resume: FilePosition | undefined;
+}
+
+/** What a file's position is kept under. The container is a part of it, for an inode that is given back may be another container's soon. */
+export const keyOf = (container: { readonly id: string }, { dev, ino }: FileIdentity): string =>
+  `${container.id}:${dev}:${ino}`;
+
 /** A file as it is found. */
-export function createTrackedFile(found: FoundFile, path: string, resume: FilePosition | undefined): TrackedFile {
+export function createTrackedFile(key: string, found: FoundFile, known: Known): TrackedFile {
+  const { path, resume } = known;
   return {
-    key: `${found.dev}:${found.ino}`,
+    key,
     found,
     state: 'unknown',
     resume,
