@@ -6,8 +6,9 @@ const outsideFunctions =
 const outsideClauses =
   /\bINTO\s+OUTFILE\b|\bFROM\s+INFILE\b|\bENGINE\s*=?\s*(File|URL|S3\w*|HDFS|MySQL|PostgreSQL|MongoDB|Redis|SQLite|ODBC|JDBC|Executable\w*|Kafka|RabbitMQ|NATS|AzureBlobStorage|AzureQueue|Iceberg\w*|DeltaLake\w*|Hudi)\b|^\s*(ATTACH|BACKUP|RESTORE)\b/i;
 
+/** What is opened and never closed reaches to the end, so that no text is read more than once. */
 const literal =
-  /'(?:[^'\\]|\\[\s\S]|'')*'|"(?:[^"\\]|\\[\s\S]|"")*"|`(?:[^`\\]|\\[\s\S]|``)*`|--[^\n]*|#[ !][^\n]*|\/\*[\s\S]*?\*\//g;
+  /'(?:[^'\\]|\\[\s\S]|'')*(?:'|\\?$)|"(?:[^"\\]|\\[\s\S]|"")*(?:"|\\?$)|`(?:[^`\\]|\\[\s\S]|``)*(?:`|\\?$)|--[^\n]*|#[ !][^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g;
 
 /** Stands for a quoted name with escapes, which could spell anything. */
 const escapedName = '\u0001';
@@ -19,6 +20,7 @@ const escapedName = '\u0001';
 export function blankLiterals(sql: string): string {
   return sql.replace(literal, (match) => {
     const quote = match.charAt(0);
+    if (match.length < 2) return match;
     if (quote === "'") return `'${' '.repeat(match.length - 2)}'`;
     if (quote !== '"' && quote !== '`') return ' '.repeat(match.length);
     const name = match.slice(1, -1);
