@@ -6,8 +6,9 @@ import { createPrometheusRoutes, defaultPrometheusLimits } from '../../query/pro
 import type { QueryRoute } from '../../query/query-route.ts';
 import { createTopologyRoute } from '../../query/topology/index.ts';
 import { createZipkinApi } from '../../query/zipkin/index.ts';
+import { defaultReadLimits } from '../../store/readers/limits.ts';
 import { readLogs } from '../../store/readers/logs.ts';
-import { readSamples } from '../../store/readers/samples.ts';
+import { defaultSampleLimits, readSamples } from '../../store/readers/samples.ts';
 import { serviceNames, traceById } from '../../store/readers/spans.ts';
 import { readTopology } from '../../store/rollups/topology.ts';
 import type { StoreLink } from './store-link.ts';
@@ -16,31 +17,34 @@ import type { StoreLink } from './store-link.ts';
 export function createQueryRoutes(link: StoreLink, config: MainConfig, clock: Clock): readonly QueryRoute[] {
   const { client, freshness } = link;
   const now = clock.nowMs;
+  const { timeout: timeoutMs } = config.query;
+  const readLimits = { ...defaultReadLimits, timeoutMs };
+  const sampleLimits = { ...defaultSampleLimits, timeoutMs };
   return [
     ...createZipkinApi({
       traces: {
-        traceById: (traceId, signal) => traceById(client, traceId, { signal }),
-        serviceNames: (signal) => serviceNames(client, { signal }),
+        traceById: (traceId, signal) => traceById(client, traceId, { signal, limits: readLimits }),
+        serviceNames: (signal) => serviceNames(client, { signal, limits: readLimits }),
       },
       freshen: freshness.freshen,
     }),
     ...createPrometheusRoutes({
-      samples: { select: (selection, signal) => readSamples(client, selection, { signal }) },
+      samples: { select: (selection, signal) => readSamples(client, selection, { signal, limits: sampleLimits }) },
       now,
       limits: {
         ...defaultPrometheusLimits,
-        timeoutMs: config.query.timeout,
+        timeoutMs,
         maxPointsPerSeries: config.query.max_points,
       },
     }),
     ...createLokiRoutes({
-      logs: { select: (selection, signal) => readLogs(client, selection, { signal }) },
+      logs: { select: (selection, signal) => readLogs(client, selection, { signal, limits: readLimits }) },
       now,
-      limits: { timeoutMs: config.query.timeout, maxLines: config.query.max_log_lines },
+      limits: { timeoutMs, maxLines: config.query.max_log_lines },
     }),
     createTopologyRoute({
       source: {
-        topology: (window, signal) => readTopology(client, { ...window, signal, timeoutMs: config.query.timeout }),
+        topology: (window, signal) => readTopology(client, { ...window, signal, timeoutMs }),
       },
       nowMs: now,
     }),
