@@ -13,8 +13,12 @@ export interface ComponentsOptions<Kind> {
 
 interface Component<Kind> {
   block: ComponentBlock<Kind>;
-  /** Undefined while it is being started again after a failure. */
+  /** Undefined while it starts, and when it is off. */
   running: Running | undefined;
+  /** An error that nobody caught while it was being started; it counts once the start is over. */
+  early: { readonly error: unknown } | undefined;
+  /** The stop and new start that follow a failure. */
+  restarting: Promise<void> | undefined;
   /** When it failed, by the monotonic clock; the last minute's. */
   failures: number[];
   lastFailure: string | undefined;
@@ -27,7 +31,7 @@ export interface Components<Kind> {
   apply(diff: BlocksDiff<Kind>): Promise<void>;
   stopAll(deadline: AbortSignal): Promise<void>;
   health(): readonly { readonly component: string; readonly health: Health }[];
-  /** Whether the error was thrown by one of these; it is then started again, and the error is dealt with. */
+  /** Whether the error was thrown by one of these, or by one that is gone; the component is then started again, and the error is dealt with. */
   adopt(error: unknown): boolean;
 }
 
@@ -39,65 +43,127 @@ const stopForReloadMs = 5_000;
 /** Which component the code that runs belongs to, so that an error nobody caught can be laid at its door. */
 const current = new AsyncLocalStorage<object>();
 
+function whyNotRunning<Kind>({ failures, lastFailure }: Component<Kind>): string {
+  if (failures.length === 0) return 'is being started';
+  const state =
+    failures.length < maxFailuresPerMinute
+      ? 'failed and is started again'
+      : 'failed too often and is off until the next reload';
+  return `${state}: ${lastFailure}`;
+}
+
 /** Makes an empty set of components. */
 export function createComponents<Kind>(options: ComponentsOptions<Kind>): Components<Kind> {
   const { clock, log } = options;
   const components = new Map<ComponentBlock<Kind>, Component<Kind>>();
+  /** Those that are gone too: a timer that they forgot must not end the process. */
+  const everStarted = new WeakMap<object, Component<Kind>>();
   const stopping = new AbortController();
 
-  const start = async (block: ComponentBlock<Kind>): Promise<void> => {
+  const launch = async (component: Component<Kind>): Promise<void> => {
+    component.early = undefined;
+    const running = await current.run(component, () => options.start(component.block));
+    if (component.isGone || stopping.signal.aborted)
+      return end(component, running, AbortSignal.timeout(stopForReloadMs));
+    component.running = running;
+  };
+
+  /** Stops one life of a component. What a stop throws is said; it keeps nobody else from being stopped. */
+  const end = (
+    { block }: Component<Kind>,
+    running: Running | undefined,
+    ...how: Parameters<Running['stop']>
+  ): Promise<void> =>
+    running
+      ?.stop(...how)
+      .catch((error) => log.warn({ err: error, component: block.name }, 'It did not stop in order.')) ??
+    Promise.resolve();
+
+  const register = (block: ComponentBlock<Kind>): Component<Kind> => {
     const component: Component<Kind> = {
       block,
       running: undefined,
+      early: undefined,
+      restarting: undefined,
       failures: [],
       lastFailure: undefined,
       isGone: false,
     };
-    component.running = await current.run(component, () => options.start(block));
     components.set(block, component);
+    everStarted.set(component, component);
+    return component;
   };
 
-  const stop = async (block: ComponentBlock<Kind>, deadline: AbortSignal): Promise<void> => {
+  const start = async (block: ComponentBlock<Kind>): Promise<void> => {
+    const component = register(block);
+    try {
+      await launch(component);
+    } catch (error) {
+      component.isGone = true;
+      components.delete(block);
+      throw error;
+    }
+    if (component.early !== undefined) fail(component, component.early.error);
+  };
+
+  const stop = async (block: ComponentBlock<Kind>, ...how: Parameters<Running['stop']>): Promise<void> => {
     const component = components.get(block);
     if (component === undefined) return;
     component.isGone = true;
     components.delete(block);
-    await component.running?.stop(deadline, 'removed');
+    await end(component, component.running, ...how);
   };
 
-  const restart = async (component: Component<Kind>): Promise<void> => {
+  const restart = async (component: Component<Kind>, delayMs: number): Promise<void> => {
     const old = component.running;
     component.running = undefined;
-    await old
-      ?.stop(AbortSignal.timeout(stopForReloadMs))
-      .catch((error) => log.warn({ err: error }, 'A failed component did not stop.'));
-    const delayMs = firstRestartMs * 2 ** (component.failures.length - 1);
+    await end(component, old, AbortSignal.timeout(stopForReloadMs));
     await clock.sleep(delayMs, stopping.signal);
     if (component.isGone) return;
-    component.running = await current.run(component, () => options.start(component.block));
-    log.info({ component: component.block.name }, 'The component runs again.');
+    await launch(component);
+    if (component.running !== undefined) log.info({ component: component.block.name }, 'The component runs again.');
   };
 
   const fail = (component: Component<Kind>, error: unknown): void => {
-    const nowMs = clock.monotonicMs();
-    component.failures = [...component.failures.filter((atMs) => nowMs - atMs < 60_000), nowMs];
+    const { name } = component.block;
     component.lastFailure = error instanceof Error ? error.message : String(error);
-    const isOff = component.failures.length >= maxFailuresPerMinute;
-    log.error(
-      { err: error, component: component.block.name },
-      isOff ? 'A component failed too often; it stays off.' : 'A component failed; it is started again.',
-    );
-    if (isOff) {
-      const old = component.running;
-      component.running = undefined;
-      void old
-        ?.stop(AbortSignal.timeout(stopForReloadMs))
-        .catch((cause) => log.warn({ err: cause }, 'A failed component did not stop.'));
+    if (component.isGone || component.restarting !== undefined) {
+      // What is left of a life that is over: more of the same error must neither count nor start it twice.
+      log.warn({ err: error, component: name }, 'A component that was stopped failed once more.');
       return;
     }
-    void restart(component).catch((cause) => {
-      if (!stopping.signal.aborted) fail(component, cause);
-    });
+    const nowMs = clock.monotonicMs();
+    component.failures = [...component.failures.filter((atMs) => nowMs - atMs < 60_000), nowMs];
+    if (component.failures.length >= maxFailuresPerMinute) {
+      log.error({ err: error, component: name }, 'A component failed too often; it stays off until the next reload.');
+      const old = component.running;
+      component.running = undefined;
+      component.restarting = end(component, old, AbortSignal.timeout(stopForReloadMs));
+      return;
+    }
+    log.error({ err: error, component: name }, 'A component failed; it is started again.');
+    const delayMs = firstRestartMs * 2 ** (component.failures.length - 1);
+    component.restarting = restart(component, delayMs).then(
+      () => {
+        component.restarting = undefined;
+        if (component.early !== undefined) fail(component, component.early.error);
+      },
+      (cause) => {
+        component.restarting = undefined;
+        if (!stopping.signal.aborted) fail(component, cause);
+      },
+    );
+  };
+
+  /** Puts back what a reload that failed had stopped; what does not start again is started once more in a moment, as after any failure. */
+  const putBack = async (blocks: readonly ComponentBlock<Kind>[]): Promise<void> => {
+    for (const block of blocks) {
+      try {
+        await start(block);
+      } catch (error) {
+        fail(register(block), error);
+      }
+    }
   };
 
   return {
@@ -108,7 +174,7 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
       const deadline = AbortSignal.timeout(stopForReloadMs);
       const leaving = [...removed, ...changed.map(({ from }) => from)];
       const arriving = [...added, ...changed.map(({ to }) => to)];
-      for (const block of leaving) await stop(block, deadline);
+      for (const block of leaving) await stop(block, deadline, 'removed');
       const started: ComponentBlock<Kind>[] = [];
       try {
         for (const block of arriving) {
@@ -116,8 +182,8 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
           started.push(block);
         }
       } catch (error) {
-        for (const block of started) await stop(block, AbortSignal.timeout(stopForReloadMs));
-        for (const block of leaving) await start(block);
+        for (const block of started) await stop(block, AbortSignal.timeout(stopForReloadMs), 'removed');
+        await putBack(leaving);
         throw error;
       }
       for (const { from, to } of unchanged) {
@@ -130,21 +196,26 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
     },
     async stopAll(deadline) {
       stopping.abort(new Error('the agent is stopping'));
-      await Promise.all([...components.values()].map(({ running }) => running?.stop(deadline, 'shutdown')));
+      const all = [...components.values()];
+      await Promise.all(all.map((component) => end(component, component.running, deadline, 'shutdown')));
+      await Promise.all(all.map(({ restarting }) => restarting));
       components.clear();
     },
     health: () =>
-      [...components.values()].map(({ block, running, lastFailure }) => ({
-        component: block.name,
-        health: running?.health() ?? {
-          isHealthy: false,
-          line: `failed and is off: ${lastFailure ?? 'it never started'}`,
-        },
+      [...components.values()].map((component) => ({
+        component: component.block.name,
+        health: component.running?.health() ?? { isHealthy: false, line: whyNotRunning(component) },
       })),
     adopt(error) {
-      const component = [...components.values()].find((candidate) => candidate === current.getStore());
+      const running = current.getStore();
+      const component = running && everStarted.get(running);
       if (component === undefined) return false;
-      fail(component, error);
+      const isStarting =
+        component.running === undefined && !component.isGone && component.failures.length < maxFailuresPerMinute;
+      if (isStarting) {
+        log.warn({ err: error, component: component.block.name }, 'A component failed while it was being started.');
+        component.early ??= { error };
+      } else fail(component, error);
       return true;
     },
   };
