@@ -11,7 +11,6 @@ export interface InProcessStore {
   readonly directory: string;
   /** Runs SQL as it stands; for generating rows and for timing. */
   run(sql: string): Promise<string>;
-  /** Peak memory of the last query whose text holds `mark`, in MiB, and its CPU seconds, from the engine's own log. */
 }
 
 const withSettings = (query: StoreQuery) => {

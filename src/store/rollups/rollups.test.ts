@@ -1,7 +1,10 @@
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
+import { cleanRollups, repairRollups } from './clean.ts';
 import { runRollupPass } from './pass.ts';
 import { createRandom, expectedEdges, insertTestSpans, randomTrace, type TestSpan } from './random-traces.ts';
+import { createRollupRunner } from './runner.ts';
 import { readTopology, type Topology } from './topology.ts';
 
 const startS = 1_795_000_020;
@@ -122,6 +125,73 @@ describe('roll-ups', () => {
       0,
     );
     expect(countsOf(await read())).toEqual(expected([...spans, ...late]));
+  }, 20_000);
+
+  it('lose the rows of overtaken and dead passes, and nothing else', async () => {
+    await empty();
+    const spans = randomSpans(createRandom(8), 20);
+    await insertTestSpans(store.client, spans, 1);
+    await pass();
+    const count = `SELECT toString(count()) AS n FROM rollup_operations`;
+    const [once] = await store.client.rows<{ n: string }>({ sql: count, signal: soon() });
+    // A pass that was killed before it was committed, and one that another span makes necessary.
+    await store.client.command({
+      sql: `INSERT INTO rollup_operations (minute, pass, service) VALUES (${startS + 300}, 7, 'dead')`,
+      signal: soon(),
+    });
+    const again = spans.map((span) => ({ ...span, durationUs: 1 }));
+    await insertTestSpans(store.client, again, 2);
+    await pass(laterMs + 1000);
+    await cleanRollups(store.client, { nowMs: laterMs + 300_000, signal: soon() });
+    const [kept] = await store.client.rows<{ n: string }>({ sql: count, signal: soon() });
+    expect(Number(kept?.n)).toBe(2 * Number(once?.n) + 1);
+    await cleanRollups(store.client, { nowMs: laterMs + 700_000, signal: soon() });
+    const [left] = await store.client.rows<{ n: string }>({ sql: count, signal: soon() });
+    expect(left?.n).toBe(once?.n);
+    expect(countsOf(await read())).toEqual(expected([...spans, ...again]));
+    expect((await pass()).minutes).toBe(0);
+  }, 20_000);
+
+  it('are made again where a power cut took rows of a pass that was committed', async () => {
+    await empty();
+    const spans = randomSpans(createRandom(9), 20);
+    await insertTestSpans(store.client, spans, 1);
+    const { minutes } = await pass();
+    expect(await repairRollups(store.client, { nowMs: laterMs, signal: soon() })).toBe(0);
+    await store.client.command({ sql: 'TRUNCATE TABLE rollup_edges', signal: soon() });
+    expect(await repairRollups(store.client, { nowMs: laterMs, signal: soon() })).toBeGreaterThan(0);
+    expect(countsOf(await read())).toEqual(expected(spans));
+    expect((await pass(laterMs + 1000)).minutes).toBeGreaterThan(0);
+    expect((await pass(laterMs + 1000)).minutes).toBe(0);
+    expect(minutes).toBeGreaterThan(0);
+    expect(countsOf(await read())).toEqual(expected(spans));
+  }, 20_000);
+
+  it('are made by the runner, which stops when it is told', async () => {
+    await empty();
+    const spans = randomSpans(createRandom(10), 20);
+    await insertTestSpans(store.client, spans, 1);
+    let madeMinutes = 0;
+    await new Promise<void>((resolve, reject) => {
+      const runner = createRollupRunner({
+        client: store.client,
+        clock: {
+          nowMs: () => laterMs,
+          monotonicMs: () => performance.now(),
+          sleep: (_ms, signal) =>
+            new Promise((_done, abort) => signal.addEventListener('abort', () => abort(signal.reason))),
+        },
+        log: pino({ level: 'silent' }),
+        failed: reject,
+        passed: ({ minutes }) => {
+          madeMinutes += minutes;
+          setImmediate(() => runner.stop().then(resolve, reject));
+        },
+      });
+      runner.start();
+    });
+    expect(madeMinutes).toBeGreaterThan(0);
+    expect(countsOf(await read())).toEqual(expected(spans));
   }, 20_000);
 
   it.each([11, 13])(

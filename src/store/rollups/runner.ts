@@ -35,12 +35,17 @@ const restFactor = 4;
 const passDeadlineMs = 120_000;
 const cleanEveryMs = 600_000;
 
+/** Most passes look at the last hours only; a minute older than that is done again at the earliest twelve minutes later anyway. */
+const nearHorizonMs = 2 * 3_600_000;
+const passesPerFullLook = 12;
+
 /** Makes a runner; `start` begins with the first pass. */
 export function createRollupRunner(options: RollupRunnerOptions): RollupRunner {
   const { client, clock, log, intervalMs = 5_000, passed, failed } = options;
   const stopping = new AbortController();
   let loop: Promise<void> | undefined;
   let isRepaired = false;
+  let passes = 0;
   let cleanedAtMs = clock.monotonicMs();
 
   const tick = async () => {
@@ -51,7 +56,8 @@ export function createRollupRunner(options: RollupRunnerOptions): RollupRunner {
       isRepaired = true;
     }
     const startMs = clock.monotonicMs();
-    const result = await runRollupPass(client, { nowMs: clock.nowMs(), signal });
+    const horizon = passes++ % passesPerFullLook === 0 ? {} : { horizonMs: nearHorizonMs };
+    const result = await runRollupPass(client, { nowMs: clock.nowMs(), signal, ...horizon });
     if (result.minutes > 0) passed?.(result, clock.monotonicMs() - startMs);
     if (clock.monotonicMs() - cleanedAtMs >= cleanEveryMs) {
       await cleanRollups(client, { nowMs: clock.nowMs(), signal });
