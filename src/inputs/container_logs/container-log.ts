@@ -179,7 +179,10 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
       const options = { root: reading.root, isGzip: file.found.name.isGzip };
       file.source = await openLogSource(file.found.path, file.found, options);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === 'ENOENT') return false;
+      // Nothing may wait for a file that is not for us to read.
+      if (code === 'EACCES' || code === 'EPERM' || code === 'ELOOP') file.state = 'done';
       reading.onProblem(file.found.path, error instanceof Error ? error.message : String(error));
       if (file.found.name.isGzip) {
         file.state = 'done';
@@ -303,6 +306,8 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
       for (const key of resolver.takeLost()) forgotten.add(key);
       for (const file of files) {
         if (into.readBytes >= budget.maxBytes) break;
+        // What comes after it has to wait, or lines would change their order.
+        if (file.state === 'unknown' && !file.isGone && file.found.sizeBytes > 0) break;
         if (file.state !== 'reading' || (file.source === undefined && unreadBytes(file) === 0)) continue;
         if (await ensureOpen(file)) await readFile(file, into, budget);
       }

@@ -140,6 +140,12 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
     async resolve(files, access) {
       const unknown = files.filter(({ state, isGone }) => state === 'unknown' && !isGone);
       if (unknown.length === 0) return;
+      for (const file of files) {
+        if (!file.isGone || file.resume === undefined) continue;
+        // Gone before it could be looked at, perhaps because it was compressed.
+        orphans.push({ position: file.resume, key: undefined });
+        file.resume = undefined;
+      }
       for (const file of unknown) {
         const position = file.resume;
         if (position === undefined || resume(file, position)) continue;
@@ -148,8 +154,10 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
         file.resume = undefined;
         if (isShort || !resume(file, position)) orphans.push({ position, key: undefined });
       }
+      // What could not be opened now may be what another file is a copy of.
+      if (unknown.some(({ resume }) => resume !== undefined)) return;
       for (const file of unknown) {
-        if (file.resume !== undefined || !(await openUnknown(file, access))) continue;
+        if (!(await openUnknown(file, access))) continue;
         if (adoptOrphan(file)) continue;
         const original = findOriginal(file, files);
         if (original === undefined) {
