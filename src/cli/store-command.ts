@@ -1,4 +1,4 @@
-import { type Command, UsageError } from './command.ts';
+import { type Arguments, type Command, UsageError } from './command.ts';
 
 /** Splits `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. Throws a UsageError. */
 function parseAddress(text: string): { host: string; port: number } {
@@ -7,6 +7,14 @@ function parseAddress(text: string): { host: string; port: number } {
   if (match === null || port > 65_535)
     throw new UsageError(`--listen ${text} is no address; write HOST:PORT, e.g. 0.0.0.0:9530`);
   return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
+}
+
+/** An option that must be a whole number. Throws a UsageError. */
+function wholeNumber(args: Arguments, name: string, absent: number): number {
+  const text = args.text(name);
+  if (text === undefined) return absent;
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`--${name} ${text} is no whole number`);
+  return Number(text);
 }
 
 /** `trawl store`: the store as a process of its own. An agent starts it for itself; by hand it serves agents on other machines. */
@@ -28,7 +36,8 @@ export const storeCommand: Command = {
       value: 'BYTES',
       description: 'Ends in order above this memory, to be started anew (default never).',
     },
-    supervised: { type: 'boolean', description: 'Ends with the process that started it; an agent asks for this.' },
+    'max-queries': { type: 'string', value: 'N', description: 'Queries at work at once (default 4).' },
+    'max-waiting': { type: 'string', value: 'N', description: 'Queries that may wait their turn (default 64).' },
   },
   example: 'trawl store --listen 0.0.0.0:9530 --token-file /etc/trawl/store-token --data /var/lib/trawl-store',
   async run(args) {
@@ -41,7 +50,9 @@ export const storeCommand: Command = {
     const { runStore } = await import('../store/engine/run-store.ts');
     return runStore({
       directory: args.text('data') ?? 'data/store',
-      maxRssBytes: Number(args.text('max-rss') ?? 0),
+      maxRssBytes: wholeNumber(args, 'max-rss', 0),
+      maxConcurrentQueries: wholeNumber(args, 'max-queries', 4),
+      maxWaitingQueries: wholeNumber(args, 'max-waiting', 64),
       listen:
         socket === undefined
           ? { kind: 'address', ...parseAddress(listen ?? ''), tokenFile: tokenFile ?? '' }

@@ -258,7 +258,13 @@ function createBehind(options: StoreLinkOptions, destination: StoreDestination):
     registers: [meter.registry],
   });
   const supervisor: Supervisor = createSupervisor({
-    command: storeCommand(),
+    command: [
+      ...storeCommand(),
+      '--max-queries',
+      String(config.query.max_concurrent),
+      '--max-waiting',
+      String(config.query.max_waiting),
+    ],
     directory: join(dataDirectory, 'store'),
     log,
     maxRssBytes: config.store.memory_limit,

@@ -42,8 +42,6 @@ export interface Engine {
   check(): Promise<void>;
 }
 
-const readerCount = 4;
-
 /** Signals whose handlers chDB takes for itself; left there, a crash hangs for ever with the lock held. */
 const crashSignals = ['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE'] as const;
 
@@ -64,7 +62,7 @@ const serverSettings = [
 ];
 
 /** Opens the directory; the only place that imports chDB. */
-export async function openEngine(directory: string): Promise<Engine> {
+export async function openEngine(directory: string, readerCount: number): Promise<Engine> {
   const chdb = await import('chdb');
   const open = async (name: string) => {
     const session = new chdb.Session(directory, { connectionArgs: serverSettings });

@@ -20,6 +20,9 @@ export interface StoreProcessOptions {
     | { readonly kind: 'address'; readonly host: string; readonly port: number; readonly tokenFile: string };
   /** Above this resident size the process ends in order once no INSERT runs, to be started anew by its supervisor; 0 for never. */
   readonly maxRssBytes?: number;
+  /** Queries at work at once, 4 unless told, and how many more may wait their turn, 64 unless told. */
+  readonly maxConcurrentQueries?: number;
+  readonly maxWaitingQueries?: number;
   readonly log?: Logger;
 }
 
@@ -46,7 +49,7 @@ export async function runStore(options: StoreProcessOptions): Promise<number> {
   try {
     const lock = await claimDirectory(directory, options.listen);
     try {
-      return await serveUntilStopped({ ...(await open(directory, options.listen, log)), log, options, lock });
+      return await serveUntilStopped({ ...(await open(directory, options, log)), log, options, lock });
     } catch (error) {
       lock.release();
       throw error;
@@ -78,14 +81,15 @@ async function claimDirectory(directory: string, where: StoreProcessOptions['lis
   }
 }
 
-async function open(directory: string, where: StoreProcessOptions['listen'], log: Logger) {
+async function open(directory: string, options: StoreProcessOptions, log: Logger) {
+  const where = options.listen;
   const onError = (error: unknown) => log.error({ err: error }, 'the store process failed inside');
   const token = where.kind === 'address' ? await readToken(where.tokenFile) : undefined;
-  const engine = await openEngine(join(directory, 'chdb'));
+  const engine = await openEngine(join(directory, 'chdb'), options.maxConcurrentQueries ?? 4);
   const runner = await createQueryRunner({
     engine,
     bodiesDirectory: join(directory, 'inserts'),
-    maxWaiting: 128,
+    maxWaiting: options.maxWaitingQueries ?? 64,
     waitTimeoutMs: 10_000,
     maxInsertBytes,
     onError,

@@ -3,7 +3,7 @@
  * and hex loops, which beat Buffer's own for the short ASCII strings that telemetry is made of.
  */
 
-const shortString = 56;
+const shortString = 128;
 
 /** Value of a hex digit's char code; 0 for anything else, for what arrives here was checked by the codec. */
 const nibbles = new Uint8Array(256);
