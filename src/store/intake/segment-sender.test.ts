@@ -14,16 +14,31 @@ type Fate =
   | 'token only, answer lost'
   | 'half, answer lost'
   | 'refused for good'
+  | 'no answer'
   | 'down';
 
+type Statement = 'insert' | 'count' | 'delete';
+
+/** What goes wrong, beside the INSERTs' fates. */
+interface Faults {
+  /** Instead of an answer to a count, in turn. */
+  readonly counts?: Error[];
+  /** Instead of an answer to a DELETE, in turn. `left` rows are still there by then. */
+  readonly deletes?: { readonly error: Error; readonly left: number }[];
+}
+
 /** A store that keeps rows by segment and remembers tokens, as the engine does: before the rows are there. */
-function createFakeStore(fates: Fate[]) {
+function createFakeStore(fates: Fate[], { counts = [], deletes = [] }: Faults = {}) {
+  const statements: Statement[] = [];
   const rows = new Map<string, number>();
   const tokens = new Set<string>();
   const inserts: { table: string; token: string }[] = [];
   const rowsOf = (insert: StoreInsert) => Number(Buffer.from(insert.body as Uint8Array).toString());
   const client: StoreClient = {
     async rows<Row>({ sql, parameters }: { sql: string; parameters?: Readonly<Record<string, unknown>> }) {
+      statements.push('count');
+      const failure = counts.shift();
+      if (failure !== undefined) throw failure;
       const table = /FROM (\w+)/.exec(sql)?.[1];
       return [{ stored: String(rows.get(`${table}/${parameters?.['seg']}`) ?? 0) }] as unknown as readonly Row[];
     },
@@ -31,13 +46,25 @@ function createFakeStore(fates: Fate[]) {
       return Buffer.alloc(0);
     },
     async command({ sql, parameters }) {
-      rows.delete(`${/DELETE FROM (\w+)/.exec(sql)?.[1]}/${parameters?.['seg']}`);
+      statements.push('delete');
+      const key = `${/DELETE FROM (\w+)/.exec(sql)?.[1]}/${parameters?.['seg']}`;
+      const failure = deletes.shift();
+      if (failure === undefined) rows.delete(key);
+      else {
+        rows.set(key, failure.left);
+        throw failure.error;
+      }
     },
     async insert(insert) {
       const table = /INTO (\w+)/.exec(insert.sql)?.[1] ?? '';
       const segment = /(\d+)::UInt64/.exec(insert.sql)?.[1];
       inserts.push({ table, token: insert.deduplicationToken });
+      statements.push('insert');
       const fate = fates.shift() ?? 'stored';
+      if (fate === 'no answer') {
+        await new Promise((resolve) => insert.signal.addEventListener('abort', resolve));
+        throw new StoreError('aborted', { isRetryable: false });
+      }
       if (fate === 'refused for good') throw new StoreError('bad block', { code: 27, isRetryable: false });
       if (fate === 'down') throw new StoreError('connection refused', { isRetryable: true });
       const share = fate === 'token only, answer lost' ? 0 : fate === 'half, answer lost' ? 0.5 : 1;
@@ -50,7 +77,7 @@ function createFakeStore(fates: Fate[]) {
     },
     async close() {},
   };
-  return { client, rows, inserts };
+  return { client, rows, inserts, statements };
 }
 
 const block = (count: number, kind: number) => ({ kind, items: count, bytes: Buffer.from(String(count)) });
@@ -60,8 +87,13 @@ async function send(options: {
   fates: Fate[];
   sections: { kind: number; items: number; bytes: Buffer }[];
   isRecovered?: boolean;
+  faults?: Faults;
+  /** Times that the spool fails to remove the segment. */
+  failedReleases?: number;
 }) {
-  const store = createFakeStore(options.fates);
+  const waitsForDeadline = options.fates.includes('no answer');
+  let failedReleases = options.failedReleases ?? 0;
+  const store = createFakeStore(options.fates, options.faults);
   const clock = createFakeClock();
   const stop = new AbortController();
   const failures: string[] = [];
@@ -78,6 +110,7 @@ async function send(options: {
       yield { positionBytes: 32, sections: options.sections };
     },
     async release() {
+      if (failedReleases-- > 0) throw new Error('the disk does not answer');
       end = 'released';
     },
     async setAside() {
@@ -104,9 +137,14 @@ async function send(options: {
     log: pino({ level: 'silent' }),
     insertSeconds: new Histogram({ name: 'test_seconds', help: 'x', labelNames: ['table'], registers: [] }),
     onFailure: (why) => failures.push(why),
+    writeTimeoutMs: 20,
   });
   const running = sender.run(stop.signal);
-  for (let i = 0; i < 50 && end === undefined; i++) await clock.advance(1000);
+  for (let i = 0; i < 50 && end === undefined; i++) {
+    // The deadline of an INSERT runs by the machine's own clock.
+    if (waitsForDeadline && i < 5) await new Promise((resolve) => setTimeout(resolve, 10));
+    await clock.advance(1000);
+  }
   stop.abort(new Error('done'));
   await running;
   return { ...store, failures, end };
@@ -152,5 +190,53 @@ describe('the sender of segments', () => {
     const { rows, end } = await send({ fates: ['refused for good'], sections });
     expect(end).toBe('set aside');
     expect(rows.get(key)).toBe(10);
+  });
+
+  it.each<[string, Error]>([
+    ['the table is larger than a query may read', new StoreError('too many rows', { code: 158, isRetryable: false })],
+    ['the store is short of memory', new StoreError('memory limit', { code: 241, isRetryable: false })],
+    ['the table is not there', new StoreError('unknown table', { code: 60, isRetryable: false })],
+  ])('keeps a segment whose rows cannot be counted because %s, and counts until it can', async (_, error) => {
+    const { rows, end, statements } = await send({
+      fates: ['half, answer lost'],
+      sections: spans,
+      faults: { counts: [error, error] },
+    });
+    expect(end).toBe('released');
+    expect(rows.get(key)).toBe(10);
+    expect(statements).toEqual(['insert', 'insert', 'count', 'count', 'count', 'delete', 'insert']);
+  });
+
+  it('keeps a segment whose INSERT was not answered in time, for that is no refusal', async () => {
+    const { rows, end } = await send({ fates: ['no answer'], sections: spans });
+    expect(end).toBe('released');
+    expect(rows.get(key)).toBe(10);
+  });
+
+  it('repeats a DELETE that was cut short before it counts again, for half of the doubled rows are as many as were sent', async () => {
+    const cutShort = { error: new StoreError('gone', { code: 341, isRetryable: false }), left: 10 };
+    const { rows, end, statements } = await send({
+      fates: ['half, answer lost'],
+      sections: spans,
+      faults: { deletes: [cutShort, cutShort] },
+    });
+    expect(end).toBe('released');
+    expect(rows.get(key)).toBe(10);
+    expect(statements).toEqual(['insert', 'insert', 'count', 'delete', 'delete', 'delete', 'insert']);
+  });
+
+  it('neither counts nor deletes series, which a merge may have replaced by those of a later segment', async () => {
+    const sections = [block(2, storeSectionKinds.series)];
+    const { end, inserts, statements } = await send({ fates: ['token only, answer lost', 'down'], sections });
+    expect(end).toBe('released');
+    expect(statements).toEqual(['insert', 'insert', 'insert']);
+    expect(new Set(inserts.map(({ token }) => token)).size).toBe(3);
+  });
+
+  it('counts again when the spool could not let go of a segment that was sent', async () => {
+    const { rows, end, statements } = await send({ fates: [], sections: spans, failedReleases: 1 });
+    expect(end).toBe('released');
+    expect(rows.get(key)).toBe(10);
+    expect(statements).toEqual(['insert', 'insert', 'count']);
   });
 });

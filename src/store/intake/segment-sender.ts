@@ -1,8 +1,9 @@
 /**
- * Brings closed segments into the store, each row once (`docs/decisions/` says why it takes more than the engine's deduplication):
- * every table's INSERT carries the segment's name as its token; when it is not certain what became of an INSERT, the rows that carry the
- * segment's number are counted, and on any difference deleted and inserted again under a token that was never used.
+ * Brings closed segments into the store, each row once (`docs/decisions/stored-once.md` says why it takes more than the engine's
+ * deduplication): every table's INSERT carries the segment's name as its token; when it is not certain what became of an INSERT, the rows
+ * that carry the segment's number are counted, and on any difference deleted and inserted again under a token that was never used.
  */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Histogram } from 'prom-client';
 import type { Clock } from '../../pipeline/component.ts';
@@ -20,6 +21,8 @@ export interface SegmentSenderOptions {
   readonly insertSeconds: Histogram<'table'>;
   /** Told of every failure that will be tried again. */
   onFailure(why: string): void;
+  /** How long the store may take for an INSERT or a DELETE before it is asked again; 120,000 unless told. */
+  readonly writeTimeoutMs?: number;
 }
 
 export interface SegmentSender {
@@ -33,7 +36,7 @@ interface TableRows {
   rows: number;
 }
 
-const insertTimeoutMs = 120_000;
+const defaultWriteTimeoutMs = 120_000;
 const countTimeoutMs = 60_000;
 const firstRetryMs = 200;
 const maxRetryMs = 5_000;
@@ -59,71 +62,120 @@ export function insertSql({ table, columns }: StoreTable, segmentId: bigint): st
   return `INSERT INTO ${table} (${names}, seg) SELECT ${names}, ${segmentId}::UInt64 FROM input('${structure}')`;
 }
 
+/**
+ * Runs one statement. Only what an INSERT was refused for can be for good: our own patience ending says nothing about the rows, and a
+ * count or a DELETE that the store cannot do now must never cost a segment.
+ */
+async function ask<Answer>(
+  { timeoutMs, mayRefuse }: { timeoutMs: number; mayRefuse: boolean },
+  statement: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    return await statement(deadline);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.isRetryable || (mayRefuse && !deadline.aborted)) throw error;
+    const code = error.code === undefined ? {} : { code: error.code };
+    throw new StoreError(error.message, { ...code, isRetryable: true, cause: error });
+  }
+}
+
+/** What is left to do until a table has a segment's rows once. */
+type Step = 'insert' | 'count' | 'delete';
+
 class TableSender {
   readonly #options: SegmentSenderOptions;
+  readonly #writeTimeoutMs: number;
 
   constructor(options: SegmentSenderOptions) {
     this.#options = options;
+    this.#writeTimeoutMs = options.writeTimeoutMs ?? defaultWriteTimeoutMs;
   }
 
   async #insert(rows: TableRows, segment: Segment, token: string): Promise<void> {
     const { client, insertSeconds } = this.#options;
     const stopTimer = insertSeconds.startTimer({ table: rows.table.table });
-    await client.insert({
-      sql: insertSql(rows.table, segment.id),
-      body: rows.blocks.length === 1 && rows.blocks[0] !== undefined ? rows.blocks[0] : Buffer.concat(rows.blocks),
-      deduplicationToken: token,
-      signal: AbortSignal.timeout(insertTimeoutMs),
-    });
+    await ask({ timeoutMs: this.#writeTimeoutMs, mayRefuse: true }, (signal) =>
+      client.insert({
+        sql: insertSql(rows.table, segment.id),
+        body: rows.blocks.length === 1 && rows.blocks[0] !== undefined ? rows.blocks[0] : Buffer.concat(rows.blocks),
+        deduplicationToken: token,
+        signal,
+      }),
+    );
     stopTimer();
   }
 
   async #storedRows({ table }: TableRows, segment: Segment): Promise<number> {
-    const [row] = await this.#options.client.rows<{ stored: string }>({
-      sql: `SELECT count() AS stored FROM ${table.table} WHERE seg = {seg:UInt64}`,
-      parameters: { seg: segment.id },
-      signal: AbortSignal.timeout(countTimeoutMs),
-      timeoutMs: countTimeoutMs,
-    });
+    const [row] = await ask({ timeoutMs: countTimeoutMs, mayRefuse: false }, (signal) =>
+      this.#options.client.rows<{ stored: string }>({
+        sql: `SELECT count() AS stored FROM ${table.table} WHERE seg = {seg:UInt64}`,
+        parameters: { seg: segment.id },
+        signal,
+        timeoutMs: countTimeoutMs,
+        // A DELETE that was cut short goes on in the background: its rows are no longer counted. And a table may be larger than a reader's limit.
+        settings: { apply_mutations_on_fly: 1, max_rows_to_read: 0 },
+      }),
+    );
     return Number(row?.stored ?? 0);
   }
 
   async #delete({ table }: TableRows, segment: Segment): Promise<void> {
-    await this.#options.client.command({
-      sql: `DELETE FROM ${table.table} WHERE seg = {seg:UInt64}`,
-      parameters: { seg: segment.id },
-      signal: AbortSignal.timeout(insertTimeoutMs),
-      timeoutMs: insertTimeoutMs,
-      settings: { lightweight_deletes_sync: 1 },
-    });
+    const timeoutMs = this.#writeTimeoutMs;
+    await ask({ timeoutMs, mayRefuse: false }, (signal) =>
+      this.#options.client.command({
+        sql: `DELETE FROM ${table.table} WHERE seg = {seg:UInt64}`,
+        parameters: { seg: segment.id },
+        signal,
+        timeoutMs,
+        settings: { lightweight_deletes_sync: 1 },
+      }),
+    );
   }
 
-  /** Inserts one table's rows once, however often it takes. `mayBeStored` says that an earlier run may have tried. */
+  /** Inserts one table's rows once, however often it takes. `mayBeStored` says that an earlier attempt may have got somewhere. */
   async send(rows: TableRows, segment: Segment, options: { mayBeStored: boolean; signal: AbortSignal }): Promise<void> {
     const { clock, log, onFailure } = this.#options;
     const { signal } = options;
     const name = `${segment.id}.${rows.table.table}`;
+    const freshToken = () => `${name}.${randomUUID()}`;
+    // Rows that replace each other cannot be counted and need not be: they are inserted until an INSERT has succeeded.
+    const { isReplacing } = rows.table;
+    let token = isReplacing && options.mayBeStored ? freshToken() : name;
     let isUncertain = options.mayBeStored;
-    let token = name;
+    let step: Step = 'insert';
     let delayMs = firstRetryMs;
+    /** No row is there for certain, and the token is new: the next INSERT that succeeds has stored every row once. */
+    const beginAnew = () => {
+      step = 'insert';
+      token = freshToken();
+      isUncertain = false;
+    };
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted();
       try {
-        await this.#insert(rows, segment, token);
-        if (!isUncertain) return;
+        if (step === 'delete') {
+          await this.#delete(rows, segment);
+          beginAnew();
+        }
+        if (step === 'insert') {
+          await this.#insert(rows, segment, token);
+          if (!isUncertain || isReplacing) return;
+          step = 'count';
+        }
         const stored = await this.#storedRows(rows, segment);
         if (stored === rows.rows) return;
         log.warn(
           { segment: name, stored, sent: rows.rows },
           'An interrupted INSERT left part of a segment; it is inserted anew.',
         );
-        if (stored > 0) await this.#delete(rows, segment);
-        token = `${name}.${clock.nowMs()}.${attempt}`;
-        // Deleted for certain, and the token is new: the next INSERT that succeeds has stored every row once.
-        isUncertain = false;
+        // Whatever becomes of a DELETE, it is done again until it has succeeded: a count in between could be right by chance.
+        if (stored > 0) step = 'delete';
+        else beginAnew();
       } catch (error) {
         if (!(error instanceof StoreError) || !error.isRetryable) throw error;
         isUncertain = true;
+        if (isReplacing) token = freshToken();
         onFailure(`the store did not take segment ${name} (attempt ${attempt}): ${error.message}`);
         await clock.sleep(delayMs, signal);
         delayMs = Math.min(delayMs * 2, maxRetryMs);
@@ -136,13 +188,16 @@ class TableSender {
 export function createSegmentSender(options: SegmentSenderOptions): SegmentSender {
   const { spool, clock, log, onFailure } = options;
   const tables = new TableSender(options);
+  /** The segment that went back unsent: some of it may be stored. It comes first again. */
+  let unfinished: bigint | undefined;
 
   /** One table's refusal does not keep the others out. */
   const sendSegment = async (segment: Segment, signal: AbortSignal): Promise<void> => {
     let refusal: StoreError | undefined;
+    const mayBeStored = segment.isRecovered || segment.id === unfinished;
     for (const rows of await readTables(segment)) {
       try {
-        await tables.send(rows, segment, { mayBeStored: segment.isRecovered, signal });
+        await tables.send(rows, segment, { mayBeStored, signal });
       } catch (error) {
         if (!(error instanceof StoreError) || error.isRetryable) throw error;
         refusal = error;
@@ -171,6 +226,7 @@ export function createSegmentSender(options: SegmentSenderOptions): SegmentSende
         await segment.setAside(`the store refused it: ${why}`);
         return true;
       }
+      unfinished = segment.id;
       segment.putBack();
       onFailure(`segment ${segment.id} could not be sent: ${why}`);
       return false;
