@@ -101,7 +101,7 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
         path: pathOf(one),
         resume: isFirstUpdate ? memory.kept.get(key) : undefined,
       });
-    if (known.source !== undefined && !one.name.isGzip) return known;
+    if (known.state === 'unknown' || (known.source !== undefined && !one.name.isGzip)) return known;
     if (known.state === 'done') {
       if (known.position.path === pathOf(one) && known.position.doneBytes === one.sizeBytes) return known;
       return createTrackedFile(key, one, { path: pathOf(one), resume: undefined });

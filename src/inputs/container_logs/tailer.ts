@@ -90,6 +90,19 @@ export function createTailer(options: TailerOptions): Tailer {
   /** What keeps a batch from being taken, while it does. */
   const sendTroubles = new Map<Batch, string>();
 
+  /** What a scan finds out while a worker has the container is told when it gives it back: it would change the files under its hands. */
+  const untold = new Map<string, FoundContainer | undefined>();
+  const tell = (id: string, log: ContainerLog, found: FoundContainer | undefined) => {
+    if (busy.has(id)) untold.set(id, found);
+    else log.update(found);
+  };
+  const giveBack = (id: string, log: ContainerLog) => {
+    busy.delete(id);
+    if (!untold.has(id)) return;
+    log.update(untold.get(id));
+    untold.delete(id);
+  };
+
   const take = (found: FoundContainer) => {
     let log = logs.get(found.id);
     if (log === undefined) {
@@ -97,7 +110,7 @@ export function createTailer(options: TailerOptions): Tailer {
       log = createContainerLog(found, { kept: options.kept, startAt }, reading);
       logs.set(found.id, log);
     }
-    log.update(found);
+    tell(found.id, log, found);
   };
   const scan = async () => {
     scanTrouble = existsSync(options.scan.root) ? undefined : `there is no directory ${options.scan.root}`;
@@ -106,7 +119,7 @@ export function createTailer(options: TailerOptions): Tailer {
     for (const container of found) take(container);
     for (const [id, log] of logs) {
       if (ids.has(id)) continue;
-      log.update(undefined);
+      tell(id, log, undefined);
       if (log.isOver() && !busy.has(id)) logs.delete(id);
     }
     isFirstScan = false;
@@ -192,7 +205,7 @@ export function createTailer(options: TailerOptions): Tailer {
         if (records.length + positions.length > 0) await send({ signal: 'logs', items: records, positions }, signal);
         for (const log of held.values()) log.commit();
       } finally {
-        for (const id of held.keys()) busy.delete(id);
+        for (const [id, log] of held) giveBack(id, log);
       }
       for (const [id, log] of held) if (log.hasWork()) queue.push(id, log);
     }
