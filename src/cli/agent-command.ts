@@ -29,43 +29,60 @@ function welcome(terminal: Terminal, urls: readonly string[]): void {
   terminal.out('Ctrl-C stops it; what was acknowledged is kept.');
 }
 
-/** Runs until a signal ends it; resolves to the exit status. */
-function untilStopped(agent: Agent, log: Logger): Promise<number> {
-  return new Promise((resolve) => {
-    let isStopping = false;
-    const stop = (signal: NodeJS.Signals) => {
-      // A second signal means now. Everything acknowledged is on disk already.
-      if (isStopping) process.exit(0);
-      isStopping = true;
-      log.info({ signal }, 'The agent stops.');
-      agent.stop(AbortSignal.timeout(drainMs)).then(
-        () => resolve(0),
-        (error) => {
-          log.error({ err: error }, 'The agent did not stop in order; what was acknowledged is on disk.');
-          resolve(1);
-        },
-      );
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-    process.on('SIGHUP', () => {
-      agent.reload().then(
-        (outcome) =>
-          log.info(
-            outcome,
-            outcome.kind === 'applied'
-              ? 'The new configuration is applied.'
-              : 'The new configuration is not applied; the old one stays.',
-          ),
-        (error) => log.error({ err: error }, 'The configuration could not be read anew.'),
-      );
-    });
-    process.on('uncaughtException', (error) => {
-      if (agent.adopt(error)) return;
-      log.fatal({ err: error }, 'The agent failed; what was acknowledged is on disk.');
-      process.exit(1);
-    });
+interface Signals {
+  /** Resolves to the exit status once a signal has ended the agent. */
+  readonly stopped: Promise<number>;
+  /** Gives the signals an agent to act on; one that came before it was there is acted on now. */
+  attach(agent: Agent): void;
+}
+
+/** Listens from before the agent starts: a signal must not cut it off in the middle of its start. */
+function listenForSignals(log: Logger): Signals {
+  let agent: Agent | undefined;
+  let stopSignal: NodeJS.Signals | undefined;
+  let mustReload = false;
+  let settle: (status: number) => void = () => undefined;
+  const stopped = new Promise<number>((resolve) => {
+    settle = resolve;
   });
+  const stopAgent = (running: Agent) => {
+    log.info({ signal: stopSignal }, 'The agent stops.');
+    running.stop(AbortSignal.timeout(drainMs)).then(
+      () => settle(0),
+      (error) => {
+        log.error({ err: error }, 'The agent did not stop in order; what was acknowledged is on disk.');
+        settle(1);
+      },
+    );
+  };
+  // What came of it is logged by the reload itself.
+  const reloadAgent = (running: Agent) =>
+    running.reload().catch((error) => log.error({ err: error }, 'The reload failed.'));
+  const stop = (signal: NodeJS.Signals) => {
+    // A second signal means now. Everything acknowledged is on disk already.
+    if (stopSignal !== undefined) process.exit(0);
+    stopSignal = signal;
+    if (agent !== undefined) stopAgent(agent);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('SIGHUP', () => {
+    if (agent === undefined) mustReload = true;
+    else void reloadAgent(agent);
+  });
+  process.on('uncaughtException', (error) => {
+    if (agent?.adopt(error) === true) return;
+    log.fatal({ err: error }, 'The agent failed; what was acknowledged is on disk.');
+    process.exit(1);
+  });
+  return {
+    stopped,
+    attach(running) {
+      agent = running;
+      if (stopSignal !== undefined) stopAgent(running);
+      else if (mustReload) void reloadAgent(running);
+    },
+  };
 }
 
 /** `trawl agent`. */
@@ -86,6 +103,7 @@ export const agentCommand: Command = {
     }
     const { level, format } = loaded.configuration.main.log;
     const log = createLog({ level, format, isTerminal: process.stderr.isTTY === true, write: terminal.error });
+    const signals = listenForSignals(log);
     let agent: Agent;
     try {
       agent = await startAgent({ configuration: loaded.configuration, log, load });
@@ -93,10 +111,11 @@ export const agentCommand: Command = {
       terminal.error(error instanceof Error ? error.message : String(error));
       if (!(error instanceof DataDirectoryError || error instanceof ListenError))
         log.fatal({ err: error }, 'The agent could not start.');
-      return 1;
+      return process.exit(1);
     }
     welcome(terminal, agent.urls);
-    const status = await untilStopped(agent, log);
+    signals.attach(agent);
+    const status = await signals.stopped;
     // Whatever still holds the loop, such as a backend's half-open connection, must not hold the process.
     process.exit(status);
   },

@@ -18,7 +18,7 @@ describe('the reference of metrics', () => {
     stop();
     expect(undocumented).toEqual([]);
     // These belong to rooms that this test does not start.
-    const ofOthers = /^trawl_(spool|store|output)_/;
+    const ofOthers = /^trawl_(spool|store|output|memory|config)_/;
     // prom-client reads these from /proc.
     const ofLinux = process.platform === 'linux' ? /^$/ : /^process_(virtual|heap|open|max)/;
     expect(absent.filter((name) => !ofOthers.test(name) && !ofLinux.test(name))).toEqual([]);

@@ -1,28 +1,24 @@
 /** The agent: inputs, intake, outputs, the store and the HTTP side, put together from a configuration and taken apart again in order. */
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { diffConfigurations } from '../../config/diff.ts';
-import type { Configuration, Loaded } from '../../config/load.ts';
 import type { MainConfig } from '../../config/main-config.ts';
-import { formatProblem } from '../../config/problem.ts';
-import type { Accept } from '../../model/batch.ts';
 import type { Host, InputKind, OutputKind } from '../../pipeline/component.ts';
 import { openDataDirectory } from '../../pipeline/data-directory.ts';
 import { createIntake } from '../../pipeline/intake.ts';
 import { createMeter, type Meter } from '../../pipeline/meter.ts';
 import type { AccessOptions } from '../../server/access.ts';
 import { type ListenerOptions, zipkinPaths } from '../../server/listener.ts';
+import type { KnownRoute } from '../../server/not-found.ts';
 import type { ReloadOutcome } from '../../server/operating.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { version } from '../version.ts';
 import { systemClock } from './clock.ts';
 import { createComponents } from './components.ts';
+import { startMemoryWatch } from './memory-watch.ts';
 import { createOutputs } from './outputs.ts';
 import { createQueryRoutes } from './query-routes.ts';
+import { type AgentConfiguration, createReload, type LoadedConfiguration } from './reload.ts';
 import { openStoreLink } from './store-link.ts';
-
-export type AgentConfiguration = Configuration<InputKind<unknown>, OutputKind<unknown>>;
-export type LoadedConfiguration = Loaded<InputKind<unknown>, OutputKind<unknown>>;
 
 export interface AgentOptions {
   readonly configuration: AgentConfiguration;
@@ -33,15 +29,14 @@ export interface AgentOptions {
 
 export interface Agent {
   readonly urls: readonly string[];
+  /** Every route that is served now. */
+  routes(): readonly KnownRoute[];
   reload(): Promise<ReloadOutcome>;
   /** Stops taking in, delivers what it can until the deadline aborts, and lets go of everything; the rest stays on disk. */
   stop(deadline: AbortSignal): Promise<void>;
   /** Lays an error that nobody caught at a component's door; false when it is no component's. */
   adopt(error: unknown): boolean;
 }
-
-/** Keys of the main file that a running agent can take over; the others need a restart. */
-const reloadableKeys: ReadonlySet<string> = new Set(['http.query', 'http.query_tokens', 'log.level']);
 
 function parseListen(text: string): { host: string; port: number } {
   const at = text.lastIndexOf(':');
@@ -76,8 +71,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 const undoMs = 5000;
 
 async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[]): Promise<Agent> {
-  const { log, load } = options;
-  let { configuration } = options;
+  const { log, load, configuration } = options;
   const { main } = configuration;
   const clock = systemClock;
   const meter: Meter = createMeter(new Registry(), clock.nowMs);
@@ -94,13 +88,15 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
   });
   undo.push(() => link.stop(AbortSignal.timeout(undoMs)));
 
+  const memory = startMemoryWatch({ config: main, clock, log, meter });
+  undo.push(() => memory.stop());
   const hostFor = (name: string): Host => ({
     name,
     clock,
     log: log.child({ component: name }),
     meter,
     dataDirectory: dataDirectory.path,
-    routes: { add: (route) => server.ingestRoutes.add(route) },
+    routes: { add: (route) => server.ingestRoutes.add(memory.guardRoute(route)) },
     positions: (prefix) => link.spool.positions(prefix),
   });
   const outputs = createOutputs({ dataDirectory, meter, hostFor });
@@ -116,8 +112,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     clock,
     log,
     start({ kind, name, config }) {
-      const accept: Accept = intake.acceptFor(name);
-      return kind.start(config, hostFor(name), accept);
+      return kind.start(config, hostFor(name), memory.guardAccept(intake.acceptFor(name)));
     },
   });
   const outputComponents = createComponents<OutputKind<unknown>>({ clock, log, start: outputs.start });
@@ -135,7 +130,12 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     queryRoutes: createQueryRoutes(link, main, clock),
     operations: {
       readiness: [link.whyNotReady],
-      health: () => [{ component: 'store', health: link.health() }, ...inputs.health(), ...outputComponents.health()],
+      health: () => [
+        { component: 'store', health: link.health() },
+        ...memory.health(),
+        ...inputs.health(),
+        ...outputComponents.health(),
+      ],
       flush: link.freshness.flush,
       reload: () => reload(),
     },
@@ -144,45 +144,18 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     version,
   });
 
-  /** Reloads run one after another: each works on what the one before left. */
-  let reloading: Promise<unknown> = Promise.resolve();
-  const reload = (): Promise<ReloadOutcome> => {
-    const next = reloading.then(applyReload);
-    reloading = next.catch(() => undefined);
-    return next;
-  };
-  const applyReload = async (): Promise<ReloadOutcome> => {
-    const loaded = await load();
-    if (!loaded.ok) return { kind: 'kept_old', problems: loaded.problems.map(formatProblem) };
-    const diff = diffConfigurations(configuration, loaded.configuration);
-    const fixed = diff.mainKeys.filter((key) => !reloadableKeys.has(key));
-    if (fixed.length > 0) {
-      return {
-        kind: 'kept_old',
-        problems: [`${fixed.join(', ')} cannot change while the agent runs: restart it, or put the old value back`],
-      };
-    }
-    try {
-      await outputComponents.apply(diff.outputs);
-      await inputs.apply(diff.inputs);
-    } catch (error) {
-      return { kind: 'kept_old', problems: [error instanceof Error ? error.message : String(error)] };
-    }
-    configuration = loaded.configuration;
-    server.setAccess(accessOf(configuration.main));
-    log.level = configuration.main.log.level;
-    const named = (verb: string, blocks: readonly { readonly name: string }[]) =>
-      blocks.map(({ name }) => `${verb} ${name}`);
-    const changes = [diff.outputs, diff.inputs].flatMap(({ added, removed, changed }) => [
-      ...named('started', added),
-      ...named('stopped', removed),
-      ...named(
-        'changed',
-        changed.map(({ to }) => to),
-      ),
-    ]);
-    return { kind: 'applied', changes: [...changes, ...diff.mainKeys.map((key) => `changed ${key}`)] };
-  };
+  const reload = createReload({
+    configuration,
+    inputs,
+    outputs: outputComponents,
+    registry: meter.registry,
+    log,
+    load,
+    apply(changed) {
+      server.setAccess(accessOf(changed));
+      log.level = changed.log.level;
+    },
+  });
 
   undo.push(() => outputComponents.stopAll(AbortSignal.timeout(undoMs)));
   await outputComponents.startAll(configuration.outputs);
@@ -193,12 +166,14 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
 
   return {
     urls: server.addresses.map(({ url }) => url),
+    routes: server.routes,
     reload,
     async stop(deadline) {
       await server.stop(deadline);
       await inputs.stopAll(deadline);
       intake.close();
       await Promise.all([outputComponents.stopAll(deadline), link.stop(deadline)]);
+      await memory.stop();
       await dataDirectory.close();
     },
     adopt: (error) => inputs.adopt(error) || outputComponents.adopt(error),

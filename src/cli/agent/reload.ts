@@ -1,0 +1,103 @@
+/** Takes over a new configuration whole, or keeps the old one and says why. */
+import type { Logger } from 'pino';
+import { Gauge, type Registry } from 'prom-client';
+import { type BlocksDiff, diffConfigurations } from '../../config/diff.ts';
+import type { Configuration, Loaded } from '../../config/load.ts';
+import type { MainConfig } from '../../config/main-config.ts';
+import { formatProblem } from '../../config/problem.ts';
+import type { InputKind, OutputKind } from '../../pipeline/component.ts';
+import type { ReloadOutcome } from '../../server/operating.ts';
+import type { Components } from './components.ts';
+
+export type AgentConfiguration = Configuration<InputKind<unknown>, OutputKind<unknown>>;
+export type LoadedConfiguration = Loaded<InputKind<unknown>, OutputKind<unknown>>;
+
+export interface ReloadOptions {
+  /** What runs at first. */
+  readonly configuration: AgentConfiguration;
+  readonly inputs: Components<InputKind<unknown>>;
+  readonly outputs: Components<OutputKind<unknown>>;
+  readonly registry: Registry;
+  readonly log: Logger;
+  /** Reads the configuration anew. */
+  load(): Promise<LoadedConfiguration>;
+  /** Takes over the keys of the main file that a running agent can. */
+  apply(main: MainConfig): void;
+}
+
+/** Keys of the main file that a running agent can take over; the others need a restart. */
+const reloadableKeys: ReadonlySet<string> = new Set(['http.query', 'http.query_tokens', 'log.level']);
+
+const kept = (...problems: readonly string[]): ReloadOutcome => ({ kind: 'kept_old', problems });
+
+/** The way back. */
+const inverse = <Kind>({ added, removed, changed, unchanged }: BlocksDiff<Kind>): BlocksDiff<Kind> => ({
+  added: removed,
+  removed: added,
+  changed: changed.map(({ from, to }) => ({ from: to, to: from })),
+  unchanged: unchanged.map(({ from, to }) => ({ from: to, to: from })),
+});
+
+function describeBlocks({ added, removed, changed }: BlocksDiff<unknown>): string[] {
+  return [
+    ...added.map(({ name }) => `started ${name}`),
+    ...removed.map(({ name }) => `stopped ${name}`),
+    ...changed.map(({ to }) => `changed ${to.name}`),
+  ];
+}
+
+/** Makes the function that reloads. Of calls while one is at work, all but the next share that next one: the last state of the files wins. */
+export function createReload(options: ReloadOptions): () => Promise<ReloadOutcome> {
+  const { inputs, outputs, log } = options;
+  let { configuration } = options;
+  const successful = new Gauge({
+    name: 'trawl_config_last_reload_successful',
+    help: 'Whether the last reload was applied: 1, or 0 when the old configuration was kept.',
+    registers: [options.registry],
+  });
+  successful.set(1);
+
+  const exchange = async (loaded: AgentConfiguration): Promise<ReloadOutcome> => {
+    const diff = diffConfigurations(configuration, loaded);
+    const fixed = diff.mainKeys.filter((key) => !reloadableKeys.has(key));
+    if (fixed.length > 0)
+      return kept(`${fixed.join(', ')} cannot change while the agent runs: restart it, or put the old value back`);
+    await outputs.apply(diff.outputs);
+    try {
+      await inputs.apply(diff.inputs);
+    } catch (error) {
+      await outputs.apply(inverse(diff.outputs));
+      throw error;
+    }
+    configuration = loaded;
+    options.apply(loaded.main);
+    const changes = [...describeBlocks(diff.outputs), ...describeBlocks(diff.inputs)];
+    return { kind: 'applied', changes: [...changes, ...diff.mainKeys.map((key) => `changed ${key}`)] };
+  };
+
+  const reloadOnce = async (): Promise<ReloadOutcome> => {
+    let outcome: ReloadOutcome;
+    try {
+      const loaded = await options.load();
+      outcome = loaded.ok ? await exchange(loaded.configuration) : kept(...loaded.problems.map(formatProblem));
+    } catch (error) {
+      outcome = kept(error instanceof Error ? error.message : String(error));
+    }
+    successful.set(outcome.kind === 'applied' ? 1 : 0);
+    if (outcome.kind === 'applied') log.info({ changes: outcome.changes }, 'The new configuration is applied.');
+    else log.warn({ problems: outcome.problems }, 'The new configuration is not applied; the old one stays.');
+    return outcome;
+  };
+
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<ReloadOutcome> | undefined;
+  return () => {
+    next ??= running.then(() => {
+      next = undefined;
+      const reloading = reloadOnce();
+      running = reloading;
+      return reloading;
+    });
+    return next;
+  };
+}
