@@ -149,7 +149,8 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
       for (const file of unknown) {
         const position = file.resume;
         if (position === undefined || resume(file, position)) continue;
-        const isShort = !file.found.name.isGzip && file.found.sizeBytes < position.offset;
+        // Nothing was read of it, or less is there than was read: no content could prove that it is the same file.
+        const isShort = !file.found.name.isGzip && (position.offset === 0 || file.found.sizeBytes < position.offset);
         if (!isShort && !(await openUnknown(file, access))) continue;
         file.resume = undefined;
         if (isShort || !resume(file, position)) orphans.push({ position, key: undefined });
