@@ -8,6 +8,7 @@ import type { Exchange } from './exchanges.ts';
 import { packAnswer } from './inflate.ts';
 import { landingPage, landingText } from './landing.ts';
 import type { ListenerAddress } from './listener.ts';
+import { openApiDocument } from './openapi.ts';
 
 /** What became of a reload; `problems` are sentences with file, line and key. */
 export type ReloadOutcome =
@@ -80,6 +81,8 @@ export function mountOperatingRoutes(app: FastifyInstance, options: OperatingOpt
   app.get('/api/trawl/status', { config: { group: 'query' }, exposeHeadRoute: true }, (_request, reply) =>
     reply.type(json).send(`${JSON.stringify(statusOf(options), null, 2)}\n`),
   );
+  const description = `${JSON.stringify(openApiDocument(options.version), null, 2)}\n`;
+  app.get('/api/trawl/openapi.json', open, (_request, reply) => reply.type(json).send(description));
   mountAdminRoutes(app, options);
 }
 

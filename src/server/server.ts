@@ -55,6 +55,8 @@ export interface Server {
   readonly ingestRoutes: IngestRoutes;
   /** Where it listens, in the order of `listeners`; empty before `start`. */
   readonly addresses: readonly ListenerAddress[];
+  /** Every route that is served now; HEAD goes with GET. */
+  routes(): readonly KnownRoute[];
   /** Opens all listeners, or none of them: then it rejects with one sentence. */
   start(): Promise<void>;
   /** Stops accepting, answers what is under way, closes what is idle; at the deadline closes everything. May be called twice. */
@@ -85,6 +87,7 @@ export function createServer(options: ServerOptions): Server {
     get addresses() {
       return listeners.map((listener) => listener.address);
     },
+    routes: () => allRoutes(room),
     async start() {
       await app.ready();
       listeners = await openAll(options.listeners, room, app);
@@ -136,7 +139,8 @@ interface Room {
   readonly lockout: Lockout;
   readonly rateLimit: RateLimit | undefined;
   readonly metrics: ReturnType<typeof createHttpMetrics>;
-  readonly routes: readonly KnownRoute[];
+  /** Those of the app, as it mounts them; the inputs' own are in `ingest`. */
+  readonly routes: KnownRoute[];
   /** What fastify was handed: its routes know the request only. */
   readonly routed: WeakMap<IncomingMessage, Exchange>;
   /** Connections that are closed as soon as their refusal is out. */
@@ -146,16 +150,6 @@ interface Room {
   /** Until when failures to accept are counted only. */
   quietUntilMs: number;
 }
-
-const operatingRoutes: readonly KnownRoute[] = [
-  { method: 'GET', path: '/' },
-  { method: 'GET', path: '/-/healthy' },
-  { method: 'GET', path: '/-/ready' },
-  { method: 'GET', path: '/metrics' },
-  { method: 'GET', path: '/api/trawl/status' },
-  { method: 'POST', path: '/api/trawl/flush' },
-  { method: 'POST', path: '/-/reload' },
-];
 
 function createRoom(options: ServerOptions): Room {
   const { log } = options;
@@ -191,7 +185,7 @@ function createRoom(options: ServerOptions): Room {
     lockout,
     rateLimit: perSecond === undefined ? undefined : createRateLimit(perSecond, nowMs),
     ingest: createIngest({ limits, budget, inflate: createInflate(), access: () => room.access, nowMs, log }),
-    routes: [...operatingRoutes, ...options.queryRoutes],
+    routes: [],
     routed: new WeakMap(),
     doomed: new WeakSet(),
     access: createAccess(options.access, lockout),
@@ -228,6 +222,10 @@ function createApp(options: ServerOptions, room: Room, addresses: () => readonly
   app.removeAllContentTypeParsers();
   // Bodies are read raw, by the route that wants one.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.addHook('onRoute', ({ method, url }) => {
+    // HEAD goes with GET and is not told apart from it.
+    if (typeof method === 'string' && method !== 'HEAD') room.routes.push({ method, path: url });
+  });
   app.addHook('onRequest', (request, reply, done) => {
     const exchange = exchangeOf(request.raw);
     exchange.group = request.routeOptions.config.group ?? 'open';
@@ -364,10 +362,14 @@ function answerIfPreflight(exchange: Exchange, { ingest, routes }: Room): boolea
   return true;
 }
 
+const allRoutes = ({ ingest, routes }: Pick<Room, 'ingest' | 'routes'>): readonly KnownRoute[] => [
+  ...ingest.paths().map((path) => ({ method: 'POST', path })),
+  ...routes,
+];
+
 function refuseUnknown(exchange: Exchange, { ingest, routes, limits }: Room): void {
   const { req, path, listener } = exchange;
-  const all = [...ingest.paths().map((each) => ({ method: 'POST', path: each })), ...routes];
-  const served = all.filter((route) => servesPath(listener.options.paths, route.path));
+  const served = allRoutes({ ingest, routes }).filter((route) => servesPath(listener.options.paths, route.path));
   sendRefusal(exchange, answerNotFound(req.method ?? '', path, served), limits.lingerMs);
 }
 

@@ -1,0 +1,172 @@
+/** What OpenAPI 3.1 says about the agent's own routes. The routes of other protocols are described where those protocols are. */
+
+const text = { 'text/plain': { schema: { type: 'string' } } } as const;
+const jsonOf = (name: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } });
+const answer = (description: string, content: object) => ({ description, content });
+const nullable = (type: string) => ({ type: [type, 'null'] });
+const count = { type: 'integer', minimum: 0 } as const;
+const listOf = (items: object) => ({ type: 'array', items });
+const texts = listOf({ type: 'string' });
+
+/** An object that has exactly these properties. */
+const record = (properties: Readonly<Record<string, object>>) => ({
+  type: 'object',
+  required: Object.keys(properties),
+  properties,
+  additionalProperties: false,
+});
+
+const calls = {
+  requests: count,
+  requestsPerSecond: { type: 'number', minimum: 0 },
+  errors: count,
+  errorShare: { type: 'number', minimum: 0, maximum: 1 },
+  p50Us: nullable('number'),
+  p95Us: nullable('number'),
+  p99Us: nullable('number'),
+};
+
+const schemas = {
+  Status: record({
+    version: { type: 'string' },
+    node: { type: 'string' },
+    pid: { type: 'integer' },
+    uptimeSeconds: { type: 'number' },
+    ready: { type: 'boolean' },
+    notReady: { ...texts, description: 'Why not, a sentence each.' },
+    listeners: listOf(record({ url: { type: 'string' }, paths: { oneOf: [{ const: 'all' }, texts] } })),
+    components: listOf({ $ref: '#/components/schemas/Component' }),
+  }),
+  Component: record({
+    component: { type: 'string', description: 'E.g. inputs.zipkin, or outputs.zipkin#2 for the third of its kind.' },
+    healthy: nullable('boolean'),
+    health: { ...nullable('string'), description: 'One line that a person can act on; null once it was removed.' },
+    lastSeen: { ...nullable('string'), format: 'date-time' },
+    lastError: nullable('string'),
+    lastErrorAt: { ...nullable('string'), format: 'date-time' },
+    received: count,
+    kept: count,
+    refused: count,
+    dropped: count,
+  }),
+  Topology: record({
+    start: { type: 'string', format: 'date-time' },
+    end: { type: 'string', format: 'date-time' },
+    nodes: listOf(record({ service: { type: 'string' }, spans: count, ...calls })),
+    edges: listOf(record({ caller: { type: 'string' }, callee: { type: 'string' }, ...calls })),
+  }),
+  Flushed: record({ flushed: { const: true } }),
+  Failure: record({ error: { type: 'string' } }),
+  Applied: record({ applied: { const: true }, changes: texts }),
+  NotApplied: record({ applied: { const: false }, problems: texts }),
+} as const;
+
+const time = 'Unix seconds, milliseconds, microseconds or nanoseconds, or RFC 3339.';
+const timeParameter = (name: string, otherwise: string) => ({
+  name,
+  in: 'query',
+  description: `${time} ${otherwise}`,
+  schema: { type: 'string' },
+});
+
+const token = [{}, { bearer: [] }];
+const refusals = {
+  '401': answer('The token is missing or wrong.', text),
+  '403': answer('Not from here; the body says what to do.', text),
+};
+
+const paths = {
+  '/': {
+    get: {
+      summary: 'What this is, and what to send first.',
+      responses: {
+        '200': answer('A page for browsers, text for everybody else.', {
+          ...text,
+          'text/html': { schema: { type: 'string' } },
+        }),
+      },
+    },
+  },
+  '/-/healthy': {
+    get: {
+      summary: 'Whether the process is alive, whatever the store does.',
+      responses: { '200': answer('It is.', text) },
+    },
+  },
+  '/-/ready': {
+    get: {
+      summary: 'Whether queries are answered.',
+      responses: { '200': answer('They are.', text), '503': answer('Why they are not, a line each.', text) },
+    },
+  },
+  '/metrics': {
+    get: {
+      summary: "The agent's own metrics, in Prometheus' text format.",
+      responses: { '200': answer('The metrics.', text) },
+    },
+  },
+  '/api/trawl/openapi.json': {
+    get: {
+      summary: 'This document.',
+      responses: { '200': answer('OpenAPI 3.1.', { 'application/json': { schema: { type: 'object' } } }) },
+    },
+  },
+  '/api/trawl/status': {
+    get: {
+      summary: 'Each input and output, and the store: when it last saw data, and what last went wrong.',
+      security: token,
+      responses: { '200': answer('The status.', jsonOf('Status')), ...refusals },
+    },
+  },
+  '/api/trawl/topology': {
+    get: {
+      summary: 'Who calls whom, how often, how well and how fast.',
+      security: token,
+      parameters: [
+        timeParameter('start', 'An hour before the end unless given.'),
+        timeParameter('end', 'Now unless given.'),
+      ],
+      responses: {
+        '200': answer('The services and the calls between them.', jsonOf('Topology')),
+        '400': answer('The window makes no sense; the body says why.', text),
+        ...refusals,
+        '503': answer('The store is away.', text),
+      },
+    },
+  },
+  '/api/trawl/flush': {
+    post: {
+      summary: 'Waits until everything acknowledged before can be queried.',
+      responses: {
+        '200': answer('It can be.', jsonOf('Flushed')),
+        '403': refusals['403'],
+        '503': answer('It cannot be now.', jsonOf('Failure')),
+      },
+    },
+  },
+  '/-/reload': {
+    post: {
+      summary: 'Reads the configuration anew and applies it whole, or not at all.',
+      responses: {
+        '200': answer('It is applied.', jsonOf('Applied')),
+        '400': answer('It is not; the old one goes on.', jsonOf('NotApplied')),
+        '403': refusals['403'],
+      },
+    },
+  },
+} as const;
+
+/** The document that `GET /api/trawl/openapi.json` answers. */
+export function openApiDocument(version: string): object {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Trawl',
+      version,
+      description: "The agent's own routes. It also serves Zipkin's, Prometheus' and Loki's, as those describe them.",
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    paths,
+    components: { schemas, securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+  };
+}
