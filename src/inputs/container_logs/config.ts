@@ -45,7 +45,7 @@ export const containerLogsConfig = component(
       .enum(['auto', 'beginning', 'end'])
       .default('auto')
       .describe(
-        'Where to begin in a file that was never read: `auto` at the beginning of files below 20 MB and at the end of larger ones.',
+        'Where to begin in a file that was never read: `auto` at the beginning of files below 20 MB and at the end of larger ones; what was compressed before the first run is read with `beginning` alone.',
       ),
     max_line_bytes: size({ minBytes: 1024, maxBytes: 16 * 1024 * 1024 })
       .prefault('256KiB')
