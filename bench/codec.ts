@@ -6,13 +6,13 @@ import { createTextParser } from '../src/codec/prometheus-text/text-parser.ts';
 import { decodeSpans } from '../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../src/codec/zipkin-v2-json/encode-spans.ts';
 import { readSpansExactly } from '../src/codec/zipkin-v2-json/exact-reader.ts';
-import { createRandom } from '../test/contract/decoder-kit.ts';
+import { createChoices } from '../test/contract/decoder-kit.ts';
 
 const spansPerBody = 100;
 const bodyCount = 200;
 const rounds = 7;
 const seriesCount = 50_000;
-const random = createRandom(7);
+const random = createChoices(7);
 
 function hex(length: number): string {
   let text = '';

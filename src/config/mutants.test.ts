@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { createRandom } from '../../test/fixtures/random.ts';
 import { component, duration, headers, secret, size, tags, url } from './fields.ts';
 import { loadFiles } from './load.ts';
 import { formatProblem } from './problem.ts';
@@ -49,17 +50,6 @@ secret \\
 url = "http://d"
 nested = { token = '''a''', on = true }
 `;
-
-/** mulberry32: small, seeded, good enough to choose bytes. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const pieces = [
   '[',
@@ -124,7 +114,7 @@ describe('mutated configurations', () => {
   const seed = Number(process.env['SEED'] ?? 20261121);
 
   it(`cause problems but never an exception (2,000 of them, seed ${seed})`, { timeout: 60_000 }, async () => {
-    const random = randomFrom(seed);
+    const random = createRandom(seed);
     let accepted = 0;
     for (let i = 0; i < 1000; i++) {
       const loaded = await load([

@@ -2,9 +2,11 @@
  * What every decoder must stand: thousands of broken messages, made of valid ones by a seeded random source, cause nothing but the codec's
  * own error, each within a bounded time, and leave the memory as it was.
  */
+
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { CodecError } from '../../src/codec/codec-error.ts';
+import { createRandom } from '../fixtures/random.ts';
 
 export interface DecoderUnderTest {
   /** Also the name of the folder for what was found. */
@@ -41,18 +43,13 @@ export interface MutantReport {
   readonly findings: number;
 }
 
-/** A small seeded generator (mulberry32): the same seed gives the same mutants on every machine. */
-export function createRandom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+/** A seeded generator of whole numbers below a limit. */
+export function createChoices(seed: number): (below: number) => number {
+  const random = createRandom(seed);
+  return (below) => Math.floor(random() * below);
 }
 
-type Random = ReturnType<typeof createRandom>;
+type Random = ReturnType<typeof createChoices>;
 type Mutation = (message: Buffer, random: Random, decoder: DecoderUnderTest) => Buffer;
 
 const mutantLengthLimit = 256 * 1024;
@@ -130,7 +127,7 @@ const mutations: readonly Mutation[] = [
 
 /** The mutants of a seed, one at a time; most carry one change, some up to four. */
 export function* makeMutants(decoder: DecoderUnderTest, options: { mutants: number; seed: number }): Generator<Buffer> {
-  const random = createRandom(options.seed);
+  const random = createChoices(options.seed);
   for (let i = 0; i < options.mutants; i++) {
     let mutant = decoder.validMessages[random(decoder.validMessages.length)] ?? Buffer.alloc(0);
     for (let changes = random(3) === 0 ? 1 + random(4) : 1; changes > 0; changes--) {

@@ -1,10 +1,12 @@
 /** What every kind of input must pass: `describeInput({ kind, ... })` in a test file of `test/contract/` or beside the kind. */
+
 import { readdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Batch, Outcome } from '../../src/model/batch.ts';
 import type { InputKind, Running } from '../../src/pipeline/component.ts';
-import { createFakeHost, createRandom, type FakeHost, realClock, until } from '../fixtures/fake-host.ts';
+import { createFakeHost, type FakeHost, realClock, until } from '../fixtures/fake-host.ts';
+import { createRandom } from '../fixtures/random.ts';
 
 /** Something that a program outside sends to the input, or that the input finds there. */
 export interface InputSource {

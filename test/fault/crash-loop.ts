@@ -13,7 +13,7 @@ import { createStoreClient } from '../../src/store/http-client.ts';
 import { runRollupPass } from '../../src/store/rollups/pass.ts';
 import { readTopology } from '../../src/store/rollups/topology.ts';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
-import { createRandom } from '../fixtures/fake-host.ts';
+import { createRandom } from '../fixtures/random.ts';
 import { createSpanOracle, type Verdict } from './oracle.ts';
 
 export interface CrashLoopOptions {

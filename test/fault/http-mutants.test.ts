@@ -1,7 +1,7 @@
 /** Mutated requests over real sockets: whatever comes, the server answers or closes, holds nothing back, and serves the next client. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createRandom } from '../fixtures/fake-host.ts';
+import { createRandom } from '../fixtures/random.ts';
 import { connectRaw, startTestServer, type TestServer } from './http-fixture.ts';
 
 let running: TestServer | undefined;

@@ -6,7 +6,8 @@ import { containerLogsInput } from '../../src/inputs/container_logs/index.ts';
 import type { Accept, Batch, Outcome } from '../../src/model/batch.ts';
 import type { LogRecord } from '../../src/model/log-record.ts';
 import type { Clock, Running } from '../../src/pipeline/component.ts';
-import { createFakeClock, createFakeHost, createRandom, realClock, until } from '../fixtures/fake-host.ts';
+import { createFakeClock, createFakeHost, realClock, until } from '../fixtures/fake-host.ts';
+import { createRandom } from '../fixtures/random.ts';
 import { appendLines, criLine, deletePod, gzipRotated, type LogWriter, openLogWriter } from './rotate.ts';
 
 const fast = { poll_interval: '10ms', scan_interval: '100ms' };

@@ -5,17 +5,6 @@
 import { basename, dirname } from 'node:path';
 import type { FileInfo, FileSystem, OpenFile, OpenMode } from '../../src/pipeline/file-system.ts';
 
-/** A repeatable stream of numbers from 0 (inclusive) to 1 (exclusive): mulberry32. */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x100000000;
-  };
-}
-
 type Mutation =
   | { readonly kind: 'write'; readonly at: number; readonly bytes: Buffer }
   | { readonly kind: 'truncate'; readonly size: number };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { assertStandsMutants, createRandom, makeMutants } from '../../../test/contract/decoder-kit.ts';
+import { assertStandsMutants, createChoices, makeMutants } from '../../../test/contract/decoder-kit.ts';
 import { prometheusText } from '../../../test/contract/decoders.ts';
 import { CodecError } from '../codec-error.ts';
 import { formatOpenMetricsFloat, parseGoFloat } from './go-float.ts';
@@ -191,7 +191,7 @@ describe('floats', () => {
       [Number.POSITIVE_INFINITY, '+Inf'],
     ];
     for (const [value, text] of examples) expect(formatOpenMetricsFloat(value)).toBe(text);
-    const random = createRandom(9);
+    const random = createChoices(9);
     for (let i = 0; i < 1000; i++) {
       const value = random(2 ** 31) * 10 ** (random(40) - 20);
       expect(parseGoFloat(formatOpenMetricsFloat(value))).toBe(value);

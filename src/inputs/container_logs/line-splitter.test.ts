@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../../test/fixtures/fake-host.ts';
+import { createRandom } from '../../../test/fixtures/random.ts';
 import { createLineSplitter, type RawLine } from './line-splitter.ts';
 
 function split(chunks: readonly string[], maxBytes = 100, offset = 0) {

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createRandom, createSimulatedDisk, type SimulatedDisk } from '../../../test/fault/simulated-disk.ts';
+import { createSimulatedDisk, type SimulatedDisk } from '../../../test/fault/simulated-disk.ts';
 import { createFakeClock, createFakeHost, type FakeClock, type FakeHost } from '../../../test/fixtures/fake-host.ts';
+import { createRandom } from '../../../test/fixtures/random.ts';
 import type { Batch } from '../../model/batch.ts';
 import { emptyResource } from '../../model/resource.ts';
 import type { Delivery, EncodedBody, Sink } from '../component.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../../test/fault/simulated-disk.ts';
+import { createRandom } from '../../../test/fixtures/random.ts';
 import { backoffMs, deliveryOf, meaningOf, parseRetryAfter } from './retry-policy.ts';
 
 const now = Date.UTC(2026, 10, 21, 12, 0, 0);

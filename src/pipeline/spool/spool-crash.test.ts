@@ -1,14 +1,10 @@
 /** The promise as a property: whatever the disk does, an acknowledged record is found exactly once, and none is found that was refused or is half. */
+
 import { setMaxListeners } from 'node:events';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import {
-  type Call,
-  createRandom,
-  createSimulatedDisk,
-  type Fault,
-  type SimulatedDisk,
-} from '../../../test/fault/simulated-disk.ts';
+import { type Call, createSimulatedDisk, type Fault, type SimulatedDisk } from '../../../test/fault/simulated-disk.ts';
+import { createRandom } from '../../../test/fixtures/random.ts';
 import type { Clock } from '../component.ts';
 import { openSpool, positionsSection, type Spool } from './spool.ts';
 

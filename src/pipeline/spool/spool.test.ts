@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createRandom, createSimulatedDisk, type SimulatedDisk } from '../../../test/fault/simulated-disk.ts';
+import { createSimulatedDisk, type SimulatedDisk } from '../../../test/fault/simulated-disk.ts';
+import { createRandom } from '../../../test/fixtures/random.ts';
 import type { Clock } from '../component.ts';
 import { type FileSystem, realFileSystem } from '../file-system.ts';
 import {

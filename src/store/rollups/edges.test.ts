@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRandom } from '../../../test/fixtures/random.ts';
+import { expectedEdges, insertTestSpans, randomTrace, type TestSpan } from '../../../test/fixtures/random-traces.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import type { StoreClient } from '../client.ts';
 import { edgeSettings, edgeSql } from './edge-sql.ts';
 import { linkLongTraces } from './long-traces.ts';
-import { createRandom, expectedEdges, insertTestSpans, randomTrace, type TestSpan } from './random-traces.ts';
 
 const start = 1_795_000_020;
 const range = { from: start, to: start + 900 };

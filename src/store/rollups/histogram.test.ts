@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createRandom } from '../../../test/fixtures/random.ts';
 import { addBuckets, type Histogram, quantileUs } from './histogram.ts';
-import { createRandom } from './random-traces.ts';
 
 /** The bucket as the SQL computes it. */
 const bucketOf = (durationUs: number) =>

@@ -1,9 +1,10 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRandom } from '../../../test/fixtures/random.ts';
+import { expectedEdges, insertTestSpans, randomTrace, type TestSpan } from '../../../test/fixtures/random-traces.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import { cleanRollups, repairRollups } from './clean.ts';
 import { runRollupPass } from './pass.ts';
-import { createRandom, expectedEdges, insertTestSpans, randomTrace, type TestSpan } from './random-traces.ts';
 import { createRollupRunner } from './runner.ts';
 import { readTopology, type Topology } from './topology.ts';
 

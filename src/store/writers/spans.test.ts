@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRandom } from '../../../test/fixtures/fake-host.ts';
+import { createRandom } from '../../../test/fixtures/random.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import { emptyResource } from '../../model/resource.ts';
 import { type Span, spanKinds, spanStatuses } from '../../model/span.ts';
