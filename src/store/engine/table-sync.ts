@@ -6,36 +6,25 @@ import type { EngineSession } from './engine.ts';
 /** Answers once what an INSERT into the table has left behind survives a power cut. */
 export type SyncTable = (table: string, session: EngineSession) => Promise<void>;
 
-/** Asks the engine where a table lies, once, and syncs its directory and its deduplication log. */
+/** Asks the engine where a table lies and syncs its directory and its deduplication log. */
 export function createTableSync(): SyncTable {
-  const directories = new Map<string, readonly string[]>();
-
+  // Asked each time: a table that was dropped and made again lies elsewhere, and its old directory stays for minutes.
   async function find(table: string, session: EngineSession): Promise<readonly string[]> {
-    const known = directories.get(table);
-    if (known !== undefined) return known;
     const { bytes } = await session.run({
       sql: "SELECT arrayJoin(data_paths) FROM system.tables WHERE database = 'default' AND name = {table:String}",
       format: 'TSVRaw',
       parameters: new Map([['table', table]]),
     });
-    const found = Buffer.from(bytes)
+    return Buffer.from(bytes)
       .toString()
       .split('\n')
       .filter((line) => line !== '');
-    directories.set(table, found);
-    return found;
   }
 
   return async (table, session) => {
     for (const directory of await find(table, session)) {
-      try {
-        await syncDeduplicationLog(join(directory, 'deduplication_logs'));
-        await sync(directory);
-      } catch (error) {
-        // A table that was dropped and made again lies elsewhere.
-        directories.delete(table);
-        throw error;
-      }
+      await syncDeduplicationLog(join(directory, 'deduplication_logs'));
+      await sync(directory);
     }
   };
 }
