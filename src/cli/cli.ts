@@ -1,4 +1,5 @@
 /** Finds the command that the arguments name, and says what to do when there is none. */
+import { errorCode } from '../pipeline/file-system.ts';
 import { ApiError } from './api-client.ts';
 import { type Command, helpOf, readArguments, type Terminal, UsageError } from './command.ts';
 import { version } from './version.ts';
@@ -60,7 +61,17 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     terminal.error(`commands: ${(longer.length > 0 ? longer : known).join(', ')}; trawl --help says what they do`);
     return 2;
   }
-  const command = await load();
+  const command = await load().catch((error) => {
+    // All modules are read at once: where that fails, the program has not begun.
+    if (errorCode(error) === 'EMFILE') return undefined;
+    throw error;
+  });
+  if (command === undefined) {
+    terminal.error(
+      'the limit of open files is too low to start; raise it to 1024 or more (ulimit -n, or LimitNOFILE=)',
+    );
+    return 1;
+  }
   if (found.rest.includes('--help') || found.rest.includes('-h')) {
     terminal.out(helpOf(command));
     return 0;

@@ -34,8 +34,8 @@ export async function openDataDirectory(options: { path: string; log: Logger }):
   let lock: Lock | undefined;
   try {
     await fs.mkdir(path, { recursive: true, mode: 0o700 });
-    await keepPrivate(path, log);
     lock = await acquireLock(path);
+    await keepPrivate(path, log);
     const writer = await writerNumber(path, log);
     const held = lock;
     return { path, writer, close: () => held.release() };
