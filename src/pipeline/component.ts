@@ -19,6 +19,8 @@ export interface Clock {
 export interface Host {
   /** The component's own name in logs, metrics and status: `inputs.zipkin`, or `inputs.prom#2` for the third block of its kind. */
   readonly name: string;
+  /** The node that the agent runs on. */
+  readonly nodeName: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly meter: Meter;

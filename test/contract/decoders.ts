@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { findCorrelation } from '../../src/codec/correlation.ts';
 import { parseCriLine } from '../../src/codec/cri-log/cri-line.ts';
-import { createPartialJoiner } from '../../src/codec/cri-log/partial-joiner.ts';
 import { createTextParser } from '../../src/codec/prometheus-text/text-parser.ts';
 import { decodeSpans } from '../../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../../src/codec/zipkin-v2-json/encode-spans.ts';
@@ -157,8 +156,6 @@ export const prometheusText: DecoderUnderTest = {
   decode: (message) => [parser.parse(message), createTextParser().parse(message)],
 };
 
-const joiner = createPartialJoiner();
-
 export const criLog: DecoderUnderTest = {
   name: 'cri-log',
   validMessages: [
@@ -170,7 +167,7 @@ export const criLog: DecoderUnderTest = {
   tokens: [' ', ':', 'P', 'F', 'stdout', 'stderr', 'Z', '+01:00', '-', '.', 'T', '\n', '\r', '\0', '\xff', '99', '00'],
   decode: (message) => {
     const line = parseCriLine(message);
-    return [joiner.push(line, 0), findCorrelation(line.text)];
+    return [line, findCorrelation(line.text)];
   },
 };
 

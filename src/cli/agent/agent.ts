@@ -1,4 +1,5 @@
 /** The agent: inputs, intake, outputs, the store and the HTTP side, put together from a configuration and taken apart again in order. */
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { MainConfig } from '../../config/main-config.ts';
@@ -92,6 +93,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
   undo.push(() => memory.stop());
   const hostFor = (name: string): Host => ({
     name,
+    nodeName: main.node_name === '' ? hostname() : main.node_name,
     clock,
     log: log.child({ component: name }),
     meter,

@@ -4,16 +4,11 @@ import { criLog } from '../../../test/contract/decoders.ts';
 import { CodecError } from '../codec-error.ts';
 import { parseRfc3339Nano } from '../rfc3339.ts';
 import { type CriLine, parseCriLine } from './cri-line.ts';
-import { createPartialJoiner } from './partial-joiner.ts';
 
 const stamp = '2026-11-21T09:28:25.853123456Z';
 
 function parse(text: string): CriLine {
   return parseCriLine(Buffer.from(text));
-}
-
-function part(text: string | Buffer, tag: 'P' | 'F', stream = 'stdout'): CriLine {
-  return parseCriLine(Buffer.concat([Buffer.from(`${stamp} ${stream} ${tag} `), Buffer.from(text)]));
 }
 
 describe('a CRI line', () => {
@@ -96,45 +91,5 @@ describe('times', () => {
     '2026-11-21T09:28:25Zx',
   ])('do not include %s', (text) => {
     expect(nanos(text)).toBeUndefined();
-  });
-});
-
-describe('parts of a line', () => {
-  it('are joined for each stream by itself, under the stamp of the first', () => {
-    const joiner = createPartialJoiner();
-    expect(joiner.push(part('a', 'P'), 0)).toBeUndefined();
-    expect(joiner.push(part('x', 'P', 'stderr'), 5)).toBeUndefined();
-    expect(joiner.waitingSinceMs()).toBe(0);
-    expect(joiner.push(part('b', 'F'), 6)).toMatchObject({ text: 'ab', stream: 'stdout', parts: 2, isCut: false });
-    expect(joiner.push(part('c', 'F'), 7)).toMatchObject({ text: 'c', parts: 1 });
-    expect(joiner.push(part('y', 'F', 'stderr'), 8)).toMatchObject({ text: 'xy', stream: 'stderr' });
-    expect(joiner.waitingSinceMs()).toBeUndefined();
-  });
-
-  it('may end in the middle of a character', () => {
-    const joiner = createPartialJoiner();
-    const bytes = Buffer.from('é');
-    joiner.push(part(bytes.subarray(0, 1), 'P'), 0);
-    expect(joiner.push(part(bytes.subarray(1), 'F'), 0)).toMatchObject({ text: 'é', hasInvalidUtf8: false });
-  });
-
-  it('are cut at the limit, and what follows is a line of its own: nothing is lost', () => {
-    const joiner = createPartialJoiner(1000);
-    const texts: string[] = [];
-    for (let i = 0; i < 30; i++) {
-      const line = joiner.push(part(String(i % 10).repeat(100), i === 29 ? 'F' : 'P'), 0);
-      if (line !== undefined) texts.push(line.text);
-    }
-    expect(texts.join('')).toHaveLength(3000);
-    for (const text of texts) expect(text.length).toBeLessThanOrEqual(1000);
-  });
-
-  it('are given up by the caller’s clock', () => {
-    const joiner = createPartialJoiner();
-    joiner.push(part('old', 'P'), 1000);
-    joiner.push(part('new', 'P', 'stderr'), 2000);
-    expect(joiner.flushOlderThan(2000)).toMatchObject([{ text: 'old', isCut: true }]);
-    expect(joiner.flush()).toMatchObject([{ text: 'new', isCut: true }]);
-    expect(joiner.flush()).toEqual([]);
   });
 });

@@ -37,10 +37,6 @@ export const containerLogsConfig = component(
       .default([])
       .describe('Containers not to read, even where they are included.')
       .meta({ example: ['namespace:kube-system', 'container:istio-init'], caution: cautionAboutImages }),
-    node: z
-      .string()
-      .default('')
-      .describe("The node's name in every record; empty takes the environment variable NODE_NAME."),
     start_at: z
       .enum(['auto', 'beginning', 'end'])
       .default('auto')

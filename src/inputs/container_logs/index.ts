@@ -76,7 +76,7 @@ async function start(config: ContainerLogsConfig, host: Host, accept: Accept): P
     keyPrefix,
     maxLineBytes: config.max_line_bytes,
     readPart,
-    createRecord: createRecordMaker(config.node || process.env['NODE_NAME'] || '', countInvalid(host)),
+    createRecord: createRecordMaker(host.nodeName, countInvalid(host)),
     nowMs: () => host.clock.monotonicMs(),
     mayOpen: async () => openFiles < config.max_open_files || (await tailer.closeIdle()),
     onOpened: (count) => {
