@@ -32,7 +32,8 @@ export interface SupervisorOptions {
   readonly onReady?: () => void;
 }
 
-export type StoreState = 'stopped' | 'starting' | 'ready' | 'down';
+/** `silent`: it runs and has not answered for a while; it is ended if that goes on. */
+export type StoreState = 'stopped' | 'starting' | 'ready' | 'silent' | 'down';
 
 export interface Supervisor {
   readonly socketPath: string;
@@ -50,6 +51,8 @@ export interface Supervisor {
 }
 
 const missedPingsUntilHung = 3;
+/** Without an answer for so long a store counts as one that answers nobody. */
+const silentAfterMs = 2_000;
 const defaultStartTimeoutMs = 30_000;
 
 /** A supervisor that has started nothing yet. */
@@ -64,6 +67,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let stopping = new AbortController();
   let loop: Promise<void> = Promise.resolve();
   let whenReady: (() => void) | undefined;
+  /** When the first ping went out that has not been answered; by the monotonic clock. */
+  let unansweredSinceMs: number | undefined;
 
   async function keepRunning(): Promise<void> {
     let delayMs = backoff.initialMs;
@@ -114,6 +119,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const how = await exit;
     ended.abort();
     await watching;
+    unansweredSinceMs = undefined;
     const words = lastWords();
     reason = (verdict ?? how) + (words === '' ? '' : ` (${words})`);
     return wasReady;
@@ -136,7 +142,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     while (!signal.aborted) {
       await pause(options.pingIntervalMs ?? 2_000, signal);
       if (signal.aborted) return false;
-      missed = (await ping(socketPath, options.pingTimeoutMs ?? 5_000)) ? 0 : missed + 1;
+      unansweredSinceMs ??= performance.now();
+      const answers = await ping(socketPath, options.pingTimeoutMs ?? 5_000);
+      if (answers) unansweredSinceMs = undefined;
+      missed = answers ? 0 : missed + 1;
       if (missed >= missedPingsUntilHung) return true;
     }
     return false;
@@ -173,7 +182,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       state = 'stopped';
       reason = 'it was stopped';
     },
-    health: () => ({ state, restarts, pid: child?.pid, text: describeState(state, reason, restarts) }),
+    health() {
+      const silentMs = unansweredSinceMs === undefined ? 0 : performance.now() - unansweredSinceMs;
+      if (state === 'ready' && silentMs > silentAfterMs) {
+        const text = `the store has not answered for ${Math.round(silentMs / 1000)} s; if it stays silent it is ended and started anew`;
+        return { state: 'silent', restarts, pid: child?.pid, text };
+      }
+      return { state, restarts, pid: child?.pid, text: describeState(state, reason, restarts) };
+    },
   };
 }
 

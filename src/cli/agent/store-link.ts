@@ -12,7 +12,7 @@ import type { Clock, Health } from '../../pipeline/component.ts';
 import { realFileSystem } from '../../pipeline/file-system.ts';
 import type { Meter } from '../../pipeline/meter.ts';
 import { openSpool, type Spool, type SpoolLoss } from '../../pipeline/spool/spool.ts';
-import type { StoreClient } from '../../store/client.ts';
+import { type StoreClient, StoreError } from '../../store/client.ts';
 import { createStoreClient } from '../../store/http-client.ts';
 import { createFreshness, type Freshness } from '../../store/intake/freshness.ts';
 import { signalOfSection } from '../../store/intake/sections.ts';
@@ -36,6 +36,7 @@ export interface StoreLinkOptions {
 export interface StoreLink {
   readonly destination: StoreDestination;
   readonly spool: Spool;
+  /** For queries: they fail at once, and in words, while the store is away. */
   readonly client: StoreClient;
   readonly freshness: Freshness;
   /** Rows before this would be dropped at once; undefined when any age is kept. */
@@ -138,7 +139,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
   return {
     destination,
     spool,
-    client,
+    client: failingFast(client, behind.whyNotReady),
     freshness: createFreshness(spool, clock),
     oldestAllowedMs: housekeeping.oldestAllowedMs,
     health: behind.health,
@@ -153,6 +154,25 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
       await client.close();
       await behind.stop();
       removeSpoolMetrics();
+    },
+  };
+}
+
+/** Only what brings data into the store has the time to wait until it is back. */
+function failingFast(client: StoreClient, whyNotReady: () => string | undefined): StoreClient {
+  const check = () => {
+    const why = whyNotReady();
+    if (why !== undefined) throw new StoreError(why, { isRetryable: true });
+  };
+  return {
+    ...client,
+    async rows<Row>(query: Parameters<StoreClient['rows']>[0]) {
+      check();
+      return client.rows<Row>(query);
+    },
+    async bytes(query) {
+      check();
+      return client.bytes(query);
     },
   };
 }
@@ -282,8 +302,11 @@ function createBehind(options: StoreLinkOptions, destination: StoreDestination):
     },
     isReady,
     health: () => ({ isHealthy: isReady(), line: supervisor.health().text }),
-    whyNotReady: () =>
-      isReady() ? undefined : isPrepared ? supervisor.health().text : `the store is being prepared: ${failure}`,
+    whyNotReady() {
+      const { state, text } = supervisor.health();
+      if (state !== 'ready') return text;
+      return isPrepared ? undefined : `the store is being prepared: ${failure}`;
+    },
     stop: () => supervisor.stop(storeStopMs),
   };
 }
