@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { type Call, createSimulatedDisk, type Fault, type SimulatedDisk } from '../../../test/fault/simulated-disk.ts';
 import { createRandom } from '../../../test/fixtures/random.ts';
 import type { Clock } from '../component.ts';
-import { openSpool, positionsSection, type Spool } from './spool.ts';
+import { openSpool } from './open-spool.ts';
+import { positionsSection, type Spool } from './spool.ts';
 
 const never = new AbortController().signal;
 setMaxListeners(0, never);

@@ -8,8 +8,8 @@ import { createSimulatedDisk, type SimulatedDisk } from '../../../test/fault/sim
 import { createRandom } from '../../../test/fixtures/random.ts';
 import type { Clock } from '../component.ts';
 import { type FileSystem, realFileSystem } from '../file-system.ts';
+import { openSpool } from './open-spool.ts';
 import {
-  openSpool,
   positionsSection,
   type Section,
   type Segment,

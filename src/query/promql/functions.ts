@@ -1,16 +1,7 @@
 /** The table of PromQL's functions. A function that is not in it parses and is refused by name. */
 import type { ValueType } from './ast.ts';
+import type { RangeWindow } from './range-window.ts';
 import { rate } from './rate.ts';
-
-/** Samples [from, to) of a series are those with `afterMs` < timestamp <= `untilMs`; staleness markers are not among them. */
-export interface RangeWindow {
-  readonly timestampsMs: Float64Array;
-  readonly values: Float64Array;
-  readonly from: number;
-  readonly to: number;
-  readonly afterMs: number;
-  readonly untilMs: number;
-}
 
 /** A function of one range vector, computed for each series and each point of the grid by itself. */
 export interface RangeFunction {

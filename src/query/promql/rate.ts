@@ -1,5 +1,5 @@
 /** `rate` and its family: how fast a counter grows, extrapolated to the edges of the window (Prometheus, promql/functions.go `extrapolatedRate`). */
-import type { RangeWindow } from './functions.ts';
+import type { RangeWindow } from './range-window.ts';
 
 /** The growth between the first and the last sample; where a counter was reset, what it had before is added. */
 function counterIncrease(values: Float64Array, from: number, to: number): number {
