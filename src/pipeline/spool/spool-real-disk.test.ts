@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const spoolUrl = new URL('./spool.ts', import.meta.url).href;
+const spoolUrl = new URL('./open-spool.ts', import.meta.url).href;
 const filesUrl = new URL('../file-system.ts', import.meta.url).href;
 const nobody = 65534;
 
