@@ -17,9 +17,7 @@ const drainMs = 25_000;
 /** What a person sees once the agent takes data in: where it is, and what to do next. */
 function welcome(terminal: Terminal, urls: readonly string[]): void {
   const [url = ''] = urls;
-  // As it was called: `trawl`, or `node dist/main.js` in a checkout.
-  const called = relative(process.cwd(), process.argv[1] ?? '');
-  const self = called.endsWith('.js') && !called.startsWith('..') ? `node ${called}` : 'trawl';
+  const self = programName();
   terminal.out(`trawl ${version} takes data in at ${urls.join(' and ')}`);
   terminal.out('');
   terminal.out(`  send a span      ${self} send span${url === defaultAgentUrl ? '' : ` --url ${url}`}`);

@@ -1,5 +1,6 @@
 /** How commands speak to a running agent. */
 import { request } from 'undici';
+import { ApiError } from './command.ts';
 
 /** Where an agent listens unless told otherwise. */
 export const defaultAgentUrl = 'http://127.0.0.1:9529';
@@ -19,14 +20,13 @@ export interface ApiCall {
   readonly token?: string | undefined;
 }
 
-/** An agent that could not be asked, or said no. The message is for a person. */
-export class ApiError extends Error {
-  override readonly name = 'ApiError';
-}
-
 /** Asks the agent at `baseUrl`. Statuses are the caller's to judge; only an agent that is not there throws. */
 export async function callApi(baseUrl: string, call: ApiCall): Promise<ApiAnswer> {
-  if (!URL.canParse(baseUrl)) throw new ApiError(`"${baseUrl}" is not a URL; try --url ${defaultAgentUrl}`);
+  if (!/^https?:\/\//i.test(baseUrl) || !URL.canParse(baseUrl)) {
+    const asHttp = `http://${baseUrl.replace(/^[a-z]+:\/\//i, '')}`;
+    const example = URL.canParse(asHttp) ? asHttp : defaultAgentUrl;
+    throw new ApiError(`"${baseUrl}" is no URL of HTTP; try --url ${example}`);
+  }
   const headers: Record<string, string> = {};
   if (call.json !== undefined) headers['content-type'] = 'application/json';
   if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
@@ -42,7 +42,7 @@ export async function callApi(baseUrl: string, call: ApiCall): Promise<ApiAnswer
   } catch (cause) {
     const reason =
       cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause);
-    throw new ApiError(`no agent answers at ${baseUrl} (${reason}); start one with: trawl agent`, { cause });
+    throw new ApiError(`no agent answers at ${baseUrl} (${reason}); start one with: ${programName()} agent`, { cause });
   }
 }
 

@@ -1,7 +1,6 @@
 /** Finds the command that the arguments name, and says what to do when there is none. */
 import { errorCode } from '../pipeline/file-system.ts';
-import { ApiError } from './api-client.ts';
-import { type Command, helpOf, readArguments, type Terminal, UsageError } from './command.ts';
+import { ApiError, type Command, helpOf, readArguments, type Terminal, UsageError } from './command.ts';
 import { version } from './version.ts';
 
 /** Loaded when called, so that `trawl --version` does not wait for the agent's libraries. */

@@ -36,9 +36,20 @@ export interface Command {
   run(args: Arguments, terminal: Terminal): Promise<number>;
 }
 
+/** The program as it was called: `trawl`, or `node dist/main.js` in a checkout. For commands that a person is to copy. */
+export function programName(): string {
+  const called = relative(process.cwd(), process.argv[1] ?? '');
+  return called.endsWith('.js') && !called.startsWith('..') ? `node ${called}` : 'trawl';
+}
+
 /** Arguments that a command cannot be run with; the message says which. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** An agent that could not be asked, or said no. The message is for a person. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
 }
 
 /** Reads what follows the command's name. Throws a UsageError. */

@@ -35,7 +35,7 @@ export const sendSpan: Command = {
     const url = args.text('url') ?? defaultAgentUrl;
     expectSuccess(await callApi(url, { method: 'POST', path: '/api/v2/spans', json: [span] }));
     terminal.out(`kept 1 span of trace ${traceId}`);
-    terminal.out(`look at it:  trawl query trace ${traceId}${url === defaultAgentUrl ? '' : ` --url ${url}`}`);
+    terminal.out(`look at it:  ${programName()} query trace ${traceId}${url === defaultAgentUrl ? '' : ` --url ${url}`}`);
     return 0;
   },
 };

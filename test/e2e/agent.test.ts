@@ -201,7 +201,9 @@ describe('an agent among programs that others wrote', () => {
   });
 
   it('draws who calls whom from the spans', async () => {
-    const { nodes, edges } = JSON.parse((await agent.get('/api/trawl/topology?start=2026-11-21T09:00:00Z&end=2026-11-21T10:00:00Z')).text);
+    const { nodes, edges } = JSON.parse(
+      (await agent.get('/api/trawl/topology?start=2026-11-21T09:00:00Z&end=2026-11-21T10:00:00Z')).text,
+    );
     const names = nodes.map(({ service }: { service: string }) => service);
     expect(names).toContain('istio-ingressgateway.istio-system');
     expect(edges.length).toBeGreaterThan(0);
