@@ -1,4 +1,3 @@
-import { relative } from 'node:path';
 import type { Logger } from 'pino';
 import { loadConfiguration } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
@@ -6,7 +5,7 @@ import { DataDirectoryError } from '../pipeline/data-directory.ts';
 import { ListenError } from '../server/listener.ts';
 import { type Agent, startAgent } from './agent/agent.ts';
 import { defaultAgentUrl } from './api-client.ts';
-import type { Command, Terminal } from './command.ts';
+import { type Command, programName, type Terminal } from './command.ts';
 import { configurationOptions, loadOptionsOf } from './configuration.ts';
 import { createLog } from './log.ts';
 import { version } from './version.ts';

@@ -1,6 +1,6 @@
 /** How commands speak to a running agent. */
 import { request } from 'undici';
-import { ApiError } from './command.ts';
+import { ApiError, programName } from './command.ts';
 
 /** Where an agent listens unless told otherwise. */
 export const defaultAgentUrl = 'http://127.0.0.1:9529';

@@ -1,4 +1,5 @@
 /** What a command of `trawl` is, and how its arguments are read and its help is written. */
+import { relative } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 export interface Option {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { callApi, defaultAgentUrl, expectSuccess } from './api-client.ts';
-import type { Command } from './command.ts';
+import { type Command, programName } from './command.ts';
 
 /** `trawl send span`: proves the way in without a mesh. */
 export const sendSpan: Command = {
@@ -35,7 +35,9 @@ export const sendSpan: Command = {
     const url = args.text('url') ?? defaultAgentUrl;
     expectSuccess(await callApi(url, { method: 'POST', path: '/api/v2/spans', json: [span] }));
     terminal.out(`kept 1 span of trace ${traceId}`);
-    terminal.out(`look at it:  ${programName()} query trace ${traceId}${url === defaultAgentUrl ? '' : ` --url ${url}`}`);
+    terminal.out(
+      `look at it:  ${programName()} query trace ${traceId}${url === defaultAgentUrl ? '' : ` --url ${url}`}`,
+    );
     return 0;
   },
 };

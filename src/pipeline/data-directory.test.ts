@@ -53,6 +53,16 @@ describe('a data directory', () => {
     };
   }
 
+  it.skipIf(process.platform !== 'linux')(
+    'is refused in a sentence where nothing can be made, as below /proc',
+    async () => {
+      for (const place of ['/proc/nowhere', '/proc/nowhere/data'])
+        await expect(openDataDirectory({ path: place, log })).rejects.toThrow(
+          /data directory .* choose another with --data/,
+        );
+    },
+  );
+
   it('is made for its user alone and keeps its number', async () => {
     const first = await openDataDirectory({ path, log });
     expect((await fs.stat(path)).mode & 0o777).toBe(0o700);

@@ -2,7 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { errorCode } from './file-system.ts';
 
@@ -33,7 +33,7 @@ export async function openDataDirectory(options: { path: string; log: Logger }):
   process.umask(0o077);
   let lock: Lock | undefined;
   try {
-    await fs.mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDirectories(resolve(path));
     lock = await acquireLock(path);
     await keepPrivate(path, log);
     const writer = await writerNumber(path, log);
@@ -50,6 +50,26 @@ export async function openDataDirectory(options: { path: string; log: Logger }):
     });
   }
 }
+
+/** Node's own `recursive` never ends where the parent is there and yet says ENOENT, as /proc does. */
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await fs.mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EEXIST' && (await fs.stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || (await exists(parent))) throw error;
+    await makeDirectories(parent);
+    await fs.mkdir(path, { mode: 0o700 });
+  }
+}
+
+const exists = async (path: string): Promise<boolean> =>
+  await fs.stat(path).then(
+    () => true,
+    () => false,
+  );
 
 async function keepPrivate(path: string, log: Logger): Promise<void> {
   const { mode } = await fs.stat(path);

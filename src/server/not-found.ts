@@ -20,7 +20,7 @@ export function answerNotFound(method: string, path: string, routes: readonly Kn
     return servesPath(zipkinPaths, path) ? { status: 404, body } : { status: 405, body, headers: { Allow: allow } };
   }
   const nearest = nearestRoutes(path, routes)
-    .map((route) => `  ${route.method} ${route.path}\n`)
+    .map((route) => `  ${route.method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')}\n`)
     .join('');
   return { status: 404, body: `there is no ${shown} here; the nearest routes are:\n${nearest}` };
 }
