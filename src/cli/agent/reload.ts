@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
 import { type BlocksDiff, diffConfigurations } from '../../config/diff.ts';
-import type { Configuration, Loaded } from '../../config/load.ts';
+import type { ComponentBlock, ComponentKind, Configuration, Loaded, Section } from '../../config/load.ts';
 import type { MainConfig } from '../../config/main-config.ts';
 import { formatProblem } from '../../config/problem.ts';
 import type { InputKind, OutputKind } from '../../pipeline/component.ts';
@@ -38,6 +38,26 @@ const inverse = <Kind>({ added, removed, changed, unchanged }: BlocksDiff<Kind>)
   unchanged: unchanged.map(({ from, to }) => ({ from: to, to: from })),
 });
 
+/**
+ * The new blocks under the names that they run by: what is counted under a name must not become another block's because a file was
+ * added before it. What is new gets a name that is free.
+ */
+function keepNames<Kind extends ComponentKind>(
+  blocks: readonly ComponentBlock<Kind>[],
+  section: Section,
+  { changed, unchanged }: BlocksDiff<Kind>,
+): readonly ComponentBlock<Kind>[] {
+  const names = new Map([...changed, ...unchanged].map(({ from, to }) => [to, from.name]));
+  const taken = new Set(names.values());
+  return blocks.map((block) => {
+    let name = names.get(block) ?? `${section}.${block.kind.type}`;
+    for (let number = 2; !names.has(block) && taken.has(name); number++)
+      name = `${section}.${block.kind.type}#${number}`;
+    taken.add(name);
+    return { ...block, name };
+  });
+}
+
 function describeBlocks({ added, removed, changed }: BlocksDiff<unknown>): string[] {
   return [
     ...added.map(({ name }) => `started ${name}`),
@@ -57,7 +77,13 @@ export function createReload(options: ReloadOptions): () => Promise<ReloadOutcom
   });
   successful.set(1);
 
-  const exchange = async (loaded: AgentConfiguration): Promise<ReloadOutcome> => {
+  const exchange = async (read: AgentConfiguration): Promise<ReloadOutcome> => {
+    const paired = diffConfigurations(configuration, read);
+    const loaded: AgentConfiguration = {
+      main: read.main,
+      inputs: keepNames(read.inputs, 'inputs', paired.inputs),
+      outputs: keepNames(read.outputs, 'outputs', paired.outputs),
+    };
     const diff = diffConfigurations(configuration, loaded);
     const fixed = diff.mainKeys.filter((key) => !reloadableKeys.has(key));
     if (fixed.length > 0)
