@@ -88,6 +88,8 @@ async function send(options: {
   sections: { kind: number; items: number; bytes: Buffer }[];
   isRecovered?: boolean;
   faults?: Faults;
+  /** How long an INSERT may take; 20 ms unless told. */
+  writeTimeoutMs?: number;
   /** Times that the spool fails to remove the segment. */
   failedReleases?: number;
 }) {
@@ -137,7 +139,7 @@ async function send(options: {
     log: pino({ level: 'silent' }),
     insertSeconds: new Histogram({ name: 'test_seconds', help: 'x', labelNames: ['table'], registers: [] }),
     onFailure: (why) => failures.push(why),
-    writeTimeoutMs: 20,
+    writeTimeoutMs: options.writeTimeoutMs ?? 20,
   });
   const running = sender.run(stop.signal);
   for (let i = 0; i < 50 && end === undefined; i++) {
@@ -238,5 +240,11 @@ describe('the sender of segments', () => {
     expect(end).toBe('released');
     expect(rows.get(key)).toBe(10);
     expect(statements).toEqual(['insert', 'insert', 'count']);
+  });
+
+  it('does not wait for a store that hangs when it is told to stop, and leaves the segment in the spool', async () => {
+    const { end, failures } = await send({ fates: ['no answer'], sections: spans, writeTimeoutMs: 600_000 });
+    expect(end).toBeUndefined();
+    expect(failures).toEqual([]);
   });
 });

@@ -26,7 +26,7 @@ export interface SegmentSenderOptions {
 }
 
 export interface SegmentSender {
-  /** Ends when the signal aborts; what is not sent stays in the spool. */
+  /** Ends when the signal aborts, statements under way included; what is not sent stays in the spool. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -67,16 +67,26 @@ export function insertSql({ table, columns }: StoreTable, segmentId: bigint): st
  * count or a DELETE that the store cannot do now must never cost a segment.
  */
 async function ask<Answer>(
-  { timeoutMs, mayRefuse }: { timeoutMs: number; mayRefuse: boolean },
+  { timeoutMs, mayRefuse, stop }: { timeoutMs: number; mayRefuse: boolean; stop: AbortSignal },
   statement: (signal: AbortSignal) => Promise<Answer>,
 ): Promise<Answer> {
-  const deadline = AbortSignal.timeout(timeoutMs);
+  const ending = new AbortController();
+  let isTooLate = false;
+  const timer = setTimeout(() => {
+    isTooLate = true;
+    ending.abort();
+  }, timeoutMs);
+  const onStop = () => ending.abort();
+  stop.addEventListener('abort', onStop, { once: true });
   try {
-    return await statement(deadline);
+    return await statement(ending.signal);
   } catch (error) {
-    if (!(error instanceof StoreError) || error.isRetryable || (mayRefuse && !deadline.aborted)) throw error;
+    if (!(error instanceof StoreError) || error.isRetryable || (mayRefuse && !isTooLate)) throw error;
     const code = error.code === undefined ? {} : { code: error.code };
     throw new StoreError(error.message, { ...code, isRetryable: true, cause: error });
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', onStop);
   }
 }
 
@@ -92,22 +102,22 @@ class TableSender {
     this.#writeTimeoutMs = options.writeTimeoutMs ?? defaultWriteTimeoutMs;
   }
 
-  async #insert(rows: TableRows, segment: Segment, token: string): Promise<void> {
+  async #insert(rows: TableRows, segment: Segment, how: { token: string; stop: AbortSignal }): Promise<void> {
     const { client, insertSeconds } = this.#options;
     const stopTimer = insertSeconds.startTimer({ table: rows.table.table });
-    await ask({ timeoutMs: this.#writeTimeoutMs, mayRefuse: true }, (signal) =>
+    await ask({ timeoutMs: this.#writeTimeoutMs, mayRefuse: true, stop: how.stop }, (signal) =>
       client.insert({
         sql: insertSql(rows.table, segment.id),
         body: rows.blocks.length === 1 && rows.blocks[0] !== undefined ? rows.blocks[0] : Buffer.concat(rows.blocks),
-        deduplicationToken: token,
+        deduplicationToken: how.token,
         signal,
       }),
     );
     stopTimer();
   }
 
-  async #storedRows({ table }: TableRows, segment: Segment): Promise<number> {
-    const [row] = await ask({ timeoutMs: countTimeoutMs, mayRefuse: false }, (signal) =>
+  async #storedRows({ table }: TableRows, segment: Segment, stop: AbortSignal): Promise<number> {
+    const [row] = await ask({ timeoutMs: countTimeoutMs, mayRefuse: false, stop }, (signal) =>
       this.#options.client.rows<{ stored: string }>({
         sql: `SELECT count() AS stored FROM ${table.table} WHERE seg = {seg:UInt64}`,
         parameters: { seg: segment.id },
@@ -120,9 +130,9 @@ class TableSender {
     return Number(row?.stored ?? 0);
   }
 
-  async #delete({ table }: TableRows, segment: Segment): Promise<void> {
+  async #delete({ table }: TableRows, segment: Segment, stop: AbortSignal): Promise<void> {
     const timeoutMs = this.#writeTimeoutMs;
-    await ask({ timeoutMs, mayRefuse: false }, (signal) =>
+    await ask({ timeoutMs, mayRefuse: false, stop }, (signal) =>
       this.#options.client.command({
         sql: `DELETE FROM ${table.table} WHERE seg = {seg:UInt64}`,
         parameters: { seg: segment.id },
@@ -155,15 +165,15 @@ class TableSender {
       signal.throwIfAborted();
       try {
         if (step === 'delete') {
-          await this.#delete(rows, segment);
+          await this.#delete(rows, segment, signal);
           beginAnew();
         }
         if (step === 'insert') {
-          await this.#insert(rows, segment, token);
+          await this.#insert(rows, segment, { token, stop: signal });
           if (!isUncertain || isReplacing) return;
           step = 'count';
         }
-        const stored = await this.#storedRows(rows, segment);
+        const stored = await this.#storedRows(rows, segment, signal);
         if (stored === rows.rows) return;
         log.warn(
           { segment: name, stored, sent: rows.rows },
@@ -173,7 +183,7 @@ class TableSender {
         if (stored > 0) step = 'delete';
         else beginAnew();
       } catch (error) {
-        if (!(error instanceof StoreError) || !error.isRetryable) throw error;
+        if (signal.aborted || !(error instanceof StoreError) || !error.isRetryable) throw error;
         isUncertain = true;
         if (isReplacing) token = freshToken();
         onFailure(`the store did not take segment ${name} (attempt ${attempt}): ${error.message}`);
