@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -122,6 +122,23 @@ describe('a segment that is sent more than once', () => {
         store.client.insert({ ...insert, deduplicationToken: `${insert.deduplicationToken}${Math.random()}` }),
     };
     await sendAndReplay(forgetful, 3);
+    expect(await judgeSegment(store.client, 1, baseMs)).toEqual(unspoilt);
+    expect(await rollUp()).toBe(rowsOfSegment.spans);
+  });
+
+  it('counts once when it is replayed after a power cut tore the last line off the engine’s log of tokens', async () => {
+    await sendAndReplay(store.client, 2, async () => {
+      await store.kill9();
+      for (const table of Object.keys(rowsOfSegment)) {
+        const logs = join(store.directory, 'chdb', 'data', 'default', table, 'deduplication_logs');
+        for (const name of await readdir(logs)) {
+          const file = join(logs, name);
+          const { size } = await stat(file);
+          await truncate(file, Math.max(0, size - 10));
+        }
+      }
+      await store.restart();
+    });
     expect(await judgeSegment(store.client, 1, baseMs)).toEqual(unspoilt);
     expect(await rollUp()).toBe(rowsOfSegment.spans);
   });
