@@ -4,32 +4,31 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What an INSERT makes of the disk; strace skips the names that the machine's architecture lacks. */
-const calls = [
-  'openat',
-  'write',
-  'pwrite64',
-  'fsync',
-  'fdatasync',
-  'ftruncate',
-  'rename',
-  'renameat',
-  'renameat2',
-  'mkdir',
-  'mkdirat',
-  'link',
-  'linkat',
-  'unlink',
-  'unlinkat',
-  'rmdir',
-  'close',
-];
+/** What an INSERT makes of the disk, by the names of each architecture: strace skips those that the machine's lacks. */
+const names: Readonly<Record<string, readonly string[]>> = {
+  openat: ['openat'],
+  write: ['write'],
+  pwrite64: ['pwrite64'],
+  fsync: ['fsync'],
+  fdatasync: ['fdatasync'],
+  ftruncate: ['ftruncate'],
+  rename: ['rename', 'renameat', 'renameat2'],
+  mkdir: ['mkdir', 'mkdirat'],
+  link: ['link', 'linkat'],
+  unlink: ['unlink', 'unlinkat'],
+  rmdir: ['rmdir'],
+  close: ['close'],
+};
+
+const listOf = (call: string) => (names[call] ?? [call]).map((name) => `?${name}`).join();
+const callOf = (name: string) => Object.keys(names).find((call) => names[call]?.includes(name)) ?? name;
 
 const patienceMs = 500;
 
 /** One call as strace wrote it down. */
 export interface TracedCall {
   readonly thread: number;
+  /** `rename` for `renameat2` too. */
   readonly call: string;
   /** From the name on. */
   readonly text: string;
@@ -60,8 +59,8 @@ export async function attachStrace(pid: number, kill?: { readonly call: string; 
   const file = join(directory, 'trace');
   const which =
     kill === undefined
-      ? ['-e', `trace=${calls.map((call) => `?${call}`).join()}`]
-      : ['-e', `trace=${kill.call}`, '-e', `inject=${kill.call}:signal=SIGKILL:when=${kill.at}`];
+      ? ['-e', `trace=${Object.keys(names).map(listOf).join()}`]
+      : ['-e', `trace=${listOf(kill.call)}`, '-e', `inject=${listOf(kill.call)}:signal=SIGKILL:when=${kill.at}`];
   const child = spawn('strace', ['-f', '-y', '-o', file, ...which, '-p', String(pid)], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -85,7 +84,7 @@ function attached(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = '';
     child.once('error', reject);
-    child.once('exit', () => reject(new Error(`strace ended: ${said}`)));
+    child.once('close', () => reject(new Error(`strace ended: ${said}`)));
     child.stderr?.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(0, 10_000);
       if (/attached/.test(said)) resolve();
@@ -98,7 +97,7 @@ function parseTrace(text: string): readonly TracedCall[] {
   for (const line of text.split('\n')) {
     const match = /^(\d+)\s+((\w+)\(.*)$/.exec(line);
     if (match === null) continue;
-    found.push({ thread: Number(match[1]), call: match[3] ?? '', text: match[2] ?? '' });
+    found.push({ thread: Number(match[1]), call: callOf(match[3] ?? ''), text: match[2] ?? '' });
   }
   return found;
 }
