@@ -57,9 +57,20 @@ export function mountOperatingRoutes(app: FastifyInstance, options: OperatingOpt
       .header('retry-after', '1')
       .send(`not ready:\n${reasons.map((reason) => `  ${reason}\n`).join('')}`);
   });
+  const { registry } = options.meter;
+  let rendering: Promise<Buffer> | undefined;
+  /** One rendering for all who ask meanwhile: it takes a millisecond or two, and anybody may ask for it, a hundred times in one packet. */
+  const render = (): Promise<Buffer> => {
+    rendering ??= registry
+      .metrics()
+      .then((exposition) => Buffer.from(exposition))
+      .finally(() => {
+        rendering = undefined;
+      });
+    return rendering;
+  };
   app.get('/metrics', open, async (request, reply) => {
-    const { registry } = options.meter;
-    const exposition = Buffer.from(await registry.metrics());
+    const exposition = await render();
     const packed = await packAnswer(exposition, request.raw.headers['accept-encoding']);
     if (packed !== undefined) void reply.header('content-encoding', 'gzip');
     return reply
