@@ -5,7 +5,7 @@ import { checkConfiguration } from './check.ts';
 import { headers, secret } from './fields.ts';
 import { loadFiles } from './load.ts';
 import { codeFrame } from './problem.ts';
-import { createSecret, isSecret } from './secret.ts';
+import { createSecret, isSecret, withoutSecrets } from './secret.ts';
 
 const canary = 'canary-5f2c';
 
@@ -133,5 +133,14 @@ describe('a secret in a configuration', () => {
     const { text } = await checkConfiguration({ kinds, env: { TRAWL_STORE_TOKEN: canary }, sets: [] });
     expect(text).toContain('"url" is empty');
     expect(text).not.toContain(canary);
+  });
+});
+
+describe('a text of somebody else', () => {
+  it('is shown without the secrets that he was sent, with and without their scheme', () => {
+    const secrets = [createSecret(`Bearer ${canary}`), createSecret('other-secret'), createSecret('no')];
+    expect(withoutSecrets(`not known: ${canary}, Bearer ${canary}, other-secret.`, secrets)).toBe(
+      'not known: [REDACTED], [REDACTED], [REDACTED].',
+    );
   });
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { Agent, type Dispatcher, request } from 'undici';
+import { type Secret, withoutSecrets } from '../../config/secret.ts';
 import type { Delivery } from '../../pipeline/component.ts';
 import { type Answer, deliveryOf } from '../../pipeline/delivery/retry-policy.ts';
 import { errorCode } from '../../pipeline/file-system.ts';
@@ -44,7 +45,10 @@ export function createConnection(config: ZipkinOutputConfig, nowMs: () => number
       try {
         const body = config.compression === 'gzip' ? await compress(json, { level: 1 }) : json;
         const options = { method: 'POST', headers, body, signal: deadline, dispatcher: agent } as const;
-        return deliveryOf(await answerOf(await request(config.url, options), address), nowMs());
+        return deliveryOf(
+          await answerOf(await request(config.url, options), address, Object.values(config.headers)),
+          nowMs(),
+        );
       } catch (error) {
         return lost(error, { address, hasExpired: expiry.aborted, timeoutMs: config.timeout });
       }
@@ -74,13 +78,18 @@ function createAgent(config: ZipkinOutputConfig): Agent {
   });
 }
 
-async function answerOf(response: Dispatcher.ResponseData, address: string): Promise<Answer> {
+async function answerOf(
+  response: Dispatcher.ResponseData,
+  address: string,
+  secrets: readonly Secret[],
+): Promise<Answer> {
   const retryAfter = response.headers['retry-after'];
   return {
     status: response.statusCode,
     retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
     address,
-    text: await beginningOf(response),
+    // Hidden before it is shortened, so that no half of a secret is left at the end.
+    text: printable(withoutSecrets(await beginningOf(response), secrets)),
   };
 }
 
@@ -100,7 +109,7 @@ async function beginningOf({ body, statusCode }: Dispatcher.ResponseData): Promi
     if (sizeBytes === 0 && statusCode >= 300) return `(its body could not be read: ${messageOf(error)})`;
   }
   if (statusCode >= 200 && statusCode < 300) return '';
-  return printable(Buffer.concat(chunks).subarray(0, maxErrorBodyBytes).toString('utf8'));
+  return Buffer.concat(chunks).subarray(0, maxErrorBodyBytes).toString('utf8');
 }
 
 /** One line without control characters, for logs and status. */
