@@ -1,11 +1,13 @@
 /** What a person sees who opens the agent's address. */
-import type { ListenerAddress } from './listener.ts';
+import { type ListenerAddress, servesPath } from './listener.ts';
 
 export interface Landing {
   readonly version: string;
   /** The Host header: any text. Shown only if it can be typed as it stands. */
   readonly host: string | undefined;
   readonly addresses: readonly ListenerAddress[];
+  /** What the listener that is asked serves; links to the rest go to the one that serves everything. */
+  readonly paths: ListenerAddress['paths'];
 }
 
 const links: readonly (readonly [path: string, what: string])[] = [
@@ -15,6 +17,7 @@ const links: readonly (readonly [path: string, what: string])[] = [
   ['/metrics', 'its own metrics, for Prometheus'],
   ['/api/v2/services', 'the services that sent spans'],
   ['/api/trawl/topology', 'who calls whom'],
+  ['/api/trawl/openapi.json', 'its own routes, for programs'],
 ];
 
 /** The page as text, for curl. */
@@ -30,7 +33,7 @@ export function landingText(landing: Landing): string {
     indent(`curl ${url}/api/v2/trace/463ac35c9f6413ad`),
     '',
     'Ask:',
-    ...links.map(([path, what]) => `  ${url}${path}  ${what}`),
+    ...links.map(([path, what]) => `  ${baseOf(landing, path, url)}${path}  ${what}`),
     '',
   ].join('\n');
 }
@@ -38,10 +41,15 @@ export function landingText(landing: Landing): string {
 /** The page for a browser. */
 export function landingPage(landing: Landing): string {
   const url = urlOf(landing);
-  const items = links.map(([path, what]) => `<li><a href="${path}">${path}</a> ${escapeHtml(what)}`).join('\n');
+  const items = links
+    .map(([path, what]) => {
+      const target = escapeHtml(`${baseOf(landing, path, '')}${path}`);
+      return `<li><a href="${target}">${path}</a> ${escapeHtml(what)}`;
+    })
+    .join('\n');
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Trawl</title>
-<style>body{font:16px/1.5 system-ui;margin:3rem auto;max-width:46rem;padding:0 1rem}pre{background:#f3f3f3;padding:.8rem;overflow:auto}</style>
+<style>body{font:16px/1.5 system-ui;margin:3rem auto;max-width:46rem;padding:0 1rem}pre{background:#f3f3f3;padding:.8rem;white-space:pre-wrap;overflow-wrap:anywhere}</style>
 <h1>Trawl ${escapeHtml(landing.version)}</h1>
 <p>Takes in traces, metrics and logs, keeps them, and answers queries about them.
 <h2>Send a span</h2>
@@ -59,6 +67,12 @@ function firstSpan(url: string): string {
   return `curl ${url}/api/v2/spans -H 'Content-Type: application/json' -d '[{
   "traceId": "463ac35c9f6413ad", "id": "a2fb4a1d1a96d312", "name": "get /", "kind": "SERVER",
   "timestamp": '$(date +%s)'000000, "duration": 2000, "localEndpoint": {"serviceName": "hello"}}]'`;
+}
+
+/** What stands before a link: `own`, unless only another listener serves the path. */
+function baseOf({ paths, addresses }: Landing, path: string, own: string): string {
+  if (servesPath(paths, path)) return own;
+  return addresses.find((address) => address.paths === 'all')?.url ?? own;
 }
 
 function urlOf({ host, addresses }: Landing): string {

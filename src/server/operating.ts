@@ -79,7 +79,12 @@ export function mountOperatingRoutes(app: FastifyInstance, options: OperatingOpt
       .send(packed ?? exposition);
   });
   app.get('/', open, (request, reply) => {
-    const page = { version: options.version, host: request.raw.headers.host, addresses: options.addresses() };
+    const page = {
+      version: options.version,
+      host: request.raw.headers.host,
+      addresses: options.addresses(),
+      paths: options.exchangeOf(request.raw).listener.options.paths,
+    };
     const wantsHtml = request.raw.headers.accept?.includes('text/html') === true;
     void reply.header('vary', 'accept').header('x-content-type-options', 'nosniff');
     if (!wantsHtml) return reply.type(text).send(landingText(page));

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startTestServer, type TestOptions, type TestServer } from '../../test/fault/http-fixture.ts';
 import type { QueryRequest, QueryRoute } from '../query/query-route.ts';
+import { zipkinPaths } from './listener.ts';
 
 let running: TestServer | undefined;
 afterEach(async () => {
@@ -31,6 +32,21 @@ describe('listeners', () => {
     expect(server.addresses).toHaveLength(2);
     for (const { url } of server.addresses)
       expect((await fetch(`${url}/ingest`, { method: 'POST', body: 'x' })).status).toBe(202);
+  });
+
+  it('show the page with links that lead somewhere, where they serve some routes only', async () => {
+    const listeners = [
+      { host: '127.0.0.1', port: 0, paths: 'all' as const },
+      { host: '127.0.0.1', port: 0, paths: zipkinPaths },
+    ];
+    const { server } = await start({ listeners });
+    const [all, zipkin] = server.addresses.map(({ url }) => url);
+    const page = await (await fetch(`${zipkin}/`)).text();
+    expect(page).toContain(`${zipkin}/api/v2/services `);
+    expect(page).toContain(`${all}/api/trawl/status `);
+    const html = await (await fetch(`${zipkin}/`, { headers: { accept: 'text/html' } })).text();
+    expect(html).toContain('<a href="/api/v2/services">');
+    expect(html).toContain(`<a href="${all}/metrics">`);
   });
 
   it('refuse to start with one sentence when the port is taken, and leave none open', async () => {

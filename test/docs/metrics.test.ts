@@ -56,7 +56,7 @@ describe("the agent's metrics", () => {
 
   it('are named after the thing and its unit, counters with _total', () => {
     for (const [, name = '', type] of exposition.matchAll(/^# TYPE (trawl_\S+) (\S+)$/gm)) {
-      expect(name, 'lower case, no colons').toMatch(/^trawl(_[a-z]+)+$/);
+      expect(name, 'lower case, no colons').toMatch(/^trawl(_[a-z][a-z0-9]*)+$/);
       expect(name.endsWith('_total'), `${name} is a ${type}`).toBe(type === 'counter');
       if (type === 'histogram') expect(name).toMatch(/_(seconds|bytes)$/);
       expect(name, 'base units').not.toMatch(/_(ms|milliseconds|minutes|kb|mb|kib|mib|percent)(_|$)/);
@@ -68,5 +68,17 @@ describe("the agent's metrics", () => {
     const explained = [...troubleshooting.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1] ?? '');
     expect(explained.sort()).toEqual([...lossReasons].sort());
     for (const reason of lossReasons) expect(reference).toContain(`\`${reason}\``);
+  });
+});
+
+describe('the reasons not to be ready', () => {
+  it('are those that the program gives', () => {
+    const running = readFileSync(join(root, 'docs/operations/running.md'), 'utf8');
+    const given = ['src/store/supervisor.ts', 'src/cli/agent/store-link.ts']
+      .map((file) => readFileSync(join(root, file), 'utf8').replaceAll(/\$\{[^}]*\}/g, 'X'))
+      .join('\n');
+    const rows = [...running.matchAll(/^\| `(the store [^`]+)` \|/gm)].map((match) => match[1] ?? '');
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) expect(given).toContain(row.replaceAll(/REASON|HOST/g, 'X'));
   });
 });
