@@ -77,6 +77,16 @@ describe('the memory limiter', () => {
     await end();
   });
 
+  it('does not refuse for garbage that gathers between two collections', async () => {
+    const { clock, changes, set, end } = createLab();
+    for (let i = 0; i < 20; i++) {
+      set(40, 45);
+      await clock.advance(500);
+    }
+    expect(changes).toEqual([]);
+    await end();
+  });
+
   it('answers 429 in place of a route, tells the input, and lets everything through again afterwards', async () => {
     const { clock, limiter, set, end } = createLab();
     const refused: string[] = [];

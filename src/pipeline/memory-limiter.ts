@@ -67,19 +67,27 @@ export function createMemoryLimiter(options: MemoryLimiterOptions): MemoryLimite
   let why: string | undefined;
   let collectedAtMs = Number.NEGATIVE_INFINITY;
 
+  const levelOf = (reading: MemoryReading | undefined): MemoryPressure => {
+    const share = reading === undefined ? 0 : shareOf(reading);
+    return share >= hardShare ? 'hard' : share >= softShare ? 'soft' : 'none';
+  };
+
   const look = (): void => {
     let reading = fullest(options.read());
-    const isShort = reading !== undefined && shareOf(reading) >= softShare;
-    if (isShort && clock.monotonicMs() - collectedAtMs >= collectIntervalMs) {
+    let level = levelOf(reading);
+    if (level !== 'none' && clock.monotonicMs() - collectedAtMs >= collectIntervalMs) {
       // What fills a heap may be garbage, and an agent that refuses everything makes too little new to have it collected.
       options.collect();
       collectedAtMs = clock.monotonicMs();
       reading = fullest(options.read());
+      level = levelOf(reading);
+    } else if (level === 'soft' && pressure === 'none') {
+      // A moment ago there was room after a collection: the next one will tell.
+      return;
     }
-    const share = reading === undefined ? 0 : shareOf(reading);
     const before = pressure;
-    pressure = share >= hardShare ? 'hard' : share >= softShare ? 'soft' : 'none';
-    why = reading === undefined || pressure === 'none' ? undefined : sentenceOf(reading);
+    pressure = level;
+    why = reading === undefined || level === 'none' ? undefined : sentenceOf(reading);
     if (pressure !== before) options.changed(pressure, why);
   };
 

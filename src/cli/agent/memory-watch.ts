@@ -7,6 +7,7 @@ import {
   createCollect,
   createMemoryLimiter,
   type MemoryLimiter,
+  type MemoryReading,
   readProcessMemory,
   residentLimitBytes,
 } from '../../pipeline/memory-limiter.ts';
@@ -18,6 +19,8 @@ export interface MemoryWatchOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly meter: Meter;
+  /** This process's memory unless told. */
+  readonly read?: () => readonly MemoryReading[];
 }
 
 export interface MemoryWatch extends Pick<MemoryLimiter, 'guardRoute' | 'guardAccept'> {
@@ -29,7 +32,7 @@ export interface MemoryWatch extends Pick<MemoryLimiter, 'guardRoute' | 'guardAc
 const levels = { none: 0, soft: 1, hard: 2 } as const;
 
 /** Starts to watch the memory of this process. */
-export function startMemoryWatch({ config, clock, log, meter }: MemoryWatchOptions): MemoryWatch {
+export function startMemoryWatch({ config, clock, log, meter, read }: MemoryWatchOptions): MemoryWatch {
   const { url, memory_limit } = config.store;
   const limitBytes = residentLimitBytes(process.constrainedMemory() ?? 0, url === '' ? memory_limit : 0);
   const gauge = new Gauge({
@@ -39,7 +42,7 @@ export function startMemoryWatch({ config, clock, log, meter }: MemoryWatchOptio
   });
   const limiter = createMemoryLimiter({
     clock,
-    read: () => readProcessMemory(limitBytes),
+    read: read ?? (() => readProcessMemory(limitBytes)),
     collect: createCollect(),
     changed(pressure, why) {
       gauge.set(levels[pressure]);
