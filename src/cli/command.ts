@@ -39,8 +39,10 @@ export interface Command {
 
 /** The program as it was called: `trawl`, or `node dist/main.js` in a checkout. For commands that a person is to copy. */
 export function programName(): string {
-  const called = relative(process.cwd(), process.argv[1] ?? '');
-  return called.endsWith('.js') && !called.startsWith('..') ? `node ${called}` : 'trawl';
+  const file = process.argv[1] ?? '';
+  if (!file.endsWith('.js')) return 'trawl';
+  const fromHere = relative(process.cwd(), file);
+  return `node ${fromHere.startsWith('..') ? file : fromHere}`;
 }
 
 /** Arguments that a command cannot be run with; the message says which. */

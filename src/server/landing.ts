@@ -64,9 +64,12 @@ ${items}
 }
 
 function firstSpan(url: string): string {
-  return `curl ${url}/api/v2/spans -H 'Content-Type: application/json' -d '[{
-  "traceId": "463ac35c9f6413ad", "id": "a2fb4a1d1a96d312", "name": "get /", "kind": "SERVER",
-  "timestamp": '$(date +%s)'000000, "duration": 2000, "localEndpoint": {"serviceName": "hello"}}]'`;
+  return `curl ${url}/api/v2/spans \\
+  -H 'Content-Type: application/json' -d '[{
+  "traceId": "463ac35c9f6413ad", "id": "a2fb4a1d1a96d312",
+  "name": "get /", "kind": "SERVER",
+  "timestamp": '$(date +%s)'000000, "duration": 2000,
+  "localEndpoint": {"serviceName": "hello"}}]'`;
 }
 
 /** What stands before a link: `own`, unless only another listener serves the path. */

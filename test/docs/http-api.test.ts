@@ -1,8 +1,10 @@
 /** docs/reference/http-api.md and the OpenAPI document against the routes that an agent really serves. */
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAgent as assembleAgent } from '../../src/cli/agent/agent.ts';
@@ -68,6 +70,24 @@ describe('the reference of the HTTP API', () => {
     expect(
       bare.map(({ line, routes }) => `${file}:${line}: no example with an answer for ${routes.join(', ')}`),
     ).toEqual([]);
+  });
+});
+
+describe('the page at /', () => {
+  it('has a command that sends a span, and one that finds it', async () => {
+    const agent = await startAgent();
+    try {
+      await agent.ready();
+      const page = (await agent.get('/')).text;
+      const [send = '', find = ''] = [...page.matchAll(/^ {2}(curl [\s\S]*?)\n\n/gm)].map((match) => match[1]);
+      const environment = { PATH: process.env['PATH'] };
+      const shell = promisify(execFile);
+      await shell('bash', ['-e', '-c', send.replace('curl', 'curl --fail -s')], { env: environment });
+      const found = await shell('bash', ['-e', '-c', find.replace('curl', 'curl --fail -s')], { env: environment });
+      expect(JSON.parse(found.stdout)).toMatchObject([{ traceId: '463ac35c9f6413ad', name: 'get /' }]);
+    } finally {
+      await agent.remove();
+    }
   });
 });
 
