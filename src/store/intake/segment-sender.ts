@@ -154,14 +154,33 @@ class TableSender {
     };
   }
 
-  async #delete(what: { table: string; partitions: readonly string[]; seg: bigint }, stop: AbortSignal): Promise<void> {
+  /** A DELETE goes on in the engine when nobody waits any more; a second one beside it would only make more work. */
+  async #isDeleting({ table }: TableRows, segment: Segment, stop: AbortSignal): Promise<boolean> {
+    const [found] = await ask({ timeoutMs: countTimeoutMs, mayRefuse: false, stop }, (signal) =>
+      this.#options.client.rows({
+        sql: `SELECT mutation_id FROM system.mutations WHERE database = currentDatabase() AND table = {table:String}
+AND NOT is_done AND has(extractAll(command, '[0-9]+'), toString({seg:UInt64})) LIMIT 1`,
+        parameters: { table: table.table, seg: segment.id },
+        signal,
+      }),
+    );
+    return found !== undefined;
+  }
+
+  /** Resolves once no row of the segment is left. */
+  async #delete(rows: TableRows, segment: Segment, stop: AbortSignal): Promise<void> {
+    const { table } = rows.table;
+    if (await this.#isDeleting(rows, segment, stop)) {
+      throw new StoreError('an earlier DELETE is still at work', { isRetryable: true });
+    }
+    const { partitions } = await this.#stored(rows, segment, stop);
     const timeoutMs = this.#writeTimeoutMs;
-    for (const partition of what.partitions) {
+    for (const partition of partitions) {
       await ask({ timeoutMs, mayRefuse: false, stop }, (signal) =>
         this.#options.client.command({
-          // Without a partition the engine would write every part of the table anew, if only as links: minutes in a table of many days.
-          sql: `DELETE FROM ${what.table} IN PARTITION ID '${partition}' WHERE seg = {seg:UInt64}`,
-          parameters: { seg: what.seg },
+          // The engine looks into the parts of these partitions only; all others it just links anew.
+          sql: `DELETE FROM ${table} IN PARTITION ID '${partition}' WHERE seg = {seg:UInt64}`,
+          parameters: { seg: segment.id },
           signal,
           timeoutMs,
           settings: { lightweight_deletes_sync: 1 },
@@ -181,7 +200,6 @@ class TableSender {
     let token = isReplacing && options.mayBeStored ? freshToken() : name;
     let isUncertain = options.mayBeStored;
     let step: Step = 'insert';
-    let partitions: readonly string[] = [];
     let delayMs = firstRetryMs;
     /** No row is there for certain, and the token is new: the next INSERT that succeeds has stored every row once. */
     const beginAnew = () => {
@@ -193,7 +211,7 @@ class TableSender {
       signal.throwIfAborted();
       try {
         if (step === 'delete') {
-          await this.#delete({ table: rows.table.table, partitions, seg: segment.id }, signal);
+          await this.#delete(rows, segment, signal);
           beginAnew();
         }
         if (step === 'insert') {
@@ -207,7 +225,6 @@ class TableSender {
           { segment: name, stored: stored.there, sent: rows.rows },
           'An interrupted INSERT left part of a segment; it is inserted anew.',
         );
-        partitions = stored.partitions;
         // Whatever becomes of a DELETE, it is done again until it has succeeded: a count in between could be right by chance.
         if (stored.there > 0) step = 'delete';
         else beginAnew();
