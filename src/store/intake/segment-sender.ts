@@ -178,7 +178,7 @@ AND NOT is_done AND has(extractAll(command, '[0-9]+'), toString({seg:UInt64})) L
     for (const partition of partitions) {
       await ask({ timeoutMs, mayRefuse: false, stop }, (signal) =>
         this.#options.client.command({
-          // The engine looks into the parts of these partitions only; all others it just links anew.
+          // Only the parts of these partitions can hold the segment; the engine need not look for it in the others.
           sql: `DELETE FROM ${table} IN PARTITION ID '${partition}' WHERE seg = {seg:UInt64}`,
           parameters: { seg: segment.id },
           signal,
