@@ -1,0 +1,155 @@
+/**
+ * The tests that take too long for every change: `npm run test:long -- --minutes 90 --seed 7 --out DIRECTORY`. Kills by the hundred, a kill
+ * at every system call of an INSERT, mutants by the hundred thousand, and a soak. `--minutes` scales all of them; 90 is the whole.
+ * What they found is in the directory; the last lines are one of JSON and `N passed, N failed`.
+ */
+import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { runSoak, type SoakReport } from '../test/fault/soak.ts';
+
+const wholeMinutes = 90;
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+interface Plan {
+  readonly seed: number;
+  readonly out: string;
+  /** 1 for the whole. */
+  readonly scale: number;
+}
+
+interface Result {
+  readonly name: string;
+  readonly isPassed: boolean;
+  readonly seconds: number;
+  /** What a reader wants to know of it. */
+  readonly figures: unknown;
+}
+
+type Step = (plan: Plan) => Promise<Omit<Result, 'name' | 'seconds'>>;
+
+/** Runs a program with its output in a file; resolves to its exit status. */
+async function run(
+  args: readonly string[],
+  logFile: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const log = createWriteStream(logFile);
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  const code = await new Promise<number>((settle) => {
+    child.once('error', () => settle(127));
+    child.once('close', (status) => settle(status ?? 1));
+  });
+  log.end();
+  await finished(log);
+  return code;
+}
+
+const vitest = (file: string): string[] => ['node_modules/vitest/vitest.mjs', 'run', file];
+
+const steps: Readonly<Record<string, Step>> = {
+  async 'crash loop'({ seed, out, scale }) {
+    const kills = Math.max(5, Math.round(500 * scale));
+    const code = await run(vitest('test/fault/crash-loop.test.ts'), join(out, 'crash-loop.log'), {
+      TRAWL_CRASH_KILLS: String(kills),
+      TRAWL_CRASH_SEED: String(seed),
+    });
+    return { isPassed: code === 0, figures: { kills } };
+  },
+  async 'insert kills'({ seed, out, scale }) {
+    const kills = scale >= 1 ? 'all' : String(Math.max(4, Math.round(300 * scale)));
+    const code = await run(vitest('test/fault/insert-kill.test.ts'), join(out, 'insert-kill.log'), {
+      TRAWL_INSERT_KILLS: kills,
+      TRAWL_INSERT_KILL_SEED: String(seed),
+    });
+    return { isPassed: code === 0, figures: { kills } };
+  },
+  async 'decoder mutants'({ seed, out, scale }) {
+    const mutants = Math.max(1000, Math.round(100_000 * scale));
+    const logFile = join(out, 'fuzz.log');
+    const code = await run(
+      [
+        '--import',
+        'tsx',
+        'scripts/fuzz-decoders.ts',
+        '--mutants',
+        String(mutants),
+        '--seed',
+        String(seed),
+        '--out',
+        join(out, 'fuzz'),
+      ],
+      logFile,
+    );
+    return { isPassed: code === 0, figures: { mutants, report: lastJsonLine(await readFile(logFile, 'utf8')) } };
+  },
+  async soak({ seed, out, scale }) {
+    const seconds = Math.max(20, Math.round(1800 * scale));
+    const report = await runSoak({ seconds, seed });
+    await writeFile(join(out, 'soak.json'), `${JSON.stringify(report, null, 2)}\n`);
+    return { isPassed: isSoakPassed(report), figures: report };
+  },
+};
+
+/** Below twenty minutes a slope is noise: then it is told and not judged. */
+const judgedFromSeconds = 1200;
+
+function isSoakPassed({ lost, storedTwice, notForwarded, seconds, agentMiB, agentFiles }: SoakReport): boolean {
+  const isSteady = seconds < judgedFromSeconds || agentMiB.perTenMinutes < 1;
+  return lost === 0 && storedTwice === 0 && notForwarded === 0 && agentFiles.last - agentFiles.first < 20 && isSteady;
+}
+
+function lastJsonLine(text: string): unknown {
+  const line = text.split('\n').findLast((each) => each.startsWith('{'));
+  return line === undefined ? null : JSON.parse(line);
+}
+
+async function runStep(name: string, step: Step, plan: Plan): Promise<Result> {
+  const startedAt = performance.now();
+  process.stderr.write(`${name} …\n`);
+  const outcome = await step(plan).catch((error) => ({ isPassed: false, figures: { error: String(error) } }));
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  process.stderr.write(`${name}: ${outcome.isPassed ? 'passed' : 'FAILED'} after ${seconds} s\n`);
+  return { name, ...outcome, seconds };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: String(wholeMinutes) },
+      seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+      out: { type: 'string' },
+      only: { type: 'string', multiple: true },
+    },
+  });
+  const minutes = Number(values.minutes);
+  const seed = Number(values.seed);
+  if (!(minutes > 0) || !Number.isSafeInteger(seed)) throw new Error('--minutes and --seed must be numbers');
+  const unknown = (values.only ?? []).filter((name) => steps[name] === undefined);
+  if (unknown.length > 0) throw new Error(`--only ${unknown.join(', ')}: expected ${Object.keys(steps).join(', ')}`);
+  const out = resolve(values.out ?? join(tmpdir(), `trawl-long-${seed}`));
+  await mkdir(out, { recursive: true });
+  const results: Result[] = [];
+  for (const [name, step] of Object.entries(steps)) {
+    if (values.only !== undefined && !values.only.includes(name)) continue;
+    results.push(await runStep(name, step, { seed, out, scale: minutes / wholeMinutes }));
+    await writeFile(join(out, 'report.json'), `${JSON.stringify({ seed, minutes, results }, null, 2)}\n`);
+  }
+  const failed = results.filter(({ isPassed }) => !isPassed).length;
+  process.stdout.write(`${JSON.stringify({ seed, minutes, out, results })}\n`);
+  process.stdout.write(`${results.length - failed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+await main();
