@@ -36,6 +36,7 @@ export const storeCommand: Command = {
       value: 'BYTES',
       description: 'Ends in order above this memory, to be started anew (default never).',
     },
+    parent: { type: 'string', value: 'PID', description: 'Ends when this process does; an agent gives its own.' },
     'max-queries': { type: 'string', value: 'N', description: 'Queries at work at once (default 4).' },
     'max-waiting': { type: 'string', value: 'N', description: 'Queries that may wait their turn (default 64).' },
   },
@@ -50,6 +51,7 @@ export const storeCommand: Command = {
     const { runStore } = await import('../store/engine/run-store.ts');
     return runStore({
       directory: args.text('data') ?? 'data/store',
+      ...(args.text('parent') === undefined ? {} : { parentPid: wholeNumber(args, 'parent', 0) }),
       maxRssBytes: wholeNumber(args, 'max-rss', 0),
       maxConcurrentQueries: wholeNumber(args, 'max-queries', 4),
       maxWaitingQueries: wholeNumber(args, 'max-waiting', 64),

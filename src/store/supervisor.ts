@@ -208,7 +208,16 @@ function describeState(state: StoreState, reason: string, restarts: number): str
 function launch(options: SupervisorOptions, socketPath: string): ChildProcess {
   const [program, ...args] = options.command;
   const maxRssBytes = options.maxRssBytes ?? 2 * 1024 ** 3;
-  const storeArgs = ['--data', options.directory, '--socket', socketPath, '--max-rss', String(maxRssBytes)];
+  const storeArgs = [
+    '--data',
+    options.directory,
+    '--socket',
+    socketPath,
+    '--parent',
+    String(process.pid),
+    '--max-rss',
+    String(maxRssBytes),
+  ];
   return spawn(program, [...args, ...storeArgs], {
     // The store ends when the channel does, which is when this process ends, however it ends.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

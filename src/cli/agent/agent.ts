@@ -89,13 +89,20 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
   });
   undo.push(() => link.stop(AbortSignal.timeout(undoMs)));
 
+  /** One a name: a component that is started again goes on with its log, and all of them follow a changed level. */
+  const logs = new Map<string, Logger>();
+  const logFor = (name: string): Logger => {
+    const known = logs.get(name) ?? log.child({ component: name });
+    logs.set(name, known);
+    return known;
+  };
   const memory = startMemoryWatch({ config: main, clock, log, meter });
   undo.push(() => memory.stop());
   const hostFor = (name: string): Host => ({
     name,
     nodeName: main.node_name === '' ? hostname() : main.node_name,
     clock,
-    log: log.child({ component: name }),
+    log: logFor(name),
     meter,
     dataDirectory: dataDirectory.path,
     routes: { add: (route) => server.ingestRoutes.add(memory.guardRoute(route)) },
@@ -155,7 +162,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     load,
     apply(changed) {
       server.setAccess(accessOf(changed));
-      log.level = changed.log.level;
+      for (const each of [log, ...logs.values()]) each.level = changed.log.level;
     },
   });
 

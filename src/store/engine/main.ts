@@ -8,12 +8,14 @@ const { values } = parseArgs({
     socket: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:0' },
     'token-file': { type: 'string', default: '' },
+    parent: { type: 'string' },
     'max-rss': { type: 'string', default: '0' },
   },
 });
 const [host = '127.0.0.1', port = '0'] = values.listen.split(':');
 process.exitCode = await runStore({
   directory: values.data,
+  ...(values.parent === undefined ? {} : { parentPid: Number(values.parent) }),
   maxRssBytes: Number(values['max-rss']),
   listen:
     values.socket === undefined

@@ -23,6 +23,8 @@ export interface StoreProcessOptions {
   /** Queries at work at once, 4 unless told, and how many more may wait their turn, 64 unless told. */
   readonly maxConcurrentQueries?: number;
   readonly maxWaitingQueries?: number;
+  /** The supervisor's process: the store ends when it does, however it ends. */
+  readonly parentPid?: number;
   readonly log?: Logger;
 }
 
@@ -44,6 +46,7 @@ class OpeningError extends Error {
 
 /** Serves the store until it is told to stop; resolves with the exit code only where the store could not be opened. */
 export async function runStore(options: StoreProcessOptions): Promise<number> {
+  endWithParent(options.parentPid);
   const log = options.log ?? pino({ name: 'trawl-store' }, pino.destination({ fd: 2, sync: true }));
   const directory = resolve(options.directory);
   try {
@@ -185,11 +188,26 @@ function serveUntilStopped({ server, runner, log, options, lock }: Serving): Pro
     log.fatal({ err: error }, 'the store process failed');
     end();
   });
-  // A supervisor holds the other end of an IPC channel; when it dies, however it dies, the channel closes.
-  if (process.channel !== undefined) process.on('disconnect', end);
   const maxRssBytes = options.maxRssBytes ?? 0;
   if (maxRssBytes > 0) watchMemory({ runner, maxRssBytes, log, stopFor });
   return new Promise<number>(() => undefined);
+}
+
+const parentCheckMs = 1_000;
+
+/**
+ * An orphan would hold the directory's lock for ever. The supervisor's end of the IPC channel closes when it dies, but that may happen
+ * before anybody here listens, so the parent's number is looked at as well. SIGKILL is safe at any moment: that is what the store is built for.
+ */
+function endWithParent(parentPid: number | undefined): void {
+  const end = () => process.kill(process.pid, 'SIGKILL');
+  process.on('disconnect', end);
+  if (parentPid === undefined) return;
+  const check = () => {
+    if (process.ppid !== parentPid) end();
+  };
+  check();
+  setInterval(check, parentCheckMs).unref();
 }
 
 function sleep(delayMs: number): Promise<void> {

@@ -53,6 +53,19 @@ describe('the store process', () => {
     expect(stderr).toMatch(/^trawl store: cannot write to .*store\.lock\/data as uid \d+: ENOTDIR.*\n$/);
   });
 
+  it('does not stay behind as an orphan when its parent died before it could listen for that', async () => {
+    const orphaned = await runUntilItEnds(
+      '--data',
+      join(store.directory, 'orphan'),
+      '--socket',
+      join(store.directory, 'o.sock'),
+      '--parent',
+      '1',
+    );
+    // SIGKILL of itself: no exit status.
+    expect(orphaned).toEqual({ code: null, stderr: '' });
+  });
+
   it('says that a socket path is too long', async () => {
     const long = join(store.directory, 'x'.repeat(120));
     const { code, stderr } = await runUntilItEnds('--data', store.directory, '--socket', long);
