@@ -46,11 +46,12 @@ class OpeningError extends Error {
 
 /** Serves the store until it is told to stop; resolves with the exit code only where the store could not be opened. */
 export async function runStore(options: StoreProcessOptions): Promise<number> {
-  endWithParent(options.parentPid);
+  const orphanage = endWithParent(options.parentPid);
   const log = options.log ?? pino({ name: 'trawl-store' }, pino.destination({ fd: 2, sync: true }));
   const directory = resolve(options.directory);
   try {
     const lock = await claimDirectory(directory, options.listen);
+    orphanage.release = () => lock.release();
     try {
       return await serveUntilStopped({ ...(await open(directory, options, log)), log, options, lock });
     } catch (error) {
@@ -199,15 +200,21 @@ const parentCheckMs = 1_000;
  * An orphan would hold the directory's lock for ever. The supervisor's end of the IPC channel closes when it dies, but that may happen
  * before anybody here listens, so the parent's number is looked at as well. SIGKILL is safe at any moment: that is what the store is built for.
  */
-function endWithParent(parentPid: number | undefined): void {
-  const end = () => process.kill(process.pid, 'SIGKILL');
+function endWithParent(parentPid: number | undefined): { release: () => void } {
+  /** What is still to be given free, once there is something. */
+  const orphanage = { release: () => {} };
+  const end = () => {
+    orphanage.release();
+    process.kill(process.pid, 'SIGKILL');
+  };
   process.on('disconnect', end);
-  if (parentPid === undefined) return;
+  if (parentPid === undefined) return orphanage;
   const check = () => {
     if (process.ppid !== parentPid) end();
   };
   check();
   setInterval(check, parentCheckMs).unref();
+  return orphanage;
 }
 
 function sleep(delayMs: number): Promise<void> {
