@@ -40,10 +40,7 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
     const timeoutMs = query.timeoutMs ?? defaultTimeoutMs;
     const settings = { max_execution_time: timeoutMs / 1000, ...limits, ...query.settings };
     const request = { ...query, sql: `${query.sql}\n${settingsClause(settings)}\nFORMAT ${format}` };
-    return onceMoreAfterReset(
-      () => execute(reading.client, request, { timeoutMs: timeoutMs + waitingMs }),
-      query.signal,
-    );
+    return onceMoreAfterReset(() => execute(reading, request, { timeoutMs: timeoutMs + waitingMs }), query.signal);
   };
 
   return {
@@ -55,10 +52,10 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
     async command(query) {
       const timeoutMs = query.timeoutMs ?? defaultTimeoutMs;
       const clause = query.settings === undefined ? '' : `\n${settingsClause(query.settings)}`;
-      await execute(writing.client, { ...query, sql: query.sql + clause }, { timeoutMs: timeoutMs + waitingMs });
+      await execute(writing, { ...query, sql: query.sql + clause }, { timeoutMs: timeoutMs + waitingMs });
     },
     async insert(insert) {
-      await execute(writing.client, toRequest(insert), { timeoutMs: insertTimeoutMs, body: toStream(insert.body) });
+      await execute(writing, toRequest(insert), { timeoutMs: insertTimeoutMs, body: toStream(insert.body) });
     },
     async close() {
       for (const { client, agent } of [reading, writing]) {
@@ -72,6 +69,14 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
 interface Connections {
   readonly client: ClickHouseClient;
   readonly agent: Agent | undefined;
+  /** The text without the token: a server may repeat what it was sent, and its errors are shown. */
+  hide(text: string): string;
+}
+
+function hider(token: string): Connections['hide'] {
+  if (token === '') return (text) => text;
+  const forms = [token, Buffer.from(`default:${token}`).toString('base64')];
+  return (text) => forms.reduce((hidden, form) => hidden.replaceAll(form, '[REDACTED]'), text);
 }
 
 function connect(at: StoreAddress, maxConnections: number): Connections {
@@ -88,7 +93,7 @@ function connect(at: StoreAddress, maxConnections: number): Connections {
     // Whatever fails is thrown, and said once by whoever asked.
     log: { level: ClickHouseLogLevel.OFF },
   });
-  return { client, agent };
+  return { client, agent, hide: hider('url' in at ? (at.token ?? '') : '') };
 }
 
 function createAgent(at: StoreAddress, maxSockets: number): Agent | undefined {
@@ -120,7 +125,7 @@ function settingValue(value: string | number): string {
 }
 
 async function execute(
-  client: ClickHouseClient,
+  { client, hide }: Connections,
   query: StoreQuery,
   { timeoutMs, body }: { readonly timeoutMs: number; readonly body?: Readable },
 ): Promise<Buffer> {
@@ -146,7 +151,7 @@ async function execute(
     body?.destroy();
     const isAborted = query.signal.aborted;
     const reason = isAborted ? 'it was aborted' : isOverdue ? `no answer came within ${timeoutMs} ms` : undefined;
-    throw toStoreError(error, { isInsert: body !== undefined, reason, isAborted });
+    throw toStoreError(error, { isInsert: body !== undefined, reason, isAborted, hide });
   } finally {
     clearTimeout(timer);
     query.signal.removeEventListener('abort', end);
@@ -205,20 +210,28 @@ function toStoreError(
     isInsert,
     reason,
     isAborted,
-  }: { readonly isInsert: boolean; readonly reason: string | undefined; readonly isAborted: boolean },
+    hide,
+  }: {
+    readonly isInsert: boolean;
+    readonly reason: string | undefined;
+    readonly isAborted: boolean;
+    readonly hide: Connections['hide'];
+  },
 ): StoreError {
+  const message = error instanceof Error ? error.message : String(error);
+  // A log shows causes too.
+  const cause = hide(message) === message ? { cause: error } : {};
   if (reason !== undefined) {
-    return new StoreError(`The store's query ended: ${reason}`, { isRetryable: !isAborted, cause: error });
+    return new StoreError(`The store's query ended: ${reason}`, { isRetryable: !isAborted, ...cause });
   }
   if (error instanceof ClickHouseError) {
     const code = Number(error.code);
     const isRetryable = isInsert ? !lastingInsertCodes.has(code) : passingCodes.has(code);
-    return new StoreError(`The store refused (code ${code}, ${error.type ?? 'unknown'}): ${error.message}`, {
+    return new StoreError(`The store refused (code ${code}, ${error.type ?? 'unknown'}): ${hide(message)}`, {
       code,
       isRetryable,
-      cause: error,
+      ...cause,
     });
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return new StoreError(`The store cannot be reached: ${message}`, { isRetryable: true, cause: error });
+  return new StoreError(`The store cannot be reached: ${hide(message)}`, { isRetryable: true, ...cause });
 }

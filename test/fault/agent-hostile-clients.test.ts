@@ -2,10 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { judgeSpans, nothingWrong, startLoad } from './agent-tools.ts';
 import { connectRaw, type RawClient, statusOf } from './http-fixture.ts';
+
+// Whole agents on a machine that may be busy: what is slow is no failure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const headersTimeoutMs = 2_000;
 const requestTimeoutMs = 3_000;

@@ -5,10 +5,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createStoreClient } from '../../src/store/http-client.ts';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { metricOf, startBackend, waitFor } from './agent-tools.ts';
+
+// Whole agents on a machine that may be busy: what is slow is no failure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const zipkin = '[[inputs.zipkin]]\n';
 const span = (number: number) =>

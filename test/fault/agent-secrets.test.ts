@@ -3,9 +3,12 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { runTrawl, startBackend, waitFor } from './agent-tools.ts';
+
+// Whole agents on a machine that may be busy: what is slow is no failure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** Recognisable, and nothing that the program would make by itself. */
 const canary = (name: string) => `canary-${createHash('sha256').update(name).digest('hex').slice(0, 20)}`;
@@ -15,6 +18,7 @@ const secrets = {
   scrapeToken: canary('scrape token'),
   fromEnvironment: canary('environment'),
   fromFile: canary('file'),
+  storeToken: canary('store token'),
 };
 const all = Object.values(secrets);
 
@@ -111,6 +115,38 @@ describe('the secrets of a configuration', () => {
     expectNone('its standard output and error at level trace', agent.output());
     for (const file of await filesUnder(agent.dataDirectory))
       expectNone(file, (await readFile(file)).toString('latin1'));
+  });
+
+  it('do not come back from a store at a URL that repeats the token it was sent', async () => {
+    const seen = new Set<string>();
+    const store = await startBackend((request, response) => {
+      const sent = Object.values(request.headers).map(String);
+      for (const value of sent) seen.add(value);
+      // Clients of ClickHouse send a password as it is or in Base64, by the header.
+      const decoded = sent.map((value) => Buffer.from(value.replace('Basic ', ''), 'base64').toString('latin1'));
+      request.resume();
+      response.writeHead(403, { 'x-clickhouse-exception-code': '516' });
+      response.end(
+        `Code: 516. DB::Exception: no such user: ${[...sent, ...decoded].join(' ')}. (AUTHENTICATION_FAILED)\n`,
+      );
+    });
+    const other = await startAgent({
+      files: {
+        'zipkin.conf': '[[inputs.zipkin]]\n',
+        'trawl.conf': `[store]\n  url = "http://127.0.0.1:${store.port}"\n  token = "${secrets.storeToken}"\n[log]\n  level = "trace"\n`,
+      },
+    });
+    try {
+      await waitFor('an attempt', () => other.output().includes('The store is not ready'));
+      expect([...seen].some((value) => value.includes(secrets.storeToken) || value.startsWith('Basic '))).toBe(true);
+      for (const path of ['/-/ready', '/api/trawl/status', '/metrics', '/api/v2/services', '/api/v1/query?query=up'])
+        expectNone(path, (await other.get(path)).text);
+      await other.kill('SIGTERM');
+      expectNone('its log', other.output());
+    } finally {
+      await other.remove();
+      await store.close();
+    }
   });
 
   it('are not shown by trawl check, whether the configuration is right or wrong', async () => {

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startAgent } from '../fixtures/agent.ts';
 import {
   isRoot,
@@ -17,6 +17,9 @@ import {
   startLoad,
   waitFor,
 } from './agent-tools.ts';
+
+// Whole agents on a machine that may be busy: what is slow is no failure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let home: string;
 

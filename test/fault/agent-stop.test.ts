@@ -6,9 +6,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { judgeSpans, mainFile, nothingWrong, runTrawl, startBackend, startLoad, waitFor } from './agent-tools.ts';
+
+// Whole agents on a machine that may be busy: what is slow is no failure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let agent: TestAgent | undefined;
 const cleanups: (() => Promise<unknown>)[] = [];
