@@ -1,9 +1,12 @@
 /** A store process that dies or hangs: intake goes on acknowledging, everybody is told, and afterwards everything is found once. */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { judgeSpans, metricOf, nothingWrong, startLoad, waitFor } from './agent-tools.ts';
+
+// Whole agents on a machine that may be busy: what is slow is no failure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let agent: TestAgent | undefined;
 
@@ -42,7 +45,7 @@ async function expectQueriesRefused(of: TestAgent): Promise<void> {
     const { status, text } = await of.get(path);
     expect([name, status], text).toEqual([name, 503]);
     expect(isError(text), `${name}: ${text}`).toBe(true);
-    expect(performance.now() - startedAt, name).toBeLessThan(3_000);
+    expect(performance.now() - startedAt, name).toBeLessThan(5_000);
   }
 }
 

@@ -208,6 +208,8 @@ function endWithParent(parentPid: number | undefined): { release: () => void } {
     process.kill(process.pid, 'SIGKILL');
   };
   process.on('disconnect', end);
+  // Listening alone must not keep a store alive that could not be opened.
+  process.channel?.unref();
   if (parentPid === undefined) return orphanage;
   const check = () => {
     if (process.ppid !== parentPid) end();
