@@ -54,7 +54,7 @@ function spanText(index: number, random: () => number): string {
     'http.method': 'GET',
     'http.protocol': 'HTTP/1.1',
     'http.status_code': '200',
-    'http.url': `http://service-${service}:9080/api/v1/items/‹H:16›`,
+    'http.url': `http://service-${service}:9080/api/v1/items/‹H:8›`,
     'istio.canonical_service': `service-${service}`,
     node_id: `sidecar~10.1.0.${service}~service-${service}-v1-6b746f74dc-9stvs.default~default.svc.cluster.local`,
     'peer.address': '10.2.1‹D:2›.1‹D:2›:5‹D:4›',

@@ -12,7 +12,7 @@ import { type StoreClient, StoreError, type StoreQuery } from '../../src/store/c
 import { createSegmentSender } from '../../src/store/intake/segment-sender.ts';
 import { runRollupPass } from '../../src/store/rollups/pass.ts';
 import { migrate } from '../../src/store/schema/migrate.ts';
-import { keyValues } from '../../src/store/schema/migrations.ts';
+import { commonKeyValues } from '../../src/store/schema/migrations.ts';
 import { realClock } from '../fixtures/fake-host.ts';
 import { startTestStore, type TestStore } from '../fixtures/test-store.ts';
 import { judgeSegment, rowsOfSegment, spoolSegment } from './insert-kill-segments.ts';
@@ -208,13 +208,13 @@ describe('what the sender does to a store', { timeout: 60_000 }, () => {
       settings: { lightweight_deletes_sync: 1 },
     };
     await store.client.command(remove);
-    const withTag = `count() AS n FROM spans WHERE has(${keyValues('tags')}, 'http.method=GET')`;
+    const withTag = `count() AS n FROM spans WHERE has(${commonKeyValues('tags')}, 'http.method=GET')`;
     const arrivals =
       'sum(n) AS n FROM (SELECT toStartOfMinute(ts) AS minute, count() AS n, sum(cityHash64(seg)) FROM spans GROUP BY minute)';
     for (const settle of [undefined, 'OPTIMIZE TABLE spans FINAL']) {
       if (settle !== undefined) await store.client.command({ sql: settle, signal: signal() });
       expect(await count(withTag)).toBe(rowsOfSegment.spans);
-      expect(await count(`count() AS n FROM spans WHERE has(${keyValues('tags')}, 'note=note 1001')`)).toBe(0);
+      expect(await count(`count() AS n FROM spans WHERE has(${commonKeyValues('tags')}, 'note=note 1001')`)).toBe(0);
       expect(await count(arrivals)).toBe(rowsOfSegment.spans);
       expect(await count('count() AS n FROM spans')).toBe(rowsOfSegment.spans);
     }
