@@ -93,7 +93,7 @@ const atRest = { agent: memoryMiB(agentPid), store: memoryMiB(storePid) };
 
 const ids: string[] = [];
 const cpu = () => cpuUs(agentPid) + cpuUs(storePid);
-const first = await load(agent, ['--seconds', '2', '--rate', '2000']);
+const first = await load(agent, ['--seconds', '2', '--rate', '2000', '--id-share', '1']);
 ids.push(...first.someTraceIds);
 
 const reader = startReader(agent, () => ids);

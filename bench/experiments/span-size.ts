@@ -53,7 +53,7 @@ for (let segment = 0; segment < segments; segment++) {
       body?.refresh(startUs + segment * 1_000_000 + row * 20);
       return decodeSpans(Buffer.from(body?.bytes ?? ''));
     }).flat();
-    blocks.push(encode(spans, startUs / 1000));
+    blocks.push(Buffer.from(encode(spans, startUs / 1000)));
   }
   writeFileSync(join(home, `${segment}.native`), Buffer.concat(blocks));
 }

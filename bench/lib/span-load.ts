@@ -16,6 +16,8 @@ const { values } = parseArgs({
     spans: { type: 'string', default: '0' },
     /** Timestamps lie spread over so many seconds before now. */
     'spread-seconds': { type: 'string', default: '0' },
+    /** Of which share of the bodies a trace id is printed. */
+    'id-share': { type: 'string', default: '0.02' },
   },
 });
 
@@ -25,6 +27,7 @@ const endAt = performance.now() + Number(values.seconds) * 1000;
 const bodiesPerSecond = Number(values.rate) / bodySpans;
 const maxBodies = Number(values.spans) > 0 ? Number(values.spans) / bodySpans : Number.POSITIVE_INFINITY;
 const spreadUs = Number(values['spread-seconds']) * 1e6;
+const idShare = Number(values['id-share']);
 const statuses = new Map<number, number>();
 const latencies: number[] = [];
 const someIds: string[] = [];
@@ -62,7 +65,7 @@ async function drive(seed: number): Promise<void> {
     latencies.push(performance.now() - before);
     const status = Number(answer.slice(9, 12));
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    if (status === 202 && Math.random() < 0.02) someIds.push(body.traceId(4 * Math.floor(Math.random() * 25)));
+    if (status === 202 && Math.random() < idShare) someIds.push(body.traceId(4 * Math.floor(Math.random() * 25)));
   }
   socket.destroy();
 }

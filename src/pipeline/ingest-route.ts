@@ -5,6 +5,7 @@ export interface IngestRequest {
   readonly path: string;
   /** The media type in lower case without parameters, '' when the header is missing. */
   readonly mediaType: string;
+  /** Valid until `handle` has resolved: its memory is used again. */
   readonly body: Buffer;
   /** Aborts when the client leaves or the server's deadline passes. */
   readonly signal: AbortSignal;

@@ -1,11 +1,12 @@
 /** Reads a request's body as it is on the wire, within the route's limit and the server's budget. */
 import type { IncomingMessage } from 'node:http';
 import type { IngestProblem } from '../pipeline/ingest-route.ts';
+import type { BodyPool } from './body-pool.ts';
 import type { ByteLease } from './byte-budget.ts';
 
 /** A body, or why there is none. */
 export type BodyResult =
-  | { readonly kind: 'whole'; readonly body: Buffer }
+  | { readonly kind: 'whole'; readonly body: Buffer; giveBack?(): void }
   | { readonly kind: 'refused'; readonly problem: IngestProblem; readonly message: string };
 
 /** What each problem is answered with. */
@@ -44,7 +45,10 @@ export function refusedByLength(req: IncomingMessage, limitBytes: number, lease:
  * Resolves with the whole body, or with the refusal as soon as it is certain; never rejects. After a refusal the rest of
  * the body still flows and is thrown away.
  */
-export function readBody(req: IncomingMessage, limitBytes: number, lease: ByteLease): Promise<BodyResult> {
+export function readBody(
+  req: IncomingMessage,
+  { limitBytes, lease, pool }: { limitBytes: number; lease: ByteLease; pool?: BodyPool },
+): Promise<BodyResult> {
   if (declaredLength(req) === 0) return Promise.resolve(emptyBody);
   return new Promise((resolve) => {
     // Chunks are slices of what the socket read: they are kept as they are and copied once, or not at all if there is one.
@@ -65,10 +69,12 @@ export function readBody(req: IncomingMessage, limitBytes: number, lease: ByteLe
     };
     const onEnd = () => {
       const [first] = chunks;
-      settle({
-        kind: 'whole',
-        body: first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, sizeBytes),
-      });
+      if (first !== undefined && chunks.length === 1) return settle({ kind: 'whole', body: first });
+      if (pool === undefined) return settle({ kind: 'whole', body: Buffer.concat(chunks, sizeBytes) });
+      const { bytes, giveBack } = pool.take(sizeBytes);
+      let at = 0;
+      for (const chunk of chunks) at += chunk.copy(bytes, at);
+      settle({ kind: 'whole', body: bytes, giveBack });
     };
     const onClose = () =>
       settle(

@@ -4,12 +4,15 @@ import type { IngestProblem, IngestRequest, IngestRoute, IngestRoutes } from '..
 import type { Access, Verdict } from './access.ts';
 import { type Answer, answerVerdict, plainText, sendAnswer, sendRefusal } from './answer.ts';
 import { declaredLength, problemStatus, readBody, refusedByLength } from './body.ts';
+import { type BodyPool, createBodyPool } from './body-pool.ts';
 import type { ByteBudget, ByteLease } from './byte-budget.ts';
 import type { Exchange } from './exchanges.ts';
 import { type Inflate, parseEncoding, supportedEncodings } from './inflate.ts';
 import type { ServerLimits } from './limits.ts';
 
 const overloadedRetryMs = 1_000;
+/** Kept for the bodies to come. */
+const keptBodyBytes = 4 * 1024 * 1024;
 
 export interface IngestOptions {
   readonly limits: ServerLimits;
@@ -19,6 +22,8 @@ export interface IngestOptions {
   readonly nowMs: () => number;
   readonly log: Logger;
 }
+
+type Serving = IngestOptions & { readonly pool: BodyPool };
 
 export interface Ingest {
   readonly routes: IngestRoutes;
@@ -31,6 +36,7 @@ export interface Ingest {
 /** Makes the map of ingest routes and what serves them. */
 export function createIngest(options: IngestOptions): Ingest {
   const byPath = new Map<string, IngestRoute>();
+  const pool = createBodyPool(keptBodyBytes);
   return {
     routes: {
       add(route) {
@@ -47,11 +53,11 @@ export function createIngest(options: IngestOptions): Ingest {
       return route?.method === method ? route : undefined;
     },
     paths: () => [...byPath.keys()],
-    serve: (exchange, route) => serve(exchange, route, options),
+    serve: (exchange, route) => serve(exchange, route, { ...options, pool }),
   };
 }
 
-async function serve(exchange: Exchange, route: IngestRoute, options: IngestOptions): Promise<void> {
+async function serve(exchange: Exchange, route: IngestRoute, options: Serving): Promise<void> {
   exchange.group = 'ingest';
   const arrival = { req: exchange.req, isLoopbackListener: exchange.listener.isLoopback };
   const verdict: Verdict = options.access().checkIngest(arrival, route.allowsAnyOrigin);
@@ -70,7 +76,7 @@ async function serve(exchange: Exchange, route: IngestRoute, options: IngestOpti
   }
 }
 
-async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, options: IngestOptions): Promise<void> {
+async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, options: Serving): Promise<void> {
   const { req } = exchange;
   const reject = (problem: IngestProblem, message: string) => {
     route.refused(problem, message);
@@ -97,7 +103,7 @@ async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, op
     exchange.awaitsContinue = false;
     if (declaredLength(req) !== 0) exchange.res.writeContinue();
   }
-  const read = await readBody(req, route.bodyLimitBytes, lease);
+  const read = await readBody(req, { limitBytes: route.bodyLimitBytes, lease, pool: options.pool });
   if (read.kind === 'refused') {
     reject(read.problem, read.message);
     return;
@@ -112,6 +118,7 @@ async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, op
   }
   const mediaType = mediaTypeOf(req.headers['content-type']);
   const response = await route.handle(requestOf(exchange, mediaType, inflated.body));
+  read.giveBack?.();
   sendAnswer(exchange, withOrigin(exchange, route, response));
 }
 

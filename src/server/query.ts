@@ -63,7 +63,7 @@ async function readForm(exchange: Exchange, { limits, budget }: QueryOptions): P
   const lease = budget.lease();
   try {
     const early = refusedByLength(req, limits.formBytes, lease);
-    const read = early ?? (await readBody(req, limits.formBytes, lease));
+    const read = early ?? (await readBody(req, { limitBytes: limits.formBytes, lease }));
     if (read.kind === 'refused') return { ...read, status: problemStatus[read.problem] };
     const isForm = mediaTypeOf(req.headers['content-type']) === 'application/x-www-form-urlencoded';
     return { kind: 'read', form: isForm ? new URLSearchParams(read.body.toString('utf8')) : undefined };

@@ -35,9 +35,9 @@ export class ByteWriter {
     this.#length = 0;
   }
 
-  /** A copy of what was written. */
-  copy(): Buffer {
-    return Buffer.from(this.#buffer.subarray(0, this.#length));
+  /** What was written, in the writer's own memory: it changes with the next write after `clear`. */
+  view(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
   }
 
   #reserve(bytes: number): void {

@@ -29,7 +29,7 @@ export const logColumns: readonly Column[] = [
 const noTraceId = '0'.repeat(32);
 const noSpanId = '0'.repeat(16);
 
-/** Makes an encoder of log records into Native blocks for `INSERT INTO logs`. It numbers the lines, so that those of one stamp keep their order. */
+/** Makes an encoder of log records into Native blocks for `INSERT INTO logs`. It numbers the lines, so that those of one stamp keep their order. A block is valid until the next one is encoded. */
 export function createLogEncoder(): (records: readonly LogRecord[]) => Buffer {
   const block = new NativeBlock();
   let lines = 0;

@@ -42,7 +42,7 @@ class Dictionary {
   }
 }
 
-/** Writes the blocks of one table. Its memory is reused from block to block, so that nothing is allocated but what is handed out. */
+/** Writes the blocks of one table. Its memory is reused from block to block. */
 export class NativeBlock {
   readonly out = new ByteWriter(256 * 1024);
   #rows = 0;
@@ -57,9 +57,12 @@ export class NativeBlock {
     this.#rows = rows;
   }
 
-  /** The finished block. */
+  /**
+   * The finished block, in memory that the next block is written to. What comes 25 times a second from fresh memory outside V8's heap has
+   * V8 collect the whole heap several times a second, which took a fifth of the agent's CPU (`bench/spans.ts`).
+   */
   end(): Buffer {
-    return this.out.copy();
+    return this.out.view();
   }
 
   /** Begins a column; its values follow through `out`. */

@@ -41,9 +41,10 @@ export interface SampleEncoder {
 export const countSamples = (items: readonly SeriesSamples[]): number =>
   items.reduce((count, item) => count + item.samples.length, 0);
 
-/** Makes an encoder into Native blocks for `INSERT INTO samples` and `INSERT INTO series`. */
+/** Makes an encoder into Native blocks for `INSERT INTO samples` and `INSERT INTO series`. A block is valid until the next one of its table is encoded. */
 export function createSampleEncoder(): SampleEncoder {
   const block = new NativeBlock();
+  const seriesBlock = new NativeBlock();
   return {
     samples(items) {
       block.begin(sampleColumns.length, countSamples(items));
@@ -64,18 +65,18 @@ export function createSampleEncoder(): SampleEncoder {
       return block.end();
     },
     series(rows) {
-      block.begin(seriesColumns.length, rows.length);
-      block.lowCardinality(metric, rows, (row) => labelValue(row.series, '__name__'));
-      const out = block.column(id);
+      seriesBlock.begin(seriesColumns.length, rows.length);
+      seriesBlock.lowCardinality(metric, rows, (row) => labelValue(row.series, '__name__'));
+      const out = seriesBlock.column(id);
       for (const row of rows) out.bigU64(seriesId(row.series));
-      block.map(labels, rows, (row, put) => {
+      seriesBlock.map(labels, rows, (row, put) => {
         for (const [name, text] of row.series.labels) put(name, text);
       });
-      block.lowCardinality(measurement, rows, (row) => row.series.datakit?.measurement ?? '');
-      block.lowCardinality(field, rows, (row) => row.series.datakit?.field ?? '');
-      block.column(lastDay);
+      seriesBlock.lowCardinality(measurement, rows, (row) => row.series.datakit?.measurement ?? '');
+      seriesBlock.lowCardinality(field, rows, (row) => row.series.datakit?.field ?? '');
+      seriesBlock.column(lastDay);
       for (const row of rows) out.u16(row.lastDay);
-      return block.end();
+      return seriesBlock.end();
     },
   };
 }

@@ -119,7 +119,7 @@ describe('spans as rows', () => {
     const encode = createSpanEncoder();
     const table = storeTables.find((entry) => entry.table === 'spans');
     if (table === undefined) throw new Error('no such table');
-    const body = Buffer.concat([encode(spans.slice(0, 300), nowMs), encode(spans.slice(300), nowMs)]);
+    const body = Buffer.concat([Buffer.from(encode(spans.slice(0, 300), nowMs)), encode(spans.slice(300), nowMs)]);
     await store.client.insert({ sql: insertSql(table, 7n), body, deduplicationToken: 't', signal });
     const found = await traceById(store.client, traceId, { signal });
     const byId = (a: Span, b: Span) => (a.id < b.id ? -1 : 1);

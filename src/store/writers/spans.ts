@@ -184,7 +184,10 @@ function writeTags(block: NativeBlock, spans: readonly Span[]): void {
   });
 }
 
-/** Makes an encoder of spans into Native blocks for `INSERT INTO spans`; `arrivalMs` files spans that have no usable start. */
+/**
+ * Makes an encoder of spans into Native blocks for `INSERT INTO spans`; `arrivalMs` files spans that have no usable start.
+ * A block is valid until the next one is encoded.
+ */
 export function createSpanEncoder(): (spans: readonly Span[], arrivalMs: number) => Buffer {
   const block = new NativeBlock();
   return (spans, arrivalMs) => {
