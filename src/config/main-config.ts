@@ -70,6 +70,11 @@ const http = z
     max_connections: count(1, 1_000_000)
       .default(1024)
       .describe('The most open connections a listener; further ones are closed.'),
+    requests_per_second: count(0, 1_000_000)
+      .default(0)
+      .describe(
+        'The most requests a second that one address may send, in bursts of five times as many; beyond it 429. 0 for no limit.',
+      ),
     request_timeout: duration({ minMs: 100 })
       .prefault('30s')
       .describe('How long a client may take to send a whole request.'),

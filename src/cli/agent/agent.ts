@@ -135,6 +135,8 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
       keepAliveTimeoutMs: main.http.keep_alive_timeout,
       maxConnections: main.http.max_connections,
       bodyBytesInFlight: main.http.max_inflight,
+      formBytes: main.http.body_limit,
+      requestsPerSecondPerPeer: main.http.requests_per_second === 0 ? undefined : main.http.requests_per_second,
     },
     queryRoutes: createQueryRoutes(link, main, clock),
     operations: {

@@ -37,28 +37,43 @@ const spoolName = (kind: string, url: string): string =>
 
 export function createOutputs({ dataDirectory, meter, hostFor }: OutputsOptions): Outputs {
   const running = new Set<Output>();
+  const directories = new Set<string>();
   return {
     async start({ kind, name, config }) {
       const host = hostFor(name);
       const delivery = deliveryConfig.parse(config);
-      const output = await openOutput({
-        sink: kind.connect(config, host),
-        host,
-        spool: {
-          directory: join(dataDirectory.path, 'spool', spoolName(kind.type, delivery.url)),
-          fileSystem: realFileSystem,
-          limits: { maxBytes: delivery.max_spool_bytes },
-          whenFull: delivery.when_full,
-          writer: dataDirectory.writer,
-        },
-        attemptTimeoutMs: delivery.timeout,
-      });
+      const directory = join(dataDirectory.path, 'spool', spoolName(kind.type, delivery.url));
+      if (directories.has(directory)) {
+        throw new Error(
+          `two [[outputs.${kind.type}]] send to ${new URL(delivery.url).host}${new URL(delivery.url).pathname}; remove one of them`,
+        );
+      }
+      directories.add(directory);
+      let output: Output;
+      try {
+        output = await openOutput({
+          sink: kind.connect(config, host),
+          host,
+          spool: {
+            directory,
+            fileSystem: realFileSystem,
+            limits: { maxBytes: delivery.max_spool_bytes },
+            whenFull: delivery.when_full,
+            writer: dataDirectory.writer,
+          },
+          attemptTimeoutMs: delivery.timeout,
+        });
+      } catch (error) {
+        directories.delete(directory);
+        throw error;
+      }
       running.add(output);
       const stopObserving = observeSpool(meter.registry, name, { stats: output.spool });
       return {
         async stop(deadline, because) {
           running.delete(output);
           await output.running.stop(deadline, because);
+          directories.delete(directory);
           stopObserving();
         },
         health: () => output.running.health(),

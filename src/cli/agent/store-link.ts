@@ -72,6 +72,7 @@ function countLoss(meter: Meter, { items, reason, why }: SpoolLoss): void {
 /** Opens the spool and begins to bring it into the store. */
 export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLink> {
   const { config, dataDirectory, clock, log, meter } = options;
+  let forgetSeries = () => {};
   const spool = await openSpool({
     directory: join(dataDirectory, 'spool', 'store'),
     fileSystem: realFileSystem,
@@ -85,10 +86,15 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     whenFull: 'refuse',
     writer: options.writer,
     keepsPositions: true,
-    onLoss: (loss) => countLoss(meter, loss),
+    onLoss(loss) {
+      countLoss(meter, loss);
+      // Series may have been among what was lost.
+      forgetSeries();
+    },
   });
   const removeSpoolMetrics = observeSpool(meter.registry, component, spool);
   const destination = createStoreDestination({ spool, nowMs: clock.nowMs });
+  forgetSeries = destination.forgetSeries;
   const behind = createBehind(options, destination);
   const { client } = behind;
   const stopping = new AbortController();

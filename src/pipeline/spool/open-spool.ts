@@ -38,6 +38,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       shelf.add(await scanPositions(context, closed, (records) => positions.apply(records)));
     } else shelf.add(closed);
   }
+  for (const reason of found.setAside) {
+    const why = `a segment was set aside: ${reason}`;
+    options.onLoss({ reason: 'corrupt_record', segment: 0, sizeBytes: 0, items: new Map(), why });
+  }
   report(options, found);
   return spool;
 }

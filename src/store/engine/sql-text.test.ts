@@ -79,4 +79,13 @@ describe('what the store process reads in a statement', () => {
   it('quotes whatever it is given', () => {
     expect(quoteSql(`a'b\\c\0`)).toBe(`'a\\'b\\\\c\\0'`);
   });
+
+  it.each([
+    'SELECT * FROM "/etc/passwd"',
+    'SELECT * FROM `x.csv`',
+    "CREATE DATABASE f ENGINE = Filesystem('/etc')",
+    'CREATE DICTIONARY d (k UInt64) PRIMARY KEY k',
+  ])('does not let %s read a file in the place of a table', (sql) => {
+    expect(refusalOf(blankLiterals(sql))).toBeDefined();
+  });
 });

@@ -4,13 +4,13 @@
 const outsideFunctions =
   /\b(file|fileCluster|filesystem|url|urlCluster|s3|s3Cluster|gcs|hdfs|hdfsCluster|azureBlobStorage\w*|oss|cosn|remote|remoteSecure|cluster|clusterAllReplicas|executable|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|iceberg\w*|deltaLake\w*|hudi\w*|paimon\w*|python|ytsaurus|arrowFlight|catBoostEvaluate)\s*\(/i;
 const outsideClauses =
-  /\bINTO\s+OUTFILE\b|\bFROM\s+INFILE\b|\bENGINE\s*=?\s*(File|URL|S3\w*|HDFS|MySQL|PostgreSQL|MongoDB|Redis|SQLite|ODBC|JDBC|Executable\w*|Kafka|RabbitMQ|NATS|AzureBlobStorage|AzureQueue|Iceberg\w*|DeltaLake\w*|Hudi)\b|^\s*(ATTACH|BACKUP|RESTORE)\b/i;
+  /\bINTO\s+OUTFILE\b|\bFROM\s+INFILE\b|\bENGINE\s*=?\s*(File|URL|S3\w*|HDFS|MySQL|PostgreSQL|MongoDB|Redis|SQLite|ODBC|JDBC|Executable\w*|Kafka|RabbitMQ|NATS|AzureBlobStorage|AzureQueue|Iceberg\w*|DeltaLake\w*|Hudi|Filesystem|Overlay)\b|\bDICTIONARY\b|^\s*(ATTACH|BACKUP|RESTORE)\b/i;
 
 /** What is opened and never closed reaches to the end, so that no text is read more than once. */
 const literal =
   /'(?:[^'\\]|\\[\s\S]|'')*(?:'|\\?$)|"(?:[^"\\]|\\[\s\S]|"")*(?:"|\\?$)|`(?:[^`\\]|\\[\s\S]|``)*(?:`|\\?$)|--[^\n]*|#[ !][^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g;
 
-/** Stands for a quoted name with escapes, which could spell anything. */
+/** Stands for a quoted name that is no plain word: with escapes it could spell anything, and a path in the place of a table is read as a file. */
 const escapedName = '\u0001';
 
 /**
@@ -24,14 +24,13 @@ export function blankLiterals(sql: string): string {
     if (quote === "'") return `'${' '.repeat(match.length - 2)}'`;
     if (quote !== '"' && quote !== '`') return ' '.repeat(match.length);
     const name = match.slice(1, -1);
-    if (name.includes('\\')) return escapedName.repeat(match.length);
-    return ` ${name.replace(/\W/g, ' ')} `;
+    return /\W/.test(name) ? escapedName.repeat(match.length) : ` ${name} `;
   });
 }
 
 /** Why a statement may not be run, or undefined. */
 export function refusalOf(blanked: string): string | undefined {
-  if (blanked.includes(escapedName)) return 'quoted names have no escapes here';
+  if (blanked.includes(escapedName)) return 'quoted names are plain words here';
   const call = outsideFunctions.exec(blanked);
   if (call !== null) return `${call[1]}() reaches outside of the store`;
   const clause = outsideClauses.exec(blanked);

@@ -32,9 +32,12 @@ export function createFreshness(spool: Spool, clock: Clock, flushDeadlineMs: num
 
   const flushForAll = async (): Promise<void> => {
     const signal = AbortSignal.timeout(flushDeadlineMs);
-    await clock.sleep(Math.max(0, lastStartMs + intervalMs - clock.monotonicMs()), signal);
+    try {
+      await clock.sleep(Math.max(0, lastStartMs + intervalMs - clock.monotonicMs()), signal);
+    } finally {
+      next = undefined;
+    }
     // From here on a newcomer's data may not be covered: it has to wait for the flush after this one.
-    next = undefined;
     lastStartMs = clock.monotonicMs();
     await flush(signal);
   };
@@ -44,7 +47,11 @@ export function createFreshness(spool: Spool, clock: Clock, flushDeadlineMs: num
     freshen(signal) {
       const { bytes, pendingBytes } = spool.stats();
       if (bytes === 0 && pendingBytes === 0) return Promise.resolve();
-      next ??= flushForAll();
+      if (next === undefined) {
+        next = flushForAll();
+        // All who wait may have left; whoever waits is told.
+        next.catch(() => undefined);
+      }
       return abortable(next, signal);
     },
   };

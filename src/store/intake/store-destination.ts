@@ -9,7 +9,7 @@ import type { Span } from '../../model/span.ts';
 import type { Destination } from '../../pipeline/intake.ts';
 import { RefusedError } from '../../pipeline/refusal.ts';
 import { outcomeOf } from '../../pipeline/spool/outcome.ts';
-import { positionsSection, type Section, type Spool } from '../../pipeline/spool/spool.ts';
+import { type AppendResult, positionsSection, type Section, type Spool } from '../../pipeline/spool/spool.ts';
 import { createLogEncoder } from '../writers/logs.ts';
 import { countSamples, createSampleEncoder } from '../writers/samples.ts';
 import { createSpanEncoder } from '../writers/spans.ts';
@@ -100,16 +100,25 @@ export function createStoreDestination(options: StoreDestinationOptions): StoreD
     return group;
   };
 
+  const answer = ({ batch, resolve }: Waiting, result: AppendResult) => resolve(outcomeOf(result, batch.items.length));
+
   const keepGroup = async (group: readonly Waiting[]): Promise<void> => {
     try {
       const { sections, series } = encode(group.map(({ batch }) => batch));
       const result = sections.length === 0 ? ({ kind: 'kept' } as const) : await spool.append(sections, unabortable);
       if (result.kind === 'kept') known.add(series);
-      for (const { batch, resolve } of group) resolve(outcomeOf(result, batch.items.length));
+      if (result.kind === 'too_large' && group.length > 1) await keepOneByOne(group);
+      else for (const waiting of group) answer(waiting, result);
     } catch (cause) {
+      if (group.length > 1) return keepOneByOne(group);
       const error = new RefusedError('internal', 'the batch could not be encoded for the store', { cause });
       for (const { resolve } of group) resolve({ kind: 'retry', cause: error });
     }
+  };
+
+  /** What is wrong with one batch must not be said to those that happened to wait beside it. */
+  const keepOneByOne = async (group: readonly Waiting[]): Promise<void> => {
+    for (const waiting of group) await keepGroup([waiting]);
   };
 
   const run = async (): Promise<void> => {

@@ -16,12 +16,17 @@ const nibble = (text: string, index: number): number => nibbles[text.charCodeAt(
 
 const two32 = 2 ** 32;
 
+const maxKeptBytes = 8 * 1024 * 1024;
+
 export class ByteWriter {
   #buffer: Buffer;
   #view: DataView;
   #length = 0;
 
+  readonly #initialBytes: number;
+
   constructor(initialBytes = 64 * 1024) {
+    this.#initialBytes = initialBytes;
     this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
     this.#view = new DataView(this.#buffer.buffer);
   }
@@ -30,9 +35,12 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** Empties the writer and keeps its memory. */
+  /** Empties the writer and keeps its memory, unless something huge once came through. */
   clear(): void {
     this.#length = 0;
+    if (this.#buffer.length <= maxKeptBytes) return;
+    this.#buffer = Buffer.allocUnsafeSlow(this.#initialBytes);
+    this.#view = new DataView(this.#buffer.buffer);
   }
 
   /** What was written, in the writer's own memory: it changes with the next write after `clear`. */

@@ -62,6 +62,7 @@ export class NativeBlock {
    * V8 collect the whole heap several times a second, which took a fifth of the agent's CPU (`bench/spans.ts`).
    */
   end(): Buffer {
+    this.#values.length = 0;
     return this.out.view();
   }
 
