@@ -3,7 +3,7 @@
  * (default `../shared/conformance`); what is not there is skipped with a message. The last line is `N passed, N failed`.
  */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { startAgent, type TestAgent } from '../test/fixtures/agent.ts';
 
@@ -76,7 +76,7 @@ async function main(names: readonly string[]): Promise<number> {
     const agent = await startAgent({ sets: ['store.retention=forever'] });
     try {
       await agent.ready();
-      const counts = await run(runner, suite.arguments(agent));
+      const counts = await run(realpathSync(runner), suite.arguments(agent));
       passed += counts.passed;
       failed += counts.failed;
     } finally {

@@ -1,4 +1,5 @@
 /** Finds the command that the arguments name, and says what to do when there is none. */
+import { readFileSync } from 'node:fs';
 import { errorCode } from '../pipeline/file-system.ts';
 import { ApiError, type Command, helpOf, readArguments, type Terminal, UsageError } from './command.ts';
 import { version } from './version.ts';
@@ -31,6 +32,21 @@ const overview = async (): Promise<string> => {
   ].join('\n');
 };
 
+/** How many files this process may have open; Infinity where the system does not say. */
+function openFilesLimit(): number {
+  try {
+    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
+  } catch {
+    // Not Linux, or no file can be opened at all; the error at hand says enough then.
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Node says that a package is not there when it could not open its package.json. */
+const isShortOfFiles = (error: unknown): boolean =>
+  errorCode(error) === 'EMFILE' || (errorCode(error) === 'ERR_MODULE_NOT_FOUND' && openFilesLimit() < 256);
+
 /** Splits the arguments into a command's name and the rest; names are up to two words. */
 function findCommand(argv: readonly string[]): { name: string; rest: readonly string[] } | undefined {
   for (const words of [2, 1]) {
@@ -62,7 +78,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   }
   const command = await load().catch((error) => {
     // All modules are read at once: where that fails, the program has not begun.
-    if (errorCode(error) === 'EMFILE') return undefined;
+    if (isShortOfFiles(error)) return undefined;
     throw error;
   });
   if (command === undefined) {

@@ -247,7 +247,7 @@ describe('paths', () => {
     const answer = await ask(server, { path: '/api/v2/trac/1?x=y' });
     expect(statusOf(answer)).toBe(404);
     expect(answer).toContain('there is no /api/v2/trac/1 here');
-    expect(answer).toContain('GET /api/v2/trace/:id');
+    expect(answer).toContain('GET /api/v2/trace/{id}');
   });
 
   it('answer another method with 404 where Zipkin does, with 405 and Allow elsewhere', async () => {
