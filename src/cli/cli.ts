@@ -38,14 +38,14 @@ function openFilesLimit(): number {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
     return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
   } catch {
-    // Not Linux, or no file can be opened at all; the error at hand says enough then.
+    // Not Linux.
     return Number.POSITIVE_INFINITY;
   }
 }
 
 /** Node says that a package is not there when it could not open its package.json. */
-const isShortOfFiles = (error: unknown): boolean =>
-  errorCode(error) === 'EMFILE' || (errorCode(error) === 'ERR_MODULE_NOT_FOUND' && openFilesLimit() < 256);
+const isShortOfFiles = (error: unknown, limit: number): boolean =>
+  errorCode(error) === 'EMFILE' || (errorCode(error) === 'ERR_MODULE_NOT_FOUND' && limit < 256);
 
 /** Splits the arguments into a command's name and the rest; names are up to two words. */
 function findCommand(argv: readonly string[]): { name: string; rest: readonly string[] } | undefined {
@@ -76,9 +76,11 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     terminal.error(`commands: ${(longer.length > 0 ? longer : known).join(', ')}; trawl --help says what they do`);
     return 2;
   }
+  // Asked before, since afterwards no file may be left to ask with.
+  const filesLimit = openFilesLimit();
   const command = await load().catch((error) => {
     // All modules are read at once: where that fails, the program has not begun.
-    if (isShortOfFiles(error)) return undefined;
+    if (isShortOfFiles(error, filesLimit)) return undefined;
     throw error;
   });
   if (command === undefined) {
