@@ -2,36 +2,26 @@
 import type { Endpoint, Span, SpanEvent, SpanKind } from '../../model/span.ts';
 import { CodecError } from '../codec-error.ts';
 import { JsonReader } from '../json-reader.ts';
-import { resourceOfSpan } from '../mesh-resource.ts';
 import {
   addIpAddress,
+  buildSpan,
+  emptyDraft,
   isAllZeros,
   isLowerHex,
   padId,
   parseKind,
+  putTag,
   type RawEndpoint,
-  sortEvents,
-  statusOf,
+  type SpanDraft,
   toEndpoint,
 } from './span-fields.ts';
 
 const shownTextLength = 64;
 
-/** Everything a span may say, before the clean-up that needs all of it. */
-interface Draft {
+/** A span's fields as they come; the ids are padded. */
+interface Draft extends SpanDraft {
   traceId: string | undefined;
   id: string | undefined;
-  parentId: string | undefined;
-  kind: SpanKind | undefined;
-  name: string;
-  startUs: number;
-  durationUs: number;
-  localEndpoint: Endpoint | undefined;
-  remoteEndpoint: Endpoint | undefined;
-  events: SpanEvent[];
-  tags: Record<string, string>;
-  debug: boolean;
-  shared: boolean;
 }
 
 /** Reads a list of spans; text after the list is not looked at. */
@@ -52,21 +42,7 @@ export function readSpansExactly(text: string): Span[] {
 }
 
 function readSpan(reader: JsonReader): Span {
-  const draft: Draft = {
-    traceId: undefined,
-    id: undefined,
-    parentId: undefined,
-    kind: undefined,
-    name: '',
-    startUs: 0,
-    durationUs: 0,
-    localEndpoint: undefined,
-    remoteEndpoint: undefined,
-    events: [],
-    tags: {},
-    debug: false,
-    shared: false,
-  };
+  const draft: Draft = { traceId: undefined, id: undefined, ...emptyDraft() };
   reader.beginObject();
   while (reader.hasNext()) readField(reader, draft);
   reader.endObject();
@@ -122,30 +98,14 @@ function readOptionalField(reader: JsonReader, draft: Draft, field: string): voi
 }
 
 function finish(draft: Draft, reader: JsonReader): Span {
-  const { traceId, id, kind, tags } = draft;
+  const { traceId, id } = draft;
   if (traceId === undefined || id === undefined) {
     const missing = [traceId === undefined ? 'traceId' : '', id === undefined ? 'id' : ''].filter(
       (field) => field !== '',
     );
     throw reader.error(`Missing : ${missing.join(' ')}`);
   }
-  return {
-    traceId,
-    id,
-    parentId: draft.parentId === id ? undefined : draft.parentId,
-    kind,
-    shared: draft.shared && kind !== 'CLIENT',
-    debug: draft.debug,
-    name: draft.name,
-    startUs: draft.startUs > 0 ? draft.startUs : undefined,
-    durationUs: draft.durationUs > 0 ? draft.durationUs : undefined,
-    status: statusOf(kind, tags),
-    localEndpoint: draft.localEndpoint,
-    remoteEndpoint: draft.remoteEndpoint,
-    events: sortEvents(draft.events),
-    attributes: tags,
-    resource: resourceOfSpan(draft.localEndpoint?.serviceName, tags),
-  };
+  return buildSpan(traceId, id, draft);
 }
 
 function readTraceId(reader: JsonReader): string {
@@ -181,7 +141,8 @@ function readKind(reader: JsonReader): SpanKind {
   return kind;
 }
 
-function readEndpoint(reader: JsonReader): Endpoint | undefined {
+/** Reads an endpoint, which is the same in both versions of Zipkin's JSON. */
+export function readEndpoint(reader: JsonReader): Endpoint | undefined {
   const raw: RawEndpoint = { serviceName: undefined, ipv4: undefined, ipv6: undefined, port: 0 };
   reader.beginObject();
   while (reader.hasNext()) {
@@ -225,10 +186,7 @@ function readTags(reader: JsonReader, tags: Record<string, string>): void {
     const key = reader.nextName();
     if (reader.isNull()) throw new CodecError(`No value at ${reader.path()}`);
     const value = reader.nextString();
-    if (key === '__proto__') {
-      // A plain assignment would set the prototype.
-      Object.defineProperty(tags, key, { value, enumerable: true, configurable: true, writable: true });
-    } else tags[key] = value;
+    putTag(tags, key, value);
   }
   reader.endObject();
 }

@@ -1,5 +1,6 @@
-/** The clean-up of a span's fields as Zipkin's `Span.Builder` and `Endpoint.Builder` do it, shared by the fast and the exact reader. */
-import type { Endpoint, SpanEvent, SpanKind, SpanStatus } from '../../model/span.ts';
+/** The clean-up of a span's fields as Zipkin's `Span.Builder` and `Endpoint.Builder` do it, shared by the readers of all its formats. */
+import type { Endpoint, Span, SpanEvent, SpanKind, SpanStatus } from '../../model/span.ts';
+import { resourceOfSpan } from '../mesh-resource.ts';
 import { isIpv4, parseIpAddress } from './ip-address.ts';
 
 const zeros = '00000000000000000000000000000000';
@@ -89,4 +90,68 @@ export function statusOf(kind: SpanKind | undefined, tags: Readonly<Record<strin
   if (kind !== 'SERVER') return 'unset';
   const code = tags['http.status_code'];
   return code !== undefined && code.length === 3 && code.charCodeAt(0) === 0x35 ? 'error' : 'unset';
+}
+
+/** Everything a span may say besides its ids, before the clean-up that needs all of it. */
+export interface SpanDraft {
+  /** Padded; never all zeros. */
+  parentId: string | undefined;
+  kind: SpanKind | undefined;
+  name: string;
+  /** A time that is not positive counts as none, like the duration. */
+  startUs: number;
+  durationUs: number;
+  localEndpoint: Endpoint | undefined;
+  remoteEndpoint: Endpoint | undefined;
+  events: SpanEvent[];
+  tags: Record<string, string>;
+  debug: boolean;
+  shared: boolean;
+}
+
+/** A draft that says nothing yet. */
+export function emptyDraft(): SpanDraft {
+  return {
+    parentId: undefined,
+    kind: undefined,
+    name: '',
+    startUs: 0,
+    durationUs: 0,
+    localEndpoint: undefined,
+    remoteEndpoint: undefined,
+    events: [],
+    tags: {},
+    debug: false,
+    shared: false,
+  };
+}
+
+/** The span of a draft; both ids are padded. */
+export function buildSpan(traceId: string, id: string, draft: SpanDraft): Span {
+  const { kind, tags, localEndpoint } = draft;
+  return {
+    traceId,
+    id,
+    parentId: draft.parentId === id ? undefined : draft.parentId,
+    kind,
+    shared: draft.shared && kind !== 'CLIENT',
+    debug: draft.debug,
+    name: draft.name,
+    startUs: draft.startUs > 0 ? draft.startUs : undefined,
+    durationUs: draft.durationUs > 0 ? draft.durationUs : undefined,
+    status: statusOf(kind, tags),
+    localEndpoint,
+    remoteEndpoint: draft.remoteEndpoint,
+    events: sortEvents(draft.events),
+    attributes: tags,
+    resource: resourceOfSpan(localEndpoint?.serviceName, tags),
+  };
+}
+
+/** Sets a tag; a repeated one keeps the last value. */
+export function putTag(tags: Record<string, string>, key: string, value: string): void {
+  if (key === '__proto__') {
+    // A plain assignment would set the prototype.
+    Object.defineProperty(tags, key, { value, enumerable: true, configurable: true, writable: true });
+  } else tags[key] = value;
 }
