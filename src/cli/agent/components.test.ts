@@ -39,6 +39,38 @@ function createLab(options: { startFails?: (name: string) => boolean } = {}) {
   return { clock, events, components, crash, health };
 }
 
+/** One component with a spool that it opens slowly from its second life on: each opening waits for the test. */
+function createSpoolLab() {
+  const clock = createFakeClock();
+  const spool = {
+    isOpen: false,
+    openedTwice: 0,
+    opens: 0,
+    closes: 0,
+    opening: Array.of<() => void>(),
+  };
+  let crashed: (run: () => unknown) => unknown = (run) => run();
+  const components: Components<ComponentKind> = createComponents<ComponentKind>({
+    clock,
+    log: pino({ level: 'silent' }),
+    async start() {
+      crashed = AsyncLocalStorage.snapshot();
+      if (spool.opens > 0) await new Promise<void>((open) => spool.opening.push(open));
+      if (spool.isOpen) spool.openedTwice++;
+      spool.isOpen = true;
+      spool.opens++;
+      return {
+        async stop() {
+          spool.isOpen = false;
+          spool.closes++;
+        },
+        health: () => ({ isHealthy: true, line: 'runs' }),
+      };
+    },
+  });
+  return { clock, components, spool, crash: (_name: string) => crashed(() => components.adopt(new Error('boom'))) };
+}
+
 describe('components', () => {
   it('starts a component again after an error that nobody caught, and leaves the others alone', async () => {
     const { clock, events, components, crash, health } = createLab();
@@ -140,6 +172,69 @@ describe('components', () => {
     isBroken = false;
     await clock.advance(500);
     expect(health()).toEqual({ a: 'runs' });
+  });
+
+  describe('that open a spool which only one life may have open', () => {
+    it('are removed by a reload only when the restart that is under way has closed it', async () => {
+      const { clock, components, spool, crash } = createSpoolLab();
+      const [old, changed] = [block('a'), block('a')];
+      await components.startAll([old]);
+      crash('a');
+      await clock.advance(500);
+      expect(spool.opening).toHaveLength(1);
+      const reload = components.apply({ added: [], removed: [], changed: [{ from: old, to: changed }], unchanged: [] });
+      await clock.advance(1);
+      // The restarted life opens the spool after the reload has begun.
+      spool.opening.shift()?.();
+      await clock.advance(1);
+      spool.opening.shift()?.();
+      await reload;
+      expect(spool).toMatchObject({ isOpen: true, openedTwice: 0, opens: 3, closes: 2 });
+      expect(components.health()).toMatchObject([{ component: 'a', health: { line: 'runs' } }]);
+    });
+
+    it('are removed at once while they wait for their restart, and are not started then', async () => {
+      const { clock, components, spool, crash } = createSpoolLab();
+      const a = block('a');
+      await components.startAll([a]);
+      crash('a');
+      await clock.advance(100);
+      await components.apply({ added: [], removed: [a], changed: [], unchanged: [] });
+      expect(clock.sleepers()).toBe(0);
+      await clock.advance(10_000);
+      expect(spool).toMatchObject({ isOpen: false, opens: 1, closes: 1 });
+    });
+
+    it.each(['restart', 'reload'])('are closed when the agent stops in the middle of a %s', async (what) => {
+      const { clock, components, spool, crash } = createSpoolLab();
+      const [old, changed] = [block('a'), block('a')];
+      await components.startAll([old]);
+      let reload: Promise<void> = Promise.resolve();
+      if (what === 'restart') {
+        crash('a');
+        await clock.advance(500);
+      } else {
+        reload = components.apply({ added: [], removed: [], changed: [{ from: old, to: changed }], unchanged: [] });
+        await clock.advance(1);
+      }
+      let isStopped = false;
+      const stopped = components.stopAll(deadline()).then(() => {
+        isStopped = true;
+      });
+      await clock.advance(1);
+      expect(isStopped).toBe(false);
+      spool.opening.shift()?.();
+      await Promise.all([stopped, reload]);
+      expect(spool).toMatchObject({ isOpen: false, openedTwice: 0, opens: 2, closes: 2 });
+    });
+
+    it('keep no stop waiting for ever when their start hangs', async () => {
+      const { clock, components, crash } = createSpoolLab();
+      await components.startAll([block('a')]);
+      crash('a');
+      await clock.advance(500);
+      await components.stopAll(AbortSignal.abort(new Error('the deadline has passed')));
+    });
   });
 
   it('starts nothing any more once all are stopped', async () => {

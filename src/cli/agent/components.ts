@@ -17,12 +17,15 @@ interface Component<Kind> {
   running: Running | undefined;
   /** An error that nobody caught while it was being started; it counts once the start is over. */
   early: { readonly error: unknown } | undefined;
+  /** A start that is under way. */
+  starting: Promise<void> | undefined;
   /** The stop and new start that follow a failure. */
   restarting: Promise<void> | undefined;
   /** When it failed, by the monotonic clock; the last minute's. */
   failures: number[];
   lastFailure: string | undefined;
-  isGone: boolean;
+  /** Aborted when it was removed or the agent stops: what is being started then is stopped at once, and no further start begins. */
+  readonly gone: AbortController;
 }
 
 export interface Components<Kind> {
@@ -52,6 +55,26 @@ function whyNotRunning<Kind>({ failures, lastFailure }: Component<Kind>): string
   return `${state}: ${lastFailure}`;
 }
 
+/** What keeps to a deadline has its files to close when it has passed. */
+const graceMs = 2_000;
+
+/** Whether it is over by the deadline, or a moment after. */
+function isInTime(work: Promise<unknown>, deadline: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    const onDeadline = () => {
+      timer = setTimeout(() => resolve(false), graceMs);
+    };
+    if (deadline.aborted) onDeadline();
+    else deadline.addEventListener('abort', onDeadline, { once: true });
+    void work.finally(() => {
+      deadline.removeEventListener('abort', onDeadline);
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
+
 /** Makes an empty set of components. */
 export function createComponents<Kind>(options: ComponentsOptions<Kind>): Components<Kind> {
   const { clock, log } = options;
@@ -63,8 +86,7 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
   const launch = async (component: Component<Kind>): Promise<void> => {
     component.early = undefined;
     const running = await current.run(component, () => options.start(component.block));
-    if (component.isGone || stopping.signal.aborted)
-      return end(component, running, AbortSignal.timeout(stopForReloadMs));
+    if (component.gone.signal.aborted) return end(component, running, AbortSignal.timeout(stopForReloadMs));
     component.running = running;
   };
 
@@ -79,16 +101,30 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
       .catch((error) => log.warn({ err: error, component: block.name }, 'It did not stop in order.')) ??
     Promise.resolve();
 
+  /** Ends a component for good. Until the start or restart that is under way is over, it still has its files open. */
+  const endForGood = async (component: Component<Kind>, ...how: Parameters<Running['stop']>): Promise<void> => {
+    component.gone.abort(new Error(`${component.block.name} is being stopped`));
+    const ended = Promise.allSettled([
+      end(component, component.running, ...how),
+      component.starting,
+      component.restarting,
+    ]);
+    if (!(await isInTime(ended, how[0])))
+      log.error({ component: component.block.name }, 'It did not stop in time; what it has open stays open.');
+  };
+
   const register = (block: ComponentBlock<Kind>): Component<Kind> => {
     const component: Component<Kind> = {
       block,
       running: undefined,
       early: undefined,
+      starting: undefined,
       restarting: undefined,
       failures: [],
       lastFailure: undefined,
-      isGone: false,
+      gone: new AbortController(),
     };
+    if (stopping.signal.aborted) component.gone.abort(stopping.signal.reason);
     components.set(block, component);
     everStarted.set(component, component);
     return component;
@@ -96,12 +132,15 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
 
   const start = async (block: ComponentBlock<Kind>): Promise<void> => {
     const component = register(block);
+    component.starting = launch(component);
     try {
-      await launch(component);
+      await component.starting;
     } catch (error) {
-      component.isGone = true;
+      component.gone.abort(error);
       components.delete(block);
       throw error;
+    } finally {
+      component.starting = undefined;
     }
     if (component.early !== undefined) fail(component, component.early.error);
   };
@@ -109,17 +148,15 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
   const stop = async (block: ComponentBlock<Kind>, ...how: Parameters<Running['stop']>): Promise<void> => {
     const component = components.get(block);
     if (component === undefined) return;
-    component.isGone = true;
     components.delete(block);
-    await end(component, component.running, ...how);
+    await endForGood(component, ...how);
   };
 
   const restart = async (component: Component<Kind>, delayMs: number): Promise<void> => {
     const old = component.running;
     component.running = undefined;
     await end(component, old, AbortSignal.timeout(stopForReloadMs));
-    await clock.sleep(delayMs, stopping.signal);
-    if (component.isGone) return;
+    await clock.sleep(delayMs, component.gone.signal);
     await launch(component);
     if (component.running !== undefined) log.info({ component: component.block.name }, 'The component runs again.');
   };
@@ -127,7 +164,7 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
   const fail = (component: Component<Kind>, error: unknown): void => {
     const { name } = component.block;
     component.lastFailure = error instanceof Error ? error.message : String(error);
-    if (component.isGone || component.restarting !== undefined) {
+    if (component.gone.signal.aborted || component.restarting !== undefined) {
       // What is left of a life that is over: more of the same error must neither count nor start it twice.
       log.warn({ err: error, component: name }, 'A component that was stopped failed once more.');
       return;
@@ -150,7 +187,7 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
       },
       (cause) => {
         component.restarting = undefined;
-        if (!stopping.signal.aborted) fail(component, cause);
+        if (!component.gone.signal.aborted) fail(component, cause);
       },
     );
   };
@@ -197,8 +234,7 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
     async stopAll(deadline) {
       stopping.abort(new Error('the agent is stopping'));
       const all = [...components.values()];
-      await Promise.all(all.map((component) => end(component, component.running, deadline, 'shutdown')));
-      await Promise.all(all.map(({ restarting }) => restarting));
+      await Promise.all(all.map((component) => endForGood(component, deadline, 'shutdown')));
       components.clear();
     },
     health: () =>
@@ -211,7 +247,9 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
       const component = running && everStarted.get(running);
       if (component === undefined) return false;
       const isStarting =
-        component.running === undefined && !component.isGone && component.failures.length < maxFailuresPerMinute;
+        component.running === undefined &&
+        !component.gone.signal.aborted &&
+        component.failures.length < maxFailuresPerMinute;
       if (isStarting) {
         log.warn({ err: error, component: component.block.name }, 'A component failed while it was being started.');
         component.early ??= { error };
