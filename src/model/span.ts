@@ -1,6 +1,8 @@
 import type { Resource } from './resource.ts';
+import type { SpanDetails } from './span-details.ts';
 
-export const spanKinds = ['CLIENT', 'SERVER', 'PRODUCER', 'CONSUMER'] as const;
+/** In the order of the table's numbers. Zipkin has no INTERNAL and writes it as no kind. */
+export const spanKinds = ['CLIENT', 'SERVER', 'PRODUCER', 'CONSUMER', 'INTERNAL'] as const;
 export type SpanKind = (typeof spanKinds)[number];
 
 export const spanStatuses = ['unset', 'ok', 'error'] as const;
@@ -45,8 +47,10 @@ export interface Span {
   readonly status: SpanStatus;
   readonly localEndpoint: Endpoint | undefined;
   readonly remoteEndpoint: Endpoint | undefined;
-  /** Sorted by time, then value. */
+  /** A Zipkin span's are sorted by time, then value; an OpenTelemetry span's stand as they came. */
   readonly events: readonly SpanEvent[];
   readonly attributes: Readonly<Record<string, string>>;
   readonly resource: Resource;
+  /** What only OpenTelemetry says; undefined for spans that came as Zipkin's. */
+  readonly details?: SpanDetails | undefined;
 }

@@ -17,6 +17,10 @@ export interface RowBinary {
   /** The value's 64 bits; Float64 markers are told apart by them. */
   f64Bits(): { readonly high: number; readonly low: number };
   string(): string;
+  /** A String column's bytes, in the answer's own memory. */
+  bytes(): Buffer;
+  /** LEB128, up to 2^53. */
+  varUint(): number;
   /** As lower-case hex digits. */
   fixedHex(sizeBytes: number): string;
   /** A UInt64 as 16 lower-case hex digits. */
@@ -92,6 +96,12 @@ export function readRowBinary(bytes: Buffer): RowBinary {
       return { low: bytes.readUInt32LE(start), high: bytes.readUInt32LE(start + 4) };
     },
     string,
+    bytes() {
+      const size = length();
+      const start = take(size);
+      return bytes.subarray(start, position);
+    },
+    varUint: length,
     fixedHex(sizeBytes) {
       const start = take(sizeBytes);
       return bytes.toString('hex', start, position);

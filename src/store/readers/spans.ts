@@ -5,6 +5,7 @@ import type { StoreClient } from '../client.ts';
 import { spanFlags } from '../schema/migrations.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { type RowBinary, readRowBinary } from './row-binary.ts';
+import { createDetailsReader } from './span-details.ts';
 
 export interface ReadOptions {
   /** Ends the query in the engine as well. */
@@ -22,7 +23,7 @@ const noId = '0000000000000000';
 /** In the order in which `readSpan` takes them. */
 const columns = `trace_id, id, parent_id, ts, start_offset_us, duration_us, kind, flags, status, name,
   local_service, local_ipv4, local_ipv6, local_port, remote_service, remote_ipv4, remote_ipv6, remote_port,
-  request_id, event_us, event_value, tags, service, namespace, pod, container, node, version, resource`;
+  request_id, event_us, event_value, tags, service, namespace, pod, container, node, version, resource, details`;
 
 const ipv4Text = (number: number): string =>
   `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`;
@@ -70,7 +71,7 @@ interface FiledSpan {
   readonly span: Span;
 }
 
-function readSpan(row: RowBinary): FiledSpan {
+function readSpan(row: RowBinary, readDetails: ReturnType<typeof createDetailsReader>): FiledSpan {
   const traceId = row.fixedHex(16);
   const id = row.hexU64();
   const parentId = row.hexU64();
@@ -100,6 +101,7 @@ function readSpan(row: RowBinary): FiledSpan {
     events: readEvents(row),
     attributes: readTags(row, requestId),
     resource: readResource(row),
+    details: readDetails(row),
   };
   return { filedUs, span };
 }
@@ -116,8 +118,9 @@ export async function traceById(client: StoreClient, traceId: string, options: R
     settings: limitSettings(limits),
   });
   const row = readRowBinary(bytes);
+  const readDetails = createDetailsReader();
   const spans: FiledSpan[] = [];
-  while (!row.isAtEnd()) spans.push(readSpan(row));
+  while (!row.isAtEnd()) spans.push(readSpan(row, readDetails));
   if (spans.length > maxSpansPerTrace) {
     throw new ResultLimitError('spans_per_trace', `trace ${traceId} has more than ${maxSpansPerTrace} spans`);
   }

@@ -4,7 +4,7 @@
  * the longer ones. What SQL says differently from the linker is listed in `docs/decisions/edges-in-sql.md`.
  */
 import { bucketOf } from './histogram.ts';
-import { inRange } from './minutes.ts';
+import { inRange, linkedKind } from './minutes.ts';
 
 /** A captured array of 64 numbers costs 32 KiB a trace; at `edgeSettings.max_block_size` traces a block that stays below 64 MiB. */
 export const maxSpansInSql = 64;
@@ -40,7 +40,7 @@ export const spansByTarget = (columns: string, shard = 'true') => `
 const inShard = `${traceKey} % {shards:UInt32} = {shard:UInt32}`;
 
 const windowSpans = spansByTarget(
-  `id, parent_id, kind, toUInt8(bitAnd(flags, 1)) AS shared, toUInt8(status != 2) AS fine,
+  `id, parent_id, ${linkedKind}, toUInt8(bitAnd(flags, 1)) AS shared, toUInt8(status != 2) AS fine,
     ${nameHash('local_service')} AS local, ${nameHash('remote_service')} AS remote,
     cityHash64(local, local_ipv4, local_ipv6, local_port) AS endpoint, ${bucketOf('duration_us')} AS bucket`,
   inShard,

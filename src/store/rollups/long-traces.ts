@@ -4,7 +4,7 @@ import type { StoreClient } from '../client.ts';
 import { maxSpansInSql, spansByTarget, traceKey } from './edge-sql.ts';
 import { bucketOf } from './histogram.ts';
 import { type LinkerSpan, linkTrace } from './linker.ts';
-import { inRange, type MinuteRange } from './minutes.ts';
+import { inRange, linkedKind, type MinuteRange } from './minutes.ts';
 
 /** Calls from one service to another within a minute. */
 export interface EdgeCounts {
@@ -31,7 +31,7 @@ const longTracesSql = `
 
 /** The numbers stand in the text: as a parameter they would have to fit into a URL. */
 const spansSql = (traces: readonly string[]) => `
-  SELECT toString(${traceKey}) AS trace, lower(lpad(hex(id), 16, '0')) AS id, lower(lpad(hex(parent_id), 16, '0')) AS parentId, kind, bitAnd(flags, 1) AS shared, status = 2 AS hasError,
+  SELECT toString(${traceKey}) AS trace, lower(lpad(hex(id), 16, '0')) AS id, lower(lpad(hex(parent_id), 16, '0')) AS parentId, ${linkedKind}, bitAnd(flags, 1) AS shared, status = 2 AS hasError,
     lower(local_service) AS localService, local_ipv4 AS localIpv4, local_ipv6 AS localIpv6, local_port AS localPort,
     lower(remote_service) AS remoteService, toUnixTimestamp(toStartOfMinute(ts)) AS minute, ${bucketOf('duration_us')} AS bucket
   FROM spans WHERE ${inRange('toStartOfMinute(ts)', 60)} AND ${traceKey} IN (${traces.join()})

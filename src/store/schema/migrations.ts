@@ -65,6 +65,9 @@ export const commonKeyValues = (map: string) => `arrayFilter(x -> NOT match(x, '
 export const searchedKeyValues = (map: string, key: string) =>
   new RegExp(uniqueKeys).test(`${key}=`) ? keyValues(map) : commonKeyValues(map);
 
+/** What an OpenTelemetry span can be searched by beyond its own attributes, as `key=value`: the expression of the index `by_detail`. */
+export const detailKeyValues = `arrayConcat(detail_tags, ${keyValues('resource')})`;
+
 /** Bits of `spans.flags`. */
 export const spanFlags = { shared: 1, debug: 2, hasNoStart: 4 } as const;
 
@@ -73,6 +76,7 @@ export const migrations: readonly Migration[] = [
     version: 1,
     name: 'spans, series, samples, logs',
     statements: [
+      // details is opaque, '' for a Zipkin span (src/store/writers/span-details.ts); detail_tags are the attributes of scope, events and links.
       // ts is when the span is filed: its start, or its arrival where it has no start or one that cannot be; start_offset_us leads back to the start.
       `CREATE TABLE IF NOT EXISTS spans (
   trace_id FixedString(16),
@@ -97,11 +101,14 @@ export const migrations: readonly Migration[] = [
   event_us Array(Int64) CODEC(ZSTD(1)),
   event_value Array(String) CODEC(ZSTD(1)),
   tags Map(LowCardinality(String), String) CODEC(ZSTD(1)),${resourceColumns},
+  details String CODEC(ZSTD(1)),
+  detail_tags Array(String) CODEC(ZSTD(1)),
   ${segColumn},
   INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX by_request request_id TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX by_common_tag ${commonKeyValues('tags')} TYPE text(tokenizer = 'array'),
-  INDEX by_tag ${keyValues('tags')} TYPE bloom_filter(0.01) GRANULARITY 1
+  INDEX by_tag ${keyValues('tags')} TYPE bloom_filter(0.01) GRANULARITY 1,
+  INDEX by_detail ${detailKeyValues} TYPE bloom_filter(0.01) GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toDate(ts)
 ORDER BY (toStartOfMinute(ts), trace_id, ts)

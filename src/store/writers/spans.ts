@@ -3,6 +3,7 @@ import type { Resource } from '../../model/resource.ts';
 import { type Endpoint, type Span, spanKinds, spanStatuses } from '../../model/span.ts';
 import { spanFlags } from '../schema/migrations.ts';
 import { type Column, NativeBlock } from './native-block.ts';
+import { createDetailsWriter, createDetailTags } from './span-details.ts';
 
 const lowCardinality = 'LowCardinality(String)';
 const stringMap = 'Map(LowCardinality(String), String)';
@@ -43,7 +44,16 @@ const columns = {
   tags: ['tags', stringMap],
 } as const satisfies Record<string, Column>;
 
-export const spanColumns: readonly Column[] = [...Object.values(columns), ...resourceColumns];
+const detailColumns = {
+  details: ['details', 'String'],
+  tags: ['detail_tags', 'Array(String)'],
+} as const satisfies Record<string, Column>;
+
+export const spanColumns: readonly Column[] = [
+  ...Object.values(columns),
+  ...resourceColumns,
+  ...Object.values(detailColumns),
+];
 
 /** Envoy's request id is unique a span, so it has a column of its own and stays out of the tag index. */
 export const requestIdTag = 'guid:x-request-id';
@@ -184,12 +194,37 @@ function writeTags(block: NativeBlock, spans: readonly Span[]): void {
   });
 }
 
+/** Makes a writer of the columns that only OpenTelemetry's spans fill. */
+function createDetailColumns(): (block: NativeBlock, spans: readonly Span[]) => void {
+  const writeDetails = createDetailsWriter();
+  const tagsOf = createDetailTags();
+  return (block, spans) => {
+    const isPlain = spans.every((span) => span.details === undefined);
+    const out = block.column(detailColumns.details);
+    if (isPlain) out.zeros(spans.length);
+    else for (const span of spans) writeDetails(out, span.details);
+    block.column(detailColumns.tags);
+    if (isPlain) {
+      out.zeros(8 * spans.length);
+      return;
+    }
+    const tags = spans.map((span) => tagsOf(span.details));
+    let end = 0;
+    for (const { length } of tags) {
+      end += length;
+      out.i64(end);
+    }
+    for (const texts of tags) for (const text of texts) out.string(text);
+  };
+}
+
 /**
  * Makes an encoder of spans into Native blocks for `INSERT INTO spans`; `arrivalMs` files spans that have no usable start.
  * A block is valid until the next one is encoded.
  */
 export function createSpanEncoder(): (spans: readonly Span[], arrivalMs: number) => Buffer {
   const block = new NativeBlock();
+  const writeDetailColumns = createDetailColumns();
   return (spans, arrivalMs) => {
     block.begin(spanColumns.length, spans.length);
     writeIds(block, spans);
@@ -202,6 +237,7 @@ export function createSpanEncoder(): (spans: readonly Span[], arrivalMs: number)
     writeEvents(block, spans);
     writeTags(block, spans);
     writeResource(block, spans, (span) => span.resource);
+    writeDetailColumns(block, spans);
     return block.end();
   };
 }
