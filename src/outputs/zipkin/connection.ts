@@ -3,16 +3,14 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { Agent, type Dispatcher, request } from 'undici';
-import { type Secret, withoutSecrets } from '../../config/secret.ts';
+import type { Secret } from '../../config/secret.ts';
 import type { Delivery } from '../../pipeline/component.ts';
+import { backendText, maxAnswerBytes, secretsOfUrl } from '../../pipeline/delivery/backend-text.ts';
 import { type Answer, deliveryOf } from '../../pipeline/delivery/retry-policy.ts';
 import { errorCode } from '../../pipeline/file-system.ts';
 import { printableAddress } from './address.ts';
 import type { ZipkinOutputConfig } from './config.ts';
 
-/** More of an error body than this is of no use to anybody. */
-const maxErrorBodyBytes = 4096;
-const maxShownLength = 300;
 const connections = 8;
 /** Bodies lie uncompressed in the spool: compressing happens off the event loop, when nobody waits for an acknowledgement. */
 const compress = promisify(gzip);
@@ -29,6 +27,7 @@ export function createConnection(config: ZipkinOutputConfig, nowMs: () => number
   const headers: Record<string, string> = { 'content-type': 'application/json', 'user-agent': 'trawl' };
   if (config.compression === 'gzip') headers['content-encoding'] = 'gzip';
   for (const [name, value] of Object.entries(config.headers)) headers[name.toLowerCase()] = value.reveal();
+  const secrets = [...Object.values(config.headers), ...secretsOfUrl(config.url)];
   let agent: Agent | undefined;
   return {
     async post(json, signal) {
@@ -45,10 +44,7 @@ export function createConnection(config: ZipkinOutputConfig, nowMs: () => number
       try {
         const body = config.compression === 'gzip' ? await compress(json, { level: 1 }) : json;
         const options = { method: 'POST', headers, body, signal: deadline, dispatcher: agent } as const;
-        return deliveryOf(
-          await answerOf(await request(config.url, options), address, Object.values(config.headers)),
-          nowMs(),
-        );
+        return deliveryOf(await answerOf(await request(config.url, options), address, secrets), nowMs());
       } catch (error) {
         return lost(error, { address, hasExpired: expiry.aborted, timeoutMs: config.timeout });
       }
@@ -88,34 +84,32 @@ async function answerOf(
     status: response.statusCode,
     retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
     address,
-    // Hidden before it is shortened, so that no half of a secret is left at the end.
-    text: printable(withoutSecrets(await beginningOf(response), secrets)),
+    text: await beginningOf(response, secrets),
   };
 }
 
-/** The first 4 KiB of a body; the rest is not read, however much there is, and the connection is given up for it. */
-async function beginningOf({ body, statusCode }: Dispatcher.ResponseData): Promise<string> {
+/** What a body says, as far as 4 KiB of it; the rest is not read, however much there is, and the connection is given up for it. */
+async function beginningOf({ body, statusCode }: Dispatcher.ResponseData, secrets: readonly Secret[]): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
+  let isBroken = false;
   try {
     for await (const chunk of body) {
       const bytes = Buffer.from(chunk);
       chunks.push(bytes);
       sizeBytes += bytes.byteLength;
-      if (sizeBytes >= maxErrorBodyBytes) break;
+      if (sizeBytes >= maxAnswerBytes) break;
     }
   } catch (error) {
     // The status is the answer; a body that breaks off takes nothing away from it.
+    isBroken = true;
     if (sizeBytes === 0 && statusCode >= 300) return `(its body could not be read: ${messageOf(error)})`;
   }
   if (statusCode >= 200 && statusCode < 300) return '';
-  return Buffer.concat(chunks).subarray(0, maxErrorBodyBytes).toString('utf8');
-}
-
-/** One line without control characters, for logs and status. */
-function printable(text: string): string {
-  const line = text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
-  return line.length > maxShownLength ? `${line.slice(0, maxShownLength)}…` : line;
+  return backendText(Buffer.concat(chunks).subarray(0, maxAnswerBytes), {
+    isCut: sizeBytes >= maxAnswerBytes || isBroken,
+    secrets,
+  });
 }
 
 /** Codes of failures before the request went out: nothing can have arrived. */
