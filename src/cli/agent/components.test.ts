@@ -184,10 +184,10 @@ describe('components', () => {
       expect(spool.opening).toHaveLength(1);
       const reload = components.apply({ added: [], removed: [], changed: [{ from: old, to: changed }], unchanged: [] });
       await clock.advance(1);
-      // The restarted life opens the spool after the reload has begun.
-      spool.opening.shift()?.();
+      // The restarted life opens the spool after the reload has begun, whose own life must not have done so before.
+      spool.opening.pop()?.();
       await clock.advance(1);
-      spool.opening.shift()?.();
+      spool.opening.pop()?.();
       await reload;
       expect(spool).toMatchObject({ isOpen: true, openedTwice: 0, opens: 3, closes: 2 });
       expect(components.health()).toMatchObject([{ component: 'a', health: { line: 'runs' } }]);

@@ -1,6 +1,7 @@
 /** chDB behind a small interface: sessions that each run one query at a time, parameters, and ending a query from outside. */
 import type { Session } from 'chdb';
 import { quoteSql } from './sql-text.ts';
+import { createWorkQueue, QueueRefusal } from './work-queue.ts';
 
 /** What the engine said no with; `code` is ClickHouse's error number. */
 export class EngineError extends Error {
@@ -77,10 +78,9 @@ export async function openEngine(directory: string, readerCount: number): Promis
   for (let index = 1; index <= readerCount; index++) readers.push(await open(`reader-${index}`));
   restoreDefaultCrashes();
   const answer = await control.run({ sql: 'SELECT version()', format: 'TSVRaw', parameters: new Map() });
+  const ask = createControl(control);
   return {
-    async check() {
-      await control.run({ sql: 'SELECT 1', format: 'Null', parameters: new Map() });
-    },
+    check: () => ask('SELECT 1'),
     readers,
     writer,
     version: Buffer.from(answer.bytes).toString().trim(),
@@ -88,9 +88,42 @@ export async function openEngine(directory: string, readerCount: number): Promis
       const comment = quoteSql(`trawl-${session.name}`);
       // SYNC hangs in chDB.
       const sql = `KILL QUERY WHERE Settings['log_comment'] = ${comment} ASYNC`;
-      await control.run({ sql, format: 'Null', parameters: new Map() });
+      await ask(sql);
     },
   };
+}
+
+const controlLimits = { maxWaiting: 64, waitTimeoutMs: 5_000 };
+
+/**
+ * The control session's queue. Ends of queries and pings come at any moment and from anybody, and a session takes one query at a time. Whoever
+ * has waited too long is told so, also where the engine hangs: the query in front may never end, and its seat is then never free again.
+ */
+export function createControl(session: EngineSession, limits = controlLimits): (sql: string) => Promise<void> {
+  const queue = createWorkQueue([session], limits);
+  return async (sql) => {
+    const seat = await queue.acquire(new AbortController().signal).catch((error: unknown) => {
+      if (!(error instanceof QueueRefusal)) throw error;
+      const message = `Code: 202. DB::Exception: The engine's control session is busy: ${error.message}. (TOO_MANY_SIMULTANEOUS_QUERIES)`;
+      throw new EngineError(message, 202, error);
+    });
+    const work = seat.run({ sql, format: 'Null', parameters: new Map() }).finally(() => queue.release(seat));
+    await withDeadline(work, limits.waitTimeoutMs);
+  };
+}
+
+/** The work itself goes on: nothing but its own end makes a session free again. */
+async function withDeadline(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    const message = `Code: 159. DB::Exception: The engine did not answer its control session within ${timeoutMs} ms. (TIMEOUT_EXCEEDED)`;
+    timer = setTimeout(() => reject(new EngineError(message, 159)), timeoutMs);
+  });
+  try {
+    await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function restoreDefaultCrashes(): void {

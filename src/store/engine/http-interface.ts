@@ -54,7 +54,7 @@ async function handle(
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://store');
   if (request.method === 'GET' && (url.pathname === '/ping' || url.pathname === '/')) {
-    // A supervisor asks whether the engine answers, not only the event loop.
+    // A supervisor or an orchestrator's probe, which has no token, asks whether the engine answers, not only the event loop.
     if (url.searchParams.has('engine')) await runner.check();
     response.setHeader('Content-Type', 'text/plain; charset=UTF-8');
     response.end('Ok.\n');

@@ -7,6 +7,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Engine, EngineAnswer, EngineSession } from './engine.ts';
 import { EngineError } from './engine.ts';
+import { createEngineProbe } from './engine-probe.ts';
 import type { RowsInsert } from './sql-text.ts';
 import { createTableSync } from './table-sync.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -25,7 +26,7 @@ export interface QueryRunner {
     readonly parameters: ReadonlyMap<string, string>;
     readonly signal: AbortSignal;
   }): Promise<EngineAnswer>;
-  /** Resolves when the engine answers, however busy its readers are. */
+  /** Resolves when the engine answers, or has within the last second, however busy its readers are. */
   check(): Promise<void>;
   /** Whether nothing is at work or waiting. */
   isIdle(): boolean;
@@ -66,6 +67,7 @@ export async function createQueryRunner(options: QueryRunnerOptions): Promise<Qu
     }
     const killer = createKiller(engine, session, options.onError);
     signal.addEventListener('abort', killer.kill, { once: true });
+    if (signal.aborted) killer.kill();
     try {
       return await work(session);
     } finally {
@@ -93,7 +95,7 @@ export async function createQueryRunner(options: QueryRunnerOptions): Promise<Qu
         await rm(path, { force: true });
       }
     },
-    check: () => engine.check(),
+    check: createEngineProbe(engine.check),
     isIdle: () => [readers.load(), writers.load()].every(({ busy, waiting }) => busy + waiting === 0),
     load: () => ({ queries: readers.load().busy, waiting: readers.load().waiting, inserts: writers.load().busy }),
   };

@@ -145,4 +145,29 @@ describe('a store that listens', () => {
     }
     expect((await fetch(`${store.at.url}/ping`)).status).toBe(200);
   });
+
+  it('answers the pings of strangers, and goes on ending the queries of clients that leave', async () => {
+    const { at } = store;
+    if (!('url' in at)) throw new Error('this store should listen');
+    const leave = new AbortController();
+    const slow = {
+      sql: 'SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 42',
+      settings: { max_rows_to_read: 0, max_threads: 1 },
+      timeoutMs: 60_000,
+      signal: leave.signal,
+    };
+    const left = Promise.allSettled(Array.from({ length: 4 }, () => store.client.rows(slow)));
+    const ping = async () => (await fetch(`${at.url}/ping?engine`)).status;
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, async (_, index) => {
+        if (index === 20) leave.abort();
+        return ping();
+      }),
+    );
+    expect(new Set(answers)).toEqual(new Set([200]));
+    await left;
+    // All four readers were at work: an answer needs one of them back.
+    expect(await store.client.rows({ sql: 'SELECT 1 AS x', signal: AbortSignal.timeout(10_000) })).toEqual([{ x: 1 }]);
+    expect(await ping()).toBe(200);
+  });
 });
