@@ -1,0 +1,127 @@
+/** Reads a binary message from its start and refuses to read beyond its end; what Thrift's and protobuf's readers share. */
+import { CodecError } from './codec-error.ts';
+import { decodeUtf8 } from './java-text.ts';
+import { knownText } from './known-texts.ts';
+
+/** A class because it is nothing but a position in a message. Hot: bench/codec.ts. */
+export class ByteReader {
+  readonly bytes: Buffer;
+  /** The whole message, a character a byte: cutting text out of it is cheaper than asking for it piece by piece. */
+  readonly #text: string;
+  position = 0;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+    this.#text = bytes.toString('latin1');
+  }
+
+  get remaining(): number {
+    return this.bytes.length - this.position;
+  }
+
+  /** Refuses unless `length` more bytes are there. */
+  require(length: number): void {
+    if (length > this.bytes.length - this.position) {
+      throw this.error(`Truncated: length ${length} > bytes available ${this.remaining}`);
+    }
+    if (length < 0) throw this.error(`Malformed: negative length ${length}`);
+  }
+
+  /** The error to throw for `reason` at the reader's place. */
+  error(reason: string): CodecError {
+    return new CodecError(`${reason} at byte ${this.position}`);
+  }
+
+  byte(): number {
+    const byte = this.bytes[this.position];
+    if (byte === undefined) throw this.error('Truncated: length 1 > bytes available 0');
+    this.position++;
+    return byte;
+  }
+
+  /** Unsigned, big end first. */
+  uint16(): number {
+    this.require(2);
+    const { bytes, position } = this;
+    this.position = position + 2;
+    return ((bytes[position] ?? 0) << 8) | (bytes[position + 1] ?? 0);
+  }
+
+  /** Signed, big end first. */
+  int32(): number {
+    this.require(4);
+    const { bytes, position } = this;
+    this.position = position + 4;
+    return (
+      ((bytes[position] ?? 0) << 24) |
+      ((bytes[position + 1] ?? 0) << 16) |
+      ((bytes[position + 2] ?? 0) << 8) |
+      (bytes[position + 3] ?? 0)
+    );
+  }
+
+  /** Signed, big end first; beyond 2^53 the nearest double. */
+  int64(): number {
+    const high = this.int32();
+    return high * 2 ** 32 + (this.int32() >>> 0);
+  }
+
+  /** Signed, little end first; beyond 2^53 the nearest double. */
+  fixed64(): number {
+    this.require(8);
+    const { position } = this;
+    this.position = position + 8;
+    const high = this.#littleEndian(position + 4);
+    return high * 2 ** 32 + (this.#littleEndian(position) >>> 0);
+  }
+
+  #littleEndian(at: number): number {
+    const { bytes } = this;
+    return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+  }
+
+  skip(length: number): void {
+    this.require(length);
+    this.position += length;
+  }
+
+  /** Text that is seldom the same twice. It may be a part of the message's text: copy it where it outlives the message. */
+  text(length: number): string {
+    this.require(length);
+    const start = this.position;
+    const end = start + length;
+    this.position = end;
+    const { bytes } = this;
+    for (let i = start; i < end; i++) {
+      if ((bytes[i] ?? 0) > 0x7f) return decodeUtf8(bytes.subarray(start, end));
+    }
+    return this.#text.slice(start, end);
+  }
+
+  /** Text that comes again and again. */
+  knownText(length: number): string {
+    this.require(length);
+    const start = this.position;
+    const known = knownText(this.bytes, start, start + length);
+    if (known === undefined) return this.text(length);
+    this.position = start + length;
+    return known;
+  }
+
+  /** Lower-case hex digits, two a byte. */
+  hex(length: number): string {
+    this.require(length);
+    const start = this.position;
+    this.position = start + length;
+    return this.bytes.toString('hex', start, start + length);
+  }
+
+  /** Whether the bytes from here on are those of an earlier part of the message. */
+  repeats(start: number, end: number): boolean {
+    const { bytes, position } = this;
+    const shift = position - start;
+    if (end + shift > bytes.length) return false;
+    for (let i = start; i < end; i++) if (bytes[i] !== bytes[i + shift]) return false;
+    return true;
+  }
+}
