@@ -9,17 +9,23 @@ const namesPerService = 10;
 /** Spans of one trace that stand in one body. */
 const spansPerTrace = 4;
 
-/** A small fast generator of 32-bit numbers (xorshift). */
+/** A small fast generator of 32-bit numbers (xorshift128): with less state, streams of a billion numbers would meet and ids repeat. */
 export function createNumbers(seed: number): () => number {
-  let state = seed >>> 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state >>>= 0;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state;
+  let a = seed >>> 0 || 1;
+  let b = 362_436_069;
+  let c = 521_288_629;
+  let d = 88_675_123;
+  const next = () => {
+    const t = a ^ (a << 11);
+    a = b;
+    b = c;
+    c = d;
+    d = (d ^ (d >>> 19) ^ t ^ (t >>> 8)) >>> 0;
+    return d;
   };
+  // Near seeds begin alike.
+  for (let i = 0; i < 32; i++) next();
+  return next;
 }
 
 const hexDigits = Buffer.from('0123456789abcdef');

@@ -1,4 +1,5 @@
 /** A process of its own that posts span bodies over raw sockets, one request at a time on each, and prints what came of it as JSON. */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     'spread-seconds': { type: 'string', default: '0' },
     /** Of which share of the bodies a trace id is printed. */
     'id-share': { type: 'string', default: '0.02' },
+    /** Decides names and ids. Another for each run: with the same one, runs send the same traces over again. */
+    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
   },
 });
 
@@ -34,7 +37,7 @@ const someIds: string[] = [];
 let sent = 0;
 
 async function drive(seed: number): Promise<void> {
-  const bodies = Array.from({ length: 16 }, (_, i) => createSpanBody(seed * 100 + i));
+  const bodies = Array.from({ length: 16 }, (_, i) => createSpanBody(Number(values.seed) + seed * 100 + i));
   const socket = connect(port, '127.0.0.1').setNoDelay(true);
   await once(socket, 'connect');
   const startedAt = performance.now();
@@ -79,6 +82,7 @@ const quantile = (q: number) => Number((latencies[Math.floor(q * (latencies.leng
 const usage = process.cpuUsage();
 console.log(
   JSON.stringify({
+    seed: Number(values.seed),
     seconds: Number(seconds.toFixed(2)),
     spansAcknowledged: accepted,
     spansPerSecond: Math.round(accepted / seconds),
