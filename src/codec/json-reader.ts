@@ -120,6 +120,15 @@ export class JsonReader {
     return this.#peek() === literalNull;
   }
 
+  isString(): boolean {
+    return this.#peek() === string;
+  }
+
+  isBoolean(): boolean {
+    const token = this.#peek();
+    return token === literalTrue || token === literalFalse;
+  }
+
   nextName(): string {
     this.#expect(name, 'a name');
     const text = this.#readString();
