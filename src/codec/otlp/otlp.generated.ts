@@ -1,0 +1,1321 @@
+// biome-ignore-all lint: generated
+// biome-ignore-all format: generated
+// biome-ignore-all assist: generated
+/** Generated from otlp.proto by scripts/generate-codecs.ts: npm run codecs. */
+import { readBool, readBytes, readDouble, readEnum, readField, readHex, readInt32, readInt64, readList, readObject, readText, readUint32, readUint64, writeBytes, writeDouble, writeInt64, writeList, writeText, writeUint64 } from '../protobuf/json-fields.ts';
+import type { Bits64, WireReader } from '../protobuf/wire-reader.ts';
+import type { WireWriter } from '../protobuf/wire-writer.ts';
+
+export interface ExportTraceServiceRequest {
+  resourceSpans: ResourceSpans[];
+}
+
+export function newExportTraceServiceRequest(): ExportTraceServiceRequest {
+  return { resourceSpans: [] };
+}
+
+const fieldsOfExportTraceServiceRequest = [1];
+
+export function decodeExportTraceServiceRequest(reader: WireReader, end: number): ExportTraceServiceRequest {
+  const message = newExportTraceServiceRequest();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.resourceSpans.push(decodeResourceSpans(reader, reader.enter()));
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExportTraceServiceRequest);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExportTraceServiceRequest(message: ExportTraceServiceRequest, writer: WireWriter): void {
+  for (const item of message.resourceSpans) { writer.uint32(10).fork(); encodeResourceSpans(item, writer); writer.ldelim(); }
+}
+
+export function readExportTraceServiceRequest(value: unknown): ExportTraceServiceRequest {
+  const message = newExportTraceServiceRequest();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'resourceSpans':
+      case 'resource_spans':
+        message.resourceSpans = readList('resourceSpans', field, readResourceSpans);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeExportTraceServiceRequest(message: ExportTraceServiceRequest): string {
+  let text = '';
+  if (message.resourceSpans.length > 0) text += `,"resourceSpans":${writeList(message.resourceSpans, writeResourceSpans)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ExportTraceServiceResponse {
+  partialSuccess: ExportTracePartialSuccess | undefined;
+}
+
+export function newExportTraceServiceResponse(): ExportTraceServiceResponse {
+  return { partialSuccess: undefined };
+}
+
+const fieldsOfExportTraceServiceResponse = [1];
+
+export function decodeExportTraceServiceResponse(reader: WireReader, end: number): ExportTraceServiceResponse {
+  const message = newExportTraceServiceResponse();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.partialSuccess = decodeExportTracePartialSuccess(reader, reader.enter());
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExportTraceServiceResponse);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExportTraceServiceResponse(message: ExportTraceServiceResponse, writer: WireWriter): void {
+  if (!(message.partialSuccess === undefined)) { writer.uint32(10).fork(); encodeExportTracePartialSuccess(message.partialSuccess, writer); writer.ldelim(); }
+}
+
+export function readExportTraceServiceResponse(value: unknown): ExportTraceServiceResponse {
+  const message = newExportTraceServiceResponse();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'partialSuccess':
+      case 'partial_success':
+        message.partialSuccess = readField('partialSuccess', field, readExportTracePartialSuccess);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeExportTraceServiceResponse(message: ExportTraceServiceResponse): string {
+  let text = '';
+  if (!(message.partialSuccess === undefined)) text += `,"partialSuccess":${writeExportTracePartialSuccess(message.partialSuccess)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ExportTracePartialSuccess {
+  rejectedSpans: bigint;
+  errorMessage: string;
+}
+
+export function newExportTracePartialSuccess(): ExportTracePartialSuccess {
+  return { rejectedSpans: 0n, errorMessage: '' };
+}
+
+const fieldsOfExportTracePartialSuccess = [1, 2];
+
+export function decodeExportTracePartialSuccess(reader: WireReader, end: number): ExportTracePartialSuccess {
+  const message = newExportTracePartialSuccess();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 8:
+        message.rejectedSpans = reader.bigInt64();
+        break;
+      case 18:
+        message.errorMessage = reader.text();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExportTracePartialSuccess);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExportTracePartialSuccess(message: ExportTracePartialSuccess, writer: WireWriter): void {
+  if (!(message.rejectedSpans === 0n)) { writer.uint32(8); writer.bigInt64(message.rejectedSpans); }
+  if (!(message.errorMessage === '')) { writer.uint32(18); writer.string(message.errorMessage); }
+}
+
+export function readExportTracePartialSuccess(value: unknown): ExportTracePartialSuccess {
+  const message = newExportTracePartialSuccess();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'rejectedSpans':
+      case 'rejected_spans':
+        message.rejectedSpans = readField('rejectedSpans', field, readInt64);
+        break;
+      case 'errorMessage':
+      case 'error_message':
+        message.errorMessage = readField('errorMessage', field, readText);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeExportTracePartialSuccess(message: ExportTracePartialSuccess): string {
+  let text = '';
+  if (!(message.rejectedSpans === 0n)) text += `,"rejectedSpans":${writeInt64(message.rejectedSpans)}`;
+  if (!(message.errorMessage === '')) text += `,"errorMessage":${writeText(message.errorMessage)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ResourceSpans {
+  resource: Resource | undefined;
+  scopeSpans: ScopeSpans[];
+  schemaUrl: string;
+}
+
+export function newResourceSpans(): ResourceSpans {
+  return { resource: undefined, scopeSpans: [], schemaUrl: '' };
+}
+
+const fieldsOfResourceSpans = [1, 2, 3];
+
+export function decodeResourceSpans(reader: WireReader, end: number): ResourceSpans {
+  const message = newResourceSpans();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.resource = decodeResource(reader, reader.enter());
+        break;
+      case 18:
+        message.scopeSpans.push(decodeScopeSpans(reader, reader.enter()));
+        break;
+      case 26:
+        message.schemaUrl = reader.text();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfResourceSpans);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeResourceSpans(message: ResourceSpans, writer: WireWriter): void {
+  if (!(message.resource === undefined)) { writer.uint32(10).fork(); encodeResource(message.resource, writer); writer.ldelim(); }
+  for (const item of message.scopeSpans) { writer.uint32(18).fork(); encodeScopeSpans(item, writer); writer.ldelim(); }
+  if (!(message.schemaUrl === '')) { writer.uint32(26); writer.string(message.schemaUrl); }
+}
+
+export function readResourceSpans(value: unknown): ResourceSpans {
+  const message = newResourceSpans();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'resource':
+        message.resource = readField('resource', field, readResource);
+        break;
+      case 'scopeSpans':
+      case 'scope_spans':
+        message.scopeSpans = readList('scopeSpans', field, readScopeSpans);
+        break;
+      case 'schemaUrl':
+      case 'schema_url':
+        message.schemaUrl = readField('schemaUrl', field, readText);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeResourceSpans(message: ResourceSpans): string {
+  let text = '';
+  if (!(message.resource === undefined)) text += `,"resource":${writeResource(message.resource)}`;
+  if (message.scopeSpans.length > 0) text += `,"scopeSpans":${writeList(message.scopeSpans, writeScopeSpans)}`;
+  if (!(message.schemaUrl === '')) text += `,"schemaUrl":${writeText(message.schemaUrl)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ScopeSpans {
+  scope: InstrumentationScope | undefined;
+  spans: Span[];
+  schemaUrl: string;
+}
+
+export function newScopeSpans(): ScopeSpans {
+  return { scope: undefined, spans: [], schemaUrl: '' };
+}
+
+const fieldsOfScopeSpans = [1, 2, 3];
+
+export function decodeScopeSpans(reader: WireReader, end: number): ScopeSpans {
+  const message = newScopeSpans();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.scope = decodeInstrumentationScope(reader, reader.enter());
+        break;
+      case 18:
+        message.spans.push(decodeSpan(reader, reader.enter()));
+        break;
+      case 26:
+        message.schemaUrl = reader.text();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfScopeSpans);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeScopeSpans(message: ScopeSpans, writer: WireWriter): void {
+  if (!(message.scope === undefined)) { writer.uint32(10).fork(); encodeInstrumentationScope(message.scope, writer); writer.ldelim(); }
+  for (const item of message.spans) { writer.uint32(18).fork(); encodeSpan(item, writer); writer.ldelim(); }
+  if (!(message.schemaUrl === '')) { writer.uint32(26); writer.string(message.schemaUrl); }
+}
+
+export function readScopeSpans(value: unknown): ScopeSpans {
+  const message = newScopeSpans();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'scope':
+        message.scope = readField('scope', field, readInstrumentationScope);
+        break;
+      case 'spans':
+        message.spans = readList('spans', field, readSpan);
+        break;
+      case 'schemaUrl':
+      case 'schema_url':
+        message.schemaUrl = readField('schemaUrl', field, readText);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeScopeSpans(message: ScopeSpans): string {
+  let text = '';
+  if (!(message.scope === undefined)) text += `,"scope":${writeInstrumentationScope(message.scope)}`;
+  if (message.spans.length > 0) text += `,"spans":${writeList(message.spans, writeSpan)}`;
+  if (!(message.schemaUrl === '')) text += `,"schemaUrl":${writeText(message.schemaUrl)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Resource {
+  attributes: KeyValue[];
+  droppedAttributesCount: number;
+  entityRefs: EntityRef[];
+}
+
+export function newResource(): Resource {
+  return { attributes: [], droppedAttributesCount: 0, entityRefs: [] };
+}
+
+const fieldsOfResource = [1, 2, 3];
+
+export function decodeResource(reader: WireReader, end: number): Resource {
+  const message = newResource();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.attributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      case 16:
+        message.droppedAttributesCount = reader.uint32();
+        break;
+      case 26:
+        message.entityRefs.push(decodeEntityRef(reader, reader.enter()));
+        break;
+      default:
+        reader.unknown(tag, fieldsOfResource);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeResource(message: Resource, writer: WireWriter): void {
+  for (const item of message.attributes) { writer.uint32(10).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+  if (!(message.droppedAttributesCount === 0)) { writer.uint32(16); writer.uint32(message.droppedAttributesCount); }
+  for (const item of message.entityRefs) { writer.uint32(26).fork(); encodeEntityRef(item, writer); writer.ldelim(); }
+}
+
+export function readResource(value: unknown): Resource {
+  const message = newResource();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'attributes':
+        message.attributes = readList('attributes', field, readKeyValue);
+        break;
+      case 'droppedAttributesCount':
+      case 'dropped_attributes_count':
+        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
+        break;
+      case 'entityRefs':
+      case 'entity_refs':
+        message.entityRefs = readList('entityRefs', field, readEntityRef);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeResource(message: Resource): string {
+  let text = '';
+  if (message.attributes.length > 0) text += `,"attributes":${writeList(message.attributes, writeKeyValue)}`;
+  if (!(message.droppedAttributesCount === 0)) text += `,"droppedAttributesCount":${String(message.droppedAttributesCount)}`;
+  if (message.entityRefs.length > 0) text += `,"entityRefs":${writeList(message.entityRefs, writeEntityRef)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface EntityRef {
+  schemaUrl: string;
+  type: string;
+  idKeys: string[];
+  descriptionKeys: string[];
+}
+
+export function newEntityRef(): EntityRef {
+  return { schemaUrl: '', type: '', idKeys: [], descriptionKeys: [] };
+}
+
+const fieldsOfEntityRef = [1, 2, 3, 4];
+
+export function decodeEntityRef(reader: WireReader, end: number): EntityRef {
+  const message = newEntityRef();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.schemaUrl = reader.text();
+        break;
+      case 18:
+        message.type = reader.text();
+        break;
+      case 26:
+        message.idKeys.push(reader.text());
+        break;
+      case 34:
+        message.descriptionKeys.push(reader.text());
+        break;
+      default:
+        reader.unknown(tag, fieldsOfEntityRef);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeEntityRef(message: EntityRef, writer: WireWriter): void {
+  if (!(message.schemaUrl === '')) { writer.uint32(10); writer.string(message.schemaUrl); }
+  if (!(message.type === '')) { writer.uint32(18); writer.string(message.type); }
+  for (const item of message.idKeys) { writer.uint32(26); writer.string(item); }
+  for (const item of message.descriptionKeys) { writer.uint32(34); writer.string(item); }
+}
+
+export function readEntityRef(value: unknown): EntityRef {
+  const message = newEntityRef();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'schemaUrl':
+      case 'schema_url':
+        message.schemaUrl = readField('schemaUrl', field, readText);
+        break;
+      case 'type':
+        message.type = readField('type', field, readText);
+        break;
+      case 'idKeys':
+      case 'id_keys':
+        message.idKeys = readList('idKeys', field, readText);
+        break;
+      case 'descriptionKeys':
+      case 'description_keys':
+        message.descriptionKeys = readList('descriptionKeys', field, readText);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeEntityRef(message: EntityRef): string {
+  let text = '';
+  if (!(message.schemaUrl === '')) text += `,"schemaUrl":${writeText(message.schemaUrl)}`;
+  if (!(message.type === '')) text += `,"type":${writeText(message.type)}`;
+  if (message.idKeys.length > 0) text += `,"idKeys":${writeList(message.idKeys, writeText)}`;
+  if (message.descriptionKeys.length > 0) text += `,"descriptionKeys":${writeList(message.descriptionKeys, writeText)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface InstrumentationScope {
+  name: string;
+  version: string;
+  attributes: KeyValue[];
+  droppedAttributesCount: number;
+}
+
+export function newInstrumentationScope(): InstrumentationScope {
+  return { name: '', version: '', attributes: [], droppedAttributesCount: 0 };
+}
+
+const fieldsOfInstrumentationScope = [1, 2, 3, 4];
+
+export function decodeInstrumentationScope(reader: WireReader, end: number): InstrumentationScope {
+  const message = newInstrumentationScope();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.name = reader.text();
+        break;
+      case 18:
+        message.version = reader.text();
+        break;
+      case 26:
+        message.attributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      case 32:
+        message.droppedAttributesCount = reader.uint32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfInstrumentationScope);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeInstrumentationScope(message: InstrumentationScope, writer: WireWriter): void {
+  if (!(message.name === '')) { writer.uint32(10); writer.string(message.name); }
+  if (!(message.version === '')) { writer.uint32(18); writer.string(message.version); }
+  for (const item of message.attributes) { writer.uint32(26).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+  if (!(message.droppedAttributesCount === 0)) { writer.uint32(32); writer.uint32(message.droppedAttributesCount); }
+}
+
+export function readInstrumentationScope(value: unknown): InstrumentationScope {
+  const message = newInstrumentationScope();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'name':
+        message.name = readField('name', field, readText);
+        break;
+      case 'version':
+        message.version = readField('version', field, readText);
+        break;
+      case 'attributes':
+        message.attributes = readList('attributes', field, readKeyValue);
+        break;
+      case 'droppedAttributesCount':
+      case 'dropped_attributes_count':
+        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeInstrumentationScope(message: InstrumentationScope): string {
+  let text = '';
+  if (!(message.name === '')) text += `,"name":${writeText(message.name)}`;
+  if (!(message.version === '')) text += `,"version":${writeText(message.version)}`;
+  if (message.attributes.length > 0) text += `,"attributes":${writeList(message.attributes, writeKeyValue)}`;
+  if (!(message.droppedAttributesCount === 0)) text += `,"droppedAttributesCount":${String(message.droppedAttributesCount)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Span {
+  traceId: string;
+  spanId: string;
+  traceState: string;
+  parentSpanId: string;
+  flags: number;
+  name: string;
+  kind: number;
+  startTimeUnixNano: Bits64;
+  endTimeUnixNano: Bits64;
+  attributes: KeyValue[];
+  droppedAttributesCount: number;
+  events: Event[];
+  droppedEventsCount: number;
+  links: Link[];
+  droppedLinksCount: number;
+  status: Status | undefined;
+}
+
+export function newSpan(): Span {
+  return { traceId: '', spanId: '', traceState: '', parentSpanId: '', flags: 0, name: '', kind: 0, startTimeUnixNano: { low: 0, high: 0 }, endTimeUnixNano: { low: 0, high: 0 }, attributes: [], droppedAttributesCount: 0, events: [], droppedEventsCount: 0, links: [], droppedLinksCount: 0, status: undefined };
+}
+
+const fieldsOfSpan = [1, 2, 3, 4, 16, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+export function decodeSpan(reader: WireReader, end: number): Span {
+  const message = newSpan();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.traceId = reader.hex();
+        break;
+      case 18:
+        message.spanId = reader.hex();
+        break;
+      case 26:
+        message.traceState = reader.text();
+        break;
+      case 34:
+        message.parentSpanId = reader.hex();
+        break;
+      case 133:
+        message.flags = reader.fixed32();
+        break;
+      case 42:
+        message.name = reader.repeatedText();
+        break;
+      case 48:
+        message.kind = reader.int32();
+        break;
+      case 57:
+        message.startTimeUnixNano = reader.fixed64Bits();
+        break;
+      case 65:
+        message.endTimeUnixNano = reader.fixed64Bits();
+        break;
+      case 74:
+        message.attributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      case 80:
+        message.droppedAttributesCount = reader.uint32();
+        break;
+      case 90:
+        message.events.push(decodeEvent(reader, reader.enter()));
+        break;
+      case 96:
+        message.droppedEventsCount = reader.uint32();
+        break;
+      case 106:
+        message.links.push(decodeLink(reader, reader.enter()));
+        break;
+      case 112:
+        message.droppedLinksCount = reader.uint32();
+        break;
+      case 122:
+        message.status = decodeStatus(reader, reader.enter());
+        break;
+      default:
+        reader.unknown(tag, fieldsOfSpan);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeSpan(message: Span, writer: WireWriter): void {
+  if (!(message.traceId === '')) { writer.uint32(10); writer.hex(message.traceId); }
+  if (!(message.spanId === '')) { writer.uint32(18); writer.hex(message.spanId); }
+  if (!(message.traceState === '')) { writer.uint32(26); writer.string(message.traceState); }
+  if (!(message.parentSpanId === '')) { writer.uint32(34); writer.hex(message.parentSpanId); }
+  if (!(message.flags === 0)) { writer.uint32(133); writer.fixed32(message.flags); }
+  if (!(message.name === '')) { writer.uint32(42); writer.string(message.name); }
+  if (!(message.kind === 0)) { writer.uint32(48); writer.int32(message.kind); }
+  if (!(message.startTimeUnixNano.low === 0 && message.startTimeUnixNano.high === 0)) { writer.uint32(57); writer.fixed64Bits(message.startTimeUnixNano); }
+  if (!(message.endTimeUnixNano.low === 0 && message.endTimeUnixNano.high === 0)) { writer.uint32(65); writer.fixed64Bits(message.endTimeUnixNano); }
+  for (const item of message.attributes) { writer.uint32(74).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+  if (!(message.droppedAttributesCount === 0)) { writer.uint32(80); writer.uint32(message.droppedAttributesCount); }
+  for (const item of message.events) { writer.uint32(90).fork(); encodeEvent(item, writer); writer.ldelim(); }
+  if (!(message.droppedEventsCount === 0)) { writer.uint32(96); writer.uint32(message.droppedEventsCount); }
+  for (const item of message.links) { writer.uint32(106).fork(); encodeLink(item, writer); writer.ldelim(); }
+  if (!(message.droppedLinksCount === 0)) { writer.uint32(112); writer.uint32(message.droppedLinksCount); }
+  if (!(message.status === undefined)) { writer.uint32(122).fork(); encodeStatus(message.status, writer); writer.ldelim(); }
+}
+
+export function readSpan(value: unknown): Span {
+  const message = newSpan();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'traceId':
+      case 'trace_id':
+        message.traceId = readField('traceId', field, readHex);
+        break;
+      case 'spanId':
+      case 'span_id':
+        message.spanId = readField('spanId', field, readHex);
+        break;
+      case 'traceState':
+      case 'trace_state':
+        message.traceState = readField('traceState', field, readText);
+        break;
+      case 'parentSpanId':
+      case 'parent_span_id':
+        message.parentSpanId = readField('parentSpanId', field, readHex);
+        break;
+      case 'flags':
+        message.flags = readField('flags', field, readUint32);
+        break;
+      case 'name':
+        message.name = readField('name', field, readText);
+        break;
+      case 'kind':
+        message.kind = readField('kind', field, readSpanKind);
+        break;
+      case 'startTimeUnixNano':
+      case 'start_time_unix_nano':
+        message.startTimeUnixNano = readField('startTimeUnixNano', field, readUint64);
+        break;
+      case 'endTimeUnixNano':
+      case 'end_time_unix_nano':
+        message.endTimeUnixNano = readField('endTimeUnixNano', field, readUint64);
+        break;
+      case 'attributes':
+        message.attributes = readList('attributes', field, readKeyValue);
+        break;
+      case 'droppedAttributesCount':
+      case 'dropped_attributes_count':
+        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
+        break;
+      case 'events':
+        message.events = readList('events', field, readEvent);
+        break;
+      case 'droppedEventsCount':
+      case 'dropped_events_count':
+        message.droppedEventsCount = readField('droppedEventsCount', field, readUint32);
+        break;
+      case 'links':
+        message.links = readList('links', field, readLink);
+        break;
+      case 'droppedLinksCount':
+      case 'dropped_links_count':
+        message.droppedLinksCount = readField('droppedLinksCount', field, readUint32);
+        break;
+      case 'status':
+        message.status = readField('status', field, readStatus);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeSpan(message: Span): string {
+  let text = '';
+  if (!(message.traceId === '')) text += `,"traceId":${writeText(message.traceId)}`;
+  if (!(message.spanId === '')) text += `,"spanId":${writeText(message.spanId)}`;
+  if (!(message.traceState === '')) text += `,"traceState":${writeText(message.traceState)}`;
+  if (!(message.parentSpanId === '')) text += `,"parentSpanId":${writeText(message.parentSpanId)}`;
+  if (!(message.flags === 0)) text += `,"flags":${String(message.flags)}`;
+  if (!(message.name === '')) text += `,"name":${writeText(message.name)}`;
+  if (!(message.kind === 0)) text += `,"kind":${String(message.kind)}`;
+  if (!(message.startTimeUnixNano.low === 0 && message.startTimeUnixNano.high === 0)) text += `,"startTimeUnixNano":${writeUint64(message.startTimeUnixNano)}`;
+  if (!(message.endTimeUnixNano.low === 0 && message.endTimeUnixNano.high === 0)) text += `,"endTimeUnixNano":${writeUint64(message.endTimeUnixNano)}`;
+  if (message.attributes.length > 0) text += `,"attributes":${writeList(message.attributes, writeKeyValue)}`;
+  if (!(message.droppedAttributesCount === 0)) text += `,"droppedAttributesCount":${String(message.droppedAttributesCount)}`;
+  if (message.events.length > 0) text += `,"events":${writeList(message.events, writeEvent)}`;
+  if (!(message.droppedEventsCount === 0)) text += `,"droppedEventsCount":${String(message.droppedEventsCount)}`;
+  if (message.links.length > 0) text += `,"links":${writeList(message.links, writeLink)}`;
+  if (!(message.droppedLinksCount === 0)) text += `,"droppedLinksCount":${String(message.droppedLinksCount)}`;
+  if (!(message.status === undefined)) text += `,"status":${writeStatus(message.status)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export const numbersOfSpanKind: ReadonlyMap<string, number> = new Map([
+  ['SPAN_KIND_UNSPECIFIED', 0],
+  ['SPAN_KIND_INTERNAL', 1],
+  ['SPAN_KIND_SERVER', 2],
+  ['SPAN_KIND_CLIENT', 3],
+  ['SPAN_KIND_PRODUCER', 4],
+  ['SPAN_KIND_CONSUMER', 5],
+]);
+
+const readSpanKind = (value: unknown): number => readEnum(value, numbersOfSpanKind);
+
+export interface Event {
+  timeUnixNano: Bits64;
+  name: string;
+  attributes: KeyValue[];
+  droppedAttributesCount: number;
+}
+
+export function newEvent(): Event {
+  return { timeUnixNano: { low: 0, high: 0 }, name: '', attributes: [], droppedAttributesCount: 0 };
+}
+
+const fieldsOfEvent = [1, 2, 3, 4];
+
+export function decodeEvent(reader: WireReader, end: number): Event {
+  const message = newEvent();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 9:
+        message.timeUnixNano = reader.fixed64Bits();
+        break;
+      case 18:
+        message.name = reader.repeatedText();
+        break;
+      case 26:
+        message.attributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      case 32:
+        message.droppedAttributesCount = reader.uint32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfEvent);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeEvent(message: Event, writer: WireWriter): void {
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) { writer.uint32(9); writer.fixed64Bits(message.timeUnixNano); }
+  if (!(message.name === '')) { writer.uint32(18); writer.string(message.name); }
+  for (const item of message.attributes) { writer.uint32(26).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+  if (!(message.droppedAttributesCount === 0)) { writer.uint32(32); writer.uint32(message.droppedAttributesCount); }
+}
+
+export function readEvent(value: unknown): Event {
+  const message = newEvent();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'timeUnixNano':
+      case 'time_unix_nano':
+        message.timeUnixNano = readField('timeUnixNano', field, readUint64);
+        break;
+      case 'name':
+        message.name = readField('name', field, readText);
+        break;
+      case 'attributes':
+        message.attributes = readList('attributes', field, readKeyValue);
+        break;
+      case 'droppedAttributesCount':
+      case 'dropped_attributes_count':
+        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeEvent(message: Event): string {
+  let text = '';
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) text += `,"timeUnixNano":${writeUint64(message.timeUnixNano)}`;
+  if (!(message.name === '')) text += `,"name":${writeText(message.name)}`;
+  if (message.attributes.length > 0) text += `,"attributes":${writeList(message.attributes, writeKeyValue)}`;
+  if (!(message.droppedAttributesCount === 0)) text += `,"droppedAttributesCount":${String(message.droppedAttributesCount)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Link {
+  traceId: string;
+  spanId: string;
+  traceState: string;
+  attributes: KeyValue[];
+  droppedAttributesCount: number;
+  flags: number;
+}
+
+export function newLink(): Link {
+  return { traceId: '', spanId: '', traceState: '', attributes: [], droppedAttributesCount: 0, flags: 0 };
+}
+
+const fieldsOfLink = [1, 2, 3, 4, 5, 6];
+
+export function decodeLink(reader: WireReader, end: number): Link {
+  const message = newLink();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.traceId = reader.hex();
+        break;
+      case 18:
+        message.spanId = reader.hex();
+        break;
+      case 26:
+        message.traceState = reader.text();
+        break;
+      case 34:
+        message.attributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      case 40:
+        message.droppedAttributesCount = reader.uint32();
+        break;
+      case 53:
+        message.flags = reader.fixed32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfLink);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeLink(message: Link, writer: WireWriter): void {
+  if (!(message.traceId === '')) { writer.uint32(10); writer.hex(message.traceId); }
+  if (!(message.spanId === '')) { writer.uint32(18); writer.hex(message.spanId); }
+  if (!(message.traceState === '')) { writer.uint32(26); writer.string(message.traceState); }
+  for (const item of message.attributes) { writer.uint32(34).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+  if (!(message.droppedAttributesCount === 0)) { writer.uint32(40); writer.uint32(message.droppedAttributesCount); }
+  if (!(message.flags === 0)) { writer.uint32(53); writer.fixed32(message.flags); }
+}
+
+export function readLink(value: unknown): Link {
+  const message = newLink();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'traceId':
+      case 'trace_id':
+        message.traceId = readField('traceId', field, readHex);
+        break;
+      case 'spanId':
+      case 'span_id':
+        message.spanId = readField('spanId', field, readHex);
+        break;
+      case 'traceState':
+      case 'trace_state':
+        message.traceState = readField('traceState', field, readText);
+        break;
+      case 'attributes':
+        message.attributes = readList('attributes', field, readKeyValue);
+        break;
+      case 'droppedAttributesCount':
+      case 'dropped_attributes_count':
+        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
+        break;
+      case 'flags':
+        message.flags = readField('flags', field, readUint32);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeLink(message: Link): string {
+  let text = '';
+  if (!(message.traceId === '')) text += `,"traceId":${writeText(message.traceId)}`;
+  if (!(message.spanId === '')) text += `,"spanId":${writeText(message.spanId)}`;
+  if (!(message.traceState === '')) text += `,"traceState":${writeText(message.traceState)}`;
+  if (message.attributes.length > 0) text += `,"attributes":${writeList(message.attributes, writeKeyValue)}`;
+  if (!(message.droppedAttributesCount === 0)) text += `,"droppedAttributesCount":${String(message.droppedAttributesCount)}`;
+  if (!(message.flags === 0)) text += `,"flags":${String(message.flags)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Status {
+  message: string;
+  code: number;
+}
+
+export function newStatus(): Status {
+  return { message: '', code: 0 };
+}
+
+const fieldsOfStatus = [2, 3];
+
+export function decodeStatus(reader: WireReader, end: number): Status {
+  const message = newStatus();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 18:
+        message.message = reader.text();
+        break;
+      case 24:
+        message.code = reader.int32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfStatus);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeStatus(message: Status, writer: WireWriter): void {
+  if (!(message.message === '')) { writer.uint32(18); writer.string(message.message); }
+  if (!(message.code === 0)) { writer.uint32(24); writer.int32(message.code); }
+}
+
+export function readStatus(value: unknown): Status {
+  const message = newStatus();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'message':
+        message.message = readField('message', field, readText);
+        break;
+      case 'code':
+        message.code = readField('code', field, readStatusCode);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeStatus(message: Status): string {
+  let text = '';
+  if (!(message.message === '')) text += `,"message":${writeText(message.message)}`;
+  if (!(message.code === 0)) text += `,"code":${String(message.code)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export const numbersOfStatusCode: ReadonlyMap<string, number> = new Map([
+  ['STATUS_CODE_UNSET', 0],
+  ['STATUS_CODE_OK', 1],
+  ['STATUS_CODE_ERROR', 2],
+]);
+
+const readStatusCode = (value: unknown): number => readEnum(value, numbersOfStatusCode);
+
+export interface KeyValue {
+  key: string;
+  value: AnyValue | undefined;
+}
+
+export function newKeyValue(): KeyValue {
+  return { key: '', value: undefined };
+}
+
+const fieldsOfKeyValue = [1, 2];
+
+export function decodeKeyValue(reader: WireReader, end: number): KeyValue {
+  const message = newKeyValue();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.key = reader.repeatedText();
+        break;
+      case 18:
+        message.value = decodeAnyValue(reader, reader.enter());
+        break;
+      default:
+        reader.unknown(tag, fieldsOfKeyValue);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeKeyValue(message: KeyValue, writer: WireWriter): void {
+  if (!(message.key === '')) { writer.uint32(10); writer.string(message.key); }
+  if (!(message.value === undefined)) { writer.uint32(18).fork(); encodeAnyValue(message.value, writer); writer.ldelim(); }
+}
+
+export function readKeyValue(value: unknown): KeyValue {
+  const message = newKeyValue();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'key':
+        message.key = readField('key', field, readText);
+        break;
+      case 'value':
+        message.value = readField('value', field, readAnyValue);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeKeyValue(message: KeyValue): string {
+  let text = '';
+  if (!(message.key === '')) text += `,"key":${writeText(message.key)}`;
+  if (!(message.value === undefined)) text += `,"value":${writeAnyValue(message.value)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export type AnyValue =
+  | { readonly case: 'stringValue'; readonly value: string }
+  | { readonly case: 'boolValue'; readonly value: boolean }
+  | { readonly case: 'intValue'; readonly value: bigint }
+  | { readonly case: 'doubleValue'; readonly value: number }
+  | { readonly case: 'arrayValue'; readonly value: ArrayValue }
+  | { readonly case: 'kvlistValue'; readonly value: KeyValueList }
+  | { readonly case: 'bytesValue'; readonly value: Uint8Array }
+  | { readonly case: 'none'; readonly value: undefined };
+
+const noAnyValue: AnyValue = { case: 'none', value: undefined };
+const fieldsOfAnyValue = [1, 2, 3, 4, 5, 6, 7];
+
+export function decodeAnyValue(reader: WireReader, end: number): AnyValue {
+  let message = noAnyValue;
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message = { case: 'stringValue', value: reader.text() };
+        break;
+      case 16:
+        message = { case: 'boolValue', value: reader.bool() };
+        break;
+      case 24:
+        message = { case: 'intValue', value: reader.bigInt64() };
+        break;
+      case 33:
+        message = { case: 'doubleValue', value: reader.double() };
+        break;
+      case 42:
+        message = { case: 'arrayValue', value: decodeArrayValue(reader, reader.enter()) };
+        break;
+      case 50:
+        message = { case: 'kvlistValue', value: decodeKeyValueList(reader, reader.enter()) };
+        break;
+      case 58:
+        message = { case: 'bytesValue', value: reader.copiedBytes() };
+        break;
+      default:
+        reader.unknown(tag, fieldsOfAnyValue);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeAnyValue(message: AnyValue, writer: WireWriter): void {
+  switch (message.case) {
+    case 'stringValue':
+      writer.uint32(10); writer.string(message.value);
+      break;
+    case 'boolValue':
+      writer.uint32(16); writer.bool(message.value);
+      break;
+    case 'intValue':
+      writer.uint32(24); writer.bigInt64(message.value);
+      break;
+    case 'doubleValue':
+      writer.uint32(33); writer.double(message.value);
+      break;
+    case 'arrayValue':
+      writer.uint32(42).fork(); encodeArrayValue(message.value, writer); writer.ldelim();
+      break;
+    case 'kvlistValue':
+      writer.uint32(50).fork(); encodeKeyValueList(message.value, writer); writer.ldelim();
+      break;
+    case 'bytesValue':
+      writer.uint32(58); writer.bytes(message.value);
+      break;
+  }
+}
+
+export function readAnyValue(value: unknown): AnyValue {
+  let message = noAnyValue;
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'stringValue':
+      case 'string_value':
+        message = { case: 'stringValue', value: readField('stringValue', field, readText) };
+        break;
+      case 'boolValue':
+      case 'bool_value':
+        message = { case: 'boolValue', value: readField('boolValue', field, readBool) };
+        break;
+      case 'intValue':
+      case 'int_value':
+        message = { case: 'intValue', value: readField('intValue', field, readInt64) };
+        break;
+      case 'doubleValue':
+      case 'double_value':
+        message = { case: 'doubleValue', value: readField('doubleValue', field, readDouble) };
+        break;
+      case 'arrayValue':
+      case 'array_value':
+        message = { case: 'arrayValue', value: readField('arrayValue', field, readArrayValue) };
+        break;
+      case 'kvlistValue':
+      case 'kvlist_value':
+        message = { case: 'kvlistValue', value: readField('kvlistValue', field, readKeyValueList) };
+        break;
+      case 'bytesValue':
+      case 'bytes_value':
+        message = { case: 'bytesValue', value: readField('bytesValue', field, readBytes) };
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeAnyValue(message: AnyValue): string {
+  switch (message.case) {
+    case 'stringValue':
+      return `{"stringValue":${writeText(message.value)}}`;
+    case 'boolValue':
+      return `{"boolValue":${String(message.value)}}`;
+    case 'intValue':
+      return `{"intValue":${writeInt64(message.value)}}`;
+    case 'doubleValue':
+      return `{"doubleValue":${writeDouble(message.value)}}`;
+    case 'arrayValue':
+      return `{"arrayValue":${writeArrayValue(message.value)}}`;
+    case 'kvlistValue':
+      return `{"kvlistValue":${writeKeyValueList(message.value)}}`;
+    case 'bytesValue':
+      return `{"bytesValue":${writeBytes(message.value)}}`;
+    default:
+      return '{}';
+  }
+}
+
+export interface ArrayValue {
+  values: AnyValue[];
+}
+
+export function newArrayValue(): ArrayValue {
+  return { values: [] };
+}
+
+const fieldsOfArrayValue = [1];
+
+export function decodeArrayValue(reader: WireReader, end: number): ArrayValue {
+  const message = newArrayValue();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.values.push(decodeAnyValue(reader, reader.enter()));
+        break;
+      default:
+        reader.unknown(tag, fieldsOfArrayValue);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeArrayValue(message: ArrayValue, writer: WireWriter): void {
+  for (const item of message.values) { writer.uint32(10).fork(); encodeAnyValue(item, writer); writer.ldelim(); }
+}
+
+export function readArrayValue(value: unknown): ArrayValue {
+  const message = newArrayValue();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'values':
+        message.values = readList('values', field, readAnyValue);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeArrayValue(message: ArrayValue): string {
+  let text = '';
+  if (message.values.length > 0) text += `,"values":${writeList(message.values, writeAnyValue)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface KeyValueList {
+  values: KeyValue[];
+}
+
+export function newKeyValueList(): KeyValueList {
+  return { values: [] };
+}
+
+const fieldsOfKeyValueList = [1];
+
+export function decodeKeyValueList(reader: WireReader, end: number): KeyValueList {
+  const message = newKeyValueList();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.values.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      default:
+        reader.unknown(tag, fieldsOfKeyValueList);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeKeyValueList(message: KeyValueList, writer: WireWriter): void {
+  for (const item of message.values) { writer.uint32(10).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+}
+
+export function readKeyValueList(value: unknown): KeyValueList {
+  const message = newKeyValueList();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'values':
+        message.values = readList('values', field, readKeyValue);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeKeyValueList(message: KeyValueList): string {
+  let text = '';
+  if (message.values.length > 0) text += `,"values":${writeList(message.values, writeKeyValue)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface RpcStatus {
+  code: number;
+  message: string;
+}
+
+export function newRpcStatus(): RpcStatus {
+  return { code: 0, message: '' };
+}
+
+const fieldsOfRpcStatus = [1, 2];
+
+export function decodeRpcStatus(reader: WireReader, end: number): RpcStatus {
+  const message = newRpcStatus();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 8:
+        message.code = reader.int32();
+        break;
+      case 18:
+        message.message = reader.text();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfRpcStatus);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeRpcStatus(message: RpcStatus, writer: WireWriter): void {
+  if (!(message.code === 0)) { writer.uint32(8); writer.int32(message.code); }
+  if (!(message.message === '')) { writer.uint32(18); writer.string(message.message); }
+}
+
+export function readRpcStatus(value: unknown): RpcStatus {
+  const message = newRpcStatus();
+  for (const [key, field] of Object.entries(readObject(value))) {
+    if (field === null) continue;
+    switch (key) {
+      case 'code':
+        message.code = readField('code', field, readInt32);
+        break;
+      case 'message':
+        message.message = readField('message', field, readText);
+        break;
+    }
+  }
+  return message;
+}
+
+export function writeRpcStatus(message: RpcStatus): string {
+  let text = '';
+  if (!(message.code === 0)) text += `,"code":${String(message.code)}`;
+  if (!(message.message === '')) text += `,"message":${writeText(message.message)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
