@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { Gauge } from 'prom-client';
 import type { MainConfig } from '../../config/main-config.ts';
 import type { Clock } from '../../pipeline/component.ts';
+import { createHeapSlack } from '../../pipeline/heap-slack.ts';
 import {
   createCollect,
   createMemoryLimiter,
@@ -40,9 +41,15 @@ export function startMemoryWatch({ config, clock, log, meter, read }: MemoryWatc
     help: 'How short memory is: 0 not, 1 pushes are refused with 429, 2 nothing is taken in.',
     registers: [meter.registry],
   });
+  const keepSlack = createHeapSlack(limitBytes);
+  const readProcess = () => {
+    const readings = readProcessMemory(limitBytes);
+    for (const { name, usedBytes } of readings) if (name === 'heap') keepSlack(usedBytes);
+    return readings;
+  };
   const limiter = createMemoryLimiter({
     clock,
-    read: read ?? (() => readProcessMemory(limitBytes)),
+    read: read ?? readProcess,
     collect: createCollect(),
     changed(pressure, why) {
       gauge.set(levels[pressure]);
