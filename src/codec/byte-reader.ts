@@ -85,6 +85,42 @@ export class ByteReader {
     this.position += length;
   }
 
+  /** A view of the next bytes. */
+  part(length: number): Buffer {
+    this.skip(length);
+    return this.bytes.subarray(this.position - length, this.position);
+  }
+
+  /** A protobuf varint of up to 32 bits, signed; more is refused, which most readers of protobuf cut off. */
+  varint32(): number {
+    let result = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.byte();
+      result |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return result;
+    }
+    const last = this.byte();
+    if (last > 0x0f) throw this.error('Greater than 32-bit varint');
+    return result | (last << 28);
+  }
+
+  /** A protobuf varint of up to 64 bits, signed; beyond 2^53 the nearest double. */
+  varint64(): number {
+    let result = 0;
+    for (let i = 0, scale = 1; i < 7; i++, scale *= 128) {
+      const byte = this.byte();
+      result += (byte & 0x7f) * scale;
+      if (byte < 0x80) return result;
+    }
+    let wide = BigInt(result);
+    for (let shift = 49n; ; shift += 7n) {
+      const byte = this.byte();
+      if (shift === 63n && byte > 0x0f) throw this.error('Greater than 64-bit varint');
+      wide |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80 || shift === 63n) return Number(BigInt.asIntN(64, wide));
+    }
+  }
+
   /** Text that is seldom the same twice. It may be a part of the message's text: copy it where it outlives the message. */
   text(length: number): string {
     this.require(length);

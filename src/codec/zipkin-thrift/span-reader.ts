@@ -1,9 +1,9 @@
 /** Reads `zipkinCore.thrift` structs. A field whose type is not the expected one is skipped like an unknown one. Hot: bench/codec.ts. */
 import type { Endpoint } from '../../model/span.ts';
 import type { ByteReader } from '../byte-reader.ts';
+import { createRepeatedPartReader } from '../repeated-part.ts';
 import { isAddressKey, type V1Annotation, type V1BinaryAnnotation, type V1Span } from '../zipkin-v1/v1-span.ts';
-import { readIpAddress } from '../zipkin-v2-json/ip-address.ts';
-import { type RawEndpoint, toEndpoint } from '../zipkin-v2-json/span-fields.ts';
+import { addIpBytes, type RawEndpoint, toEndpoint } from '../zipkin-v2-json/span-fields.ts';
 import { skipValue } from './skip-value.ts';
 import {
   binaryAnnotationBool,
@@ -62,13 +62,11 @@ interface Draft {
 /** Reads one span after the other; a class for the endpoint that it remembers. */
 export class SpanReader {
   readonly #bytes: ByteReader;
-  /** Most of a body's annotations name the same endpoint: the bytes of the last one are compared before any is read again. */
-  #endpoint: Endpoint | undefined;
-  #endpointStart = 0;
-  #endpointEnd = 0;
+  readonly #readEndpoint: (length: number) => Endpoint | undefined;
 
   constructor(bytes: ByteReader) {
     this.#bytes = bytes;
+    this.#readEndpoint = createRepeatedPartReader(bytes, () => readEndpoint(bytes));
   }
 
   /** The count of a list. Zipkin does not look at the type of the elements. */
@@ -168,7 +166,7 @@ export class SpanReader {
       const key = field(type, bytes.uint16());
       if (key === annotationTimestamp) timestampUs = bytes.int64();
       else if (key === annotationValue) value = bytes.knownText(bytes.int32());
-      else if (key === annotationHost) endpoint = this.#readEndpoint();
+      else if (key === annotationHost) endpoint = this.#readEndpoint(0);
       else skipValue(bytes, type);
     }
     // Zipkin drops what is incomplete here, and refuses it in JSON.
@@ -190,7 +188,7 @@ export class SpanReader {
         const valueType = bytes.int32();
         if (valueType === binaryAnnotationString) isText = true;
         else if (valueType === binaryAnnotationBool) isBoolean = true;
-      } else if (name === binaryAnnotationHost) endpoint = this.#readEndpoint();
+      } else if (name === binaryAnnotationHost) endpoint = this.#readEndpoint(0);
       else skipValue(bytes, type);
     }
     if (key === undefined || value === undefined) return;
@@ -199,21 +197,9 @@ export class SpanReader {
       annotations.push({ key, value: undefined, endpoint });
     }
   }
-
-  #readEndpoint(): Endpoint | undefined {
-    const bytes = this.#bytes;
-    if (this.#endpointEnd > 0 && bytes.repeats(this.#endpointStart, this.#endpointEnd)) {
-      bytes.position += this.#endpointEnd - this.#endpointStart;
-      return this.#endpoint;
-    }
-    this.#endpointStart = bytes.position;
-    this.#endpoint = readEndpointFields(bytes);
-    this.#endpointEnd = bytes.position;
-    return this.#endpoint;
-  }
 }
 
-function readEndpointFields(bytes: ByteReader): Endpoint | undefined {
+function readEndpoint(bytes: ByteReader): Endpoint | undefined {
   const raw: RawEndpoint = { serviceName: undefined, ipv4: undefined, ipv6: undefined, port: 0 };
   for (let type = bytes.byte(); type !== thriftStop; type = bytes.byte()) {
     switch (field(type, bytes.uint16())) {
@@ -221,28 +207,17 @@ function readEndpointFields(bytes: ByteReader): Endpoint | undefined {
         raw.serviceName = bytes.knownText(bytes.int32());
         break;
       case endpointIpv4:
-        if (bytes.int32() !== 0) addAddress(raw, bytes, 4);
+        if (bytes.int32() !== 0) addIpBytes(raw, bytes.bytes.subarray(bytes.position - 4, bytes.position));
         break;
       case endpointPort:
         raw.port = bytes.uint16();
         break;
-      case endpointIpv6: {
-        const length = bytes.int32();
-        bytes.skip(length);
-        addAddress(raw, bytes, length);
+      case endpointIpv6:
+        addIpBytes(raw, bytes.part(bytes.int32()));
         break;
-      }
       default:
         skipValue(bytes, type);
     }
   }
   return toEndpoint(raw);
-}
-
-/** Takes the address that ends where the reader is. */
-function addAddress(raw: RawEndpoint, bytes: ByteReader, length: number): void {
-  const address = readIpAddress(bytes.bytes, bytes.position - length, length);
-  if (address === undefined) return;
-  if ('ipv4' in address) raw.ipv4 = address.ipv4;
-  else raw.ipv6 = address.ipv6;
 }

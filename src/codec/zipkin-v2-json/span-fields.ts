@@ -1,7 +1,7 @@
 /** The clean-up of a span's fields as Zipkin's `Span.Builder` and `Endpoint.Builder` do it, shared by the readers of all its formats. */
 import type { Endpoint, Span, SpanEvent, SpanKind, SpanStatus } from '../../model/span.ts';
 import { resourceOfSpan } from '../mesh-resource.ts';
-import { isIpv4, parseIpAddress } from './ip-address.ts';
+import { type IpAddress, isIpv4, parseIpAddress, readIpAddress } from './ip-address.ts';
 
 const zeros = '00000000000000000000000000000000';
 
@@ -53,7 +53,15 @@ export function addIpAddress(endpoint: RawEndpoint, text: string): void {
     endpoint.ipv4 = text;
     return;
   }
-  const address = parseIpAddress(text);
+  setIpAddress(endpoint, parseIpAddress(text));
+}
+
+/** The same for an address of 4 or 16 bytes. */
+export function addIpBytes(endpoint: RawEndpoint, bytes: Uint8Array): void {
+  setIpAddress(endpoint, readIpAddress(bytes));
+}
+
+function setIpAddress(endpoint: RawEndpoint, address: IpAddress | undefined): void {
   if (address === undefined) return;
   if ('ipv4' in address) endpoint.ipv4 = address.ipv4;
   else endpoint.ipv6 = address.ipv6;
