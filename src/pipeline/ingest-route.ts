@@ -38,6 +38,8 @@ export interface IngestRoute {
   readonly inflatedLimitBytes: number;
   /** Answers `Access-Control-Allow-Origin: *` and preflights, as Zipkin does. */
   readonly allowsAnyOrigin: boolean;
+  /** Served on Zipkin's own port too, whatever its path. */
+  readonly isZipkin?: boolean;
   handle(request: IngestRequest): Promise<IngestResponse>;
   /** Told of each request that was refused before `handle`, so that the input can count it. */
   refused(problem: IngestProblem, message: string): void;

@@ -12,10 +12,10 @@ const routePath = (standard: string) =>
 export const zipkinInputConfig = component(
   z.strictObject({
     pathV1: routePath('/api/v1/spans')
-      .describe('Path that takes spans in Zipkin v1 form by POST.')
+      .describe('Path that takes spans in Zipkin v1 form, JSON or Thrift, by POST.')
       .meta({ typeName: 'path' }),
     pathV2: routePath('/api/v2/spans')
-      .describe('Path that takes spans in Zipkin v2 form by POST.')
+      .describe('Path that takes spans in Zipkin v2 form, JSON or protobuf, by POST.')
       .meta({ typeName: 'path' }),
     body_limit: size({ minBytes: 1024 })
       .prefault('10MiB')
@@ -26,7 +26,6 @@ export const zipkinInputConfig = component(
   }),
   {
     isShippedOn: true,
-    laterKeys: ['pathV1'],
     dataKitOnly: {
       ignore_tags: 'no tag is removed',
       customer_tags: 'it has no effect in DataKit either',

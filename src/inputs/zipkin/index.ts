@@ -1,10 +1,11 @@
 /** Takes spans that senders of Zipkin post, and answers what Zipkin's own server would (reference: zipkin-server's ZipkinHttpCollector). */
 import { CodecError } from '../../codec/codec-error.ts';
-import { decodeSpans } from '../../codec/zipkin-v2-json/decode-spans.ts';
+import { zipkinDecoders } from '../../codec/zipkin-decoders.ts';
+import type { ZipkinFormat } from '../../codec/zipkin-format.ts';
 import type { Accept } from '../../model/batch.ts';
 import type { Span } from '../../model/span.ts';
 import type { Host, InputKind, Running } from '../../pipeline/component.ts';
-import type { IngestProblem, IngestRequest, IngestResponse } from '../../pipeline/ingest-route.ts';
+import type { IngestProblem, IngestRequest, IngestResponse, IngestRoute } from '../../pipeline/ingest-route.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { retryResponse } from '../../pipeline/refusal.ts';
 import { type ZipkinInputConfig, zipkinInputConfig } from './config.ts';
@@ -12,10 +13,10 @@ import { type ZipkinInputConfig, zipkinInputConfig } from './config.ts';
 /** Senders treat any other 2xx as a loss: Envoy counts it under `tracing.zipkin.reports_dropped`. */
 const accepted: IngestResponse = { status: 202 };
 
-const otherFormats: Readonly<Record<string, string>> = {
-  'application/x-protobuf': 'protobuf (proto3)',
-  'application/x-thrift': 'thrift',
-};
+/** The format of a body by its media type: only the binary ones are told by it, everything else is JSON, as in Zipkin. */
+type FormatOf = (mediaType: string) => ZipkinFormat;
+export const formatV1: FormatOf = (mediaType) => (mediaType === 'application/x-thrift' ? 'THRIFT' : 'JSON_V1');
+export const formatV2: FormatOf = (mediaType) => (mediaType === 'application/x-protobuf' ? 'PROTO3' : 'JSON_V2');
 
 const problemReasons: Readonly<Record<IngestProblem, LossReason>> = {
   body_too_large: 'body_too_large',
@@ -30,7 +31,11 @@ const problemReasons: Readonly<Record<IngestProblem, LossReason>> = {
 const isEmpty = (body: Buffer): boolean => body.length === 0 || (body.length === 2 && body.toString('latin1') === '[]');
 
 /** Makes the function that answers one post. */
-export function createCollector(host: Host, accept: Accept): (request: IngestRequest) => Promise<IngestResponse> {
+export function createCollector(
+  host: Host,
+  accept: Accept,
+  formatOf: FormatOf,
+): (request: IngestRequest) => Promise<IngestResponse> {
   const refuse = (status: number, reason: LossReason, message: string): IngestResponse => {
     // How many spans a body held that cannot be read is not known: it counts as one.
     host.meter.refused(host.name, 'spans', reason, 1, message);
@@ -38,17 +43,9 @@ export function createCollector(host: Host, accept: Accept): (request: IngestReq
   };
   return async ({ body, mediaType, signal }) => {
     if (isEmpty(body)) return accepted;
-    const otherFormat = otherFormats[mediaType];
-    if (otherFormat !== undefined) {
-      return refuse(
-        415,
-        'unsupported_encoding',
-        `${otherFormat} is not taken here: send Zipkin v2 JSON as application/json`,
-      );
-    }
     let spans: readonly Span[];
     try {
-      spans = decodeSpans(body);
+      spans = zipkinDecoders[formatOf(mediaType)](body);
     } catch (error) {
       if (error instanceof CodecError) return refuse(400, 'malformed', error.message);
       throw error;
@@ -72,22 +69,32 @@ export const zipkinInput: InputKind<ZipkinInputConfig> = {
   summary: 'Takes spans over HTTP from Envoy, Istio and every library that reports to a Zipkin.',
   config: zipkinInputConfig,
   async start(config, host, accept): Promise<Running> {
-    const remove = host.routes.add({
+    const { pathV1, pathV2 } = config;
+    if (pathV1 === pathV2) throw new Error(`pathV1 and pathV2 are both ${pathV1}; give each a path of its own`);
+    const routeFor = (path: string, formatOf: FormatOf): IngestRoute => ({
       method: 'POST',
-      path: config.pathV2,
+      path,
       bodyLimitBytes: config.body_limit,
       inflatedLimitBytes: config.inflated_limit,
       allowsAnyOrigin: true,
-      handle: createCollector(host, accept),
+      isZipkin: true,
+      handle: createCollector(host, accept, formatOf),
       refused(problem, message) {
         host.meter.refused(host.name, 'spans', problemReasons[problem], 1, message);
       },
     });
+    const remove = [host.routes.add(routeFor(pathV2, formatV2))];
+    try {
+      remove.push(host.routes.add(routeFor(pathV1, formatV1)));
+    } catch (error) {
+      for (const removeRoute of remove) removeRoute();
+      throw error;
+    }
     return {
       async stop() {
-        remove();
+        for (const removeRoute of remove) removeRoute();
       },
-      health: () => ({ isHealthy: true, line: `takes Zipkin v2 JSON on POST ${config.pathV2}` }),
+      health: () => ({ isHealthy: true, line: `takes Zipkin's spans on POST ${pathV1} and ${pathV2}` }),
     };
   },
 };
