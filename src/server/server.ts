@@ -333,7 +333,7 @@ function handleRequest(entry: Entry, req: IncomingMessage, res: ServerResponse):
 function dispatch({ room, app, listener }: Entry, exchange: Exchange): void {
   const { req, res, path } = exchange;
   const method = req.method ?? '';
-  if ((path !== '/' && !servesPath(listener.options.paths, path)) || isTraversal(path)) {
+  if ((path !== '/' && !isServed(room, listener, path)) || isTraversal(path)) {
     refuseUnknown(exchange, room);
     return;
   }
@@ -349,6 +349,10 @@ function dispatch({ room, app, listener }: Entry, exchange: Exchange): void {
   }
   room.routed.set(req, exchange);
   app.routing(req, res);
+}
+
+function isServed({ ingest }: Room, { options: { paths } }: Listener, path: string): boolean {
+  return servesPath(paths, path) || (paths === zipkinPaths && ingest.find('POST', path)?.isZipkin === true);
 }
 
 /** Only where any origin is welcome: on ingest routes that say so, and on Zipkin's query routes, as Zipkin has it. */
