@@ -14,15 +14,15 @@ import type { Meter } from '../../pipeline/meter.ts';
 import { openSpool } from '../../pipeline/spool/open-spool.ts';
 import type { Spool, SpoolLoss } from '../../pipeline/spool/spool.ts';
 import { type StoreClient, StoreError } from '../../store/client.ts';
+import { createHousekeeping, type Housekeeping } from '../../store/housekeeping/housekeeping.ts';
 import { createStoreClient } from '../../store/http-client.ts';
 import { createFreshness, type Freshness } from '../../store/intake/freshness.ts';
 import { signalOfSection } from '../../store/intake/sections.ts';
 import { createSegmentSender } from '../../store/intake/segment-sender.ts';
 import { createStoreDestination, type StoreDestination } from '../../store/intake/store-destination.ts';
-import { createRetention, type Retention } from '../../store/retention/retention.ts';
-import { createRollupRunner, type RollupRunner } from '../../store/rollups/runner.ts';
 import { migrate } from '../../store/schema/migrate.ts';
 import { createSupervisor, type Supervisor } from '../../store/supervisor.ts';
+import { retentionLimitsOf } from '../retention-limits.ts';
 import { observeSpool } from './spool-metrics.ts';
 
 export interface StoreLinkOptions {
@@ -114,7 +114,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     onFailure: (why) => meter.failed(component, why),
   });
 
-  const housekeeping = createHousekeeping(options, client);
+  const housekeeping = keepInOrder(options, client);
 
   /** Until the tables are there nothing can be sent: the store may be away for as long as it likes. */
   const prepare = async (): Promise<void> => {
@@ -134,7 +134,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     try {
       await prepare();
       behind.prepared();
-      housekeeping.start();
+      void housekeeping.start();
       await sender.run(stopping.signal);
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
@@ -149,7 +149,10 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     client: failingFast(client, behind.whyNotReady),
     freshness: createFreshness(spool, clock),
     oldestAllowedMs: housekeeping.oldestAllowedMs,
-    health: behind.health,
+    health() {
+      const { isHealthy, line } = behind.health();
+      return { isHealthy, line: isHealthy && config.store.url !== '' ? `${line}; ${housekeeping.describe()}` : line };
+    },
     whyNotReady: behind.whyNotReady,
     async stop(deadline) {
       const last = await spool.rotate();
@@ -184,9 +187,8 @@ function failingFast(client: StoreClient, whyNotReady: () => string | undefined)
   };
 }
 
-/** What keeps the tables in order while the agent runs: retention, and the roll-ups of spans. */
-function createHousekeeping({ config, clock, log, meter }: StoreLinkOptions, client: StoreClient) {
-  const { retention: all, retention_spans, retention_samples, retention_logs, max_bytes } = config.store;
+/** Retention and the roll-ups of spans: done here for the embedded store, by one of all who share a store by URL. */
+function keepInOrder({ config, clock, log, meter, writer }: StoreLinkOptions, client: StoreClient): Housekeeping {
   const dropped = new Counter({
     name: 'trawl_store_retention_dropped_rows_total',
     help: 'Rows dropped because they were older than store.retention or above store.max_bytes.',
@@ -199,34 +201,16 @@ function createHousekeeping({ config, clock, log, meter }: StoreLinkOptions, cli
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
     registers: [meter.registry],
   });
-  const retention: Retention = createRetention({
+  return createHousekeeping({
     client,
     clock,
     log,
-    limits: {
-      ageMs: { spans: retention_spans ?? all, samples: retention_samples ?? all, logs: retention_logs ?? all },
-      maxBytes: max_bytes,
-    },
+    limits: retentionLimitsOf(config.store),
+    as: config.store.url === '' ? { kind: 'alone' } : { kind: 'elected', writer },
     dropped: ({ signal, reason, rows }) => dropped.inc({ signal, reason }, rows),
-    failed: (error) => meter.failed(component, `retention: ${error.message}`),
+    rolledUp: (tookMs) => rollupSeconds.observe(tookMs / 1000),
+    failed: (why) => meter.failed(component, why),
   });
-  const rollups: RollupRunner = createRollupRunner({
-    client,
-    clock,
-    log,
-    passed: (_result, tookMs) => rollupSeconds.observe(tookMs / 1000),
-    failed: (error) => meter.failed(component, `roll-ups: ${error.message}`),
-  });
-  return {
-    oldestAllowedMs: retention.oldestAllowedMs,
-    start() {
-      retention.start();
-      rollups.start();
-    },
-    async stop() {
-      await Promise.all([retention.stop(), rollups.stop()]);
-    },
-  };
 }
 
 /** What answers the client: our own process, or a server by URL. */

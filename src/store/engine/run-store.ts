@@ -1,25 +1,25 @@
 /** `trawl store`: opens the directory, serves it, and ends so that nothing of chDB can keep the process from ending. */
-import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
-import type { Server } from 'node:http';
-import { createServer } from 'node:http';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { pino } from 'pino';
+import type { RetentionLimits } from '../retention/plan.ts';
 import { createAuthorization } from './authorization.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { openEngine } from './engine.ts';
-import { createHttpInterface } from './http-interface.ts';
+import { createStoreServer, type ListenAddress, listenAt, type StoreServer } from './listen.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { createQueryRunner } from './query-runner.ts';
+import type { SelfKeeping, SelfKeepingOptions } from './self-keeping.ts';
 
 export interface StoreProcessOptions {
   readonly directory: string;
   /** Where to listen: a unix socket, or an address with a token for clients on other machines. */
-  readonly listen:
-    | { readonly kind: 'socket'; readonly path: string }
-    | { readonly kind: 'address'; readonly host: string; readonly port: number; readonly tokenFile: string };
+  readonly listen: ListenAddress;
   /** Above this resident size the process ends in order once no INSERT runs, to be started anew by its supervisor; 0 for never. */
   readonly maxRssBytes?: number;
+  /** How long and how much a store at an address keeps; without it nobody but its agents keeps it in order. */
+  readonly retention?: RetentionLimits;
   /** Queries at work at once, 4 unless told, and how many more may wait their turn, 64 unless told. */
   readonly maxConcurrentQueries?: number;
   readonly maxWaitingQueries?: number;
@@ -31,7 +31,8 @@ export interface StoreProcessOptions {
 const maxInsertBytes = 1024 * 1024 * 1024;
 /** What a unix socket's address holds on Linux, the final NUL left out. */
 const maxSocketPathBytes = 107;
-const maxConnections = 512;
+/** A listening store's own way in, in its directory; as an embedded one's. */
+const ownSocket = 'store.sock';
 
 /** Why a store could not be opened, in one line, and what the process ends with. */
 class OpeningError extends Error {
@@ -50,7 +51,7 @@ export async function runStore(options: StoreProcessOptions): Promise<number> {
   const log = options.log ?? pino({ name: 'trawl-store' }, pino.destination({ fd: 2, sync: true }));
   const directory = resolve(options.directory);
   try {
-    const lock = await claimDirectory(directory, options.listen);
+    const lock = await claimDirectory(directory, options);
     orphanage.release = () => lock.release();
     try {
       return await serveUntilStopped({ ...(await open(directory, options, log)), log, options, lock });
@@ -65,10 +66,11 @@ export async function runStore(options: StoreProcessOptions): Promise<number> {
   }
 }
 
-async function claimDirectory(directory: string, where: StoreProcessOptions['listen']): Promise<DirectoryLock> {
-  if (where.kind === 'socket' && Buffer.byteLength(where.path) > maxSocketPathBytes) {
+async function claimDirectory(directory: string, { listen, retention }: StoreProcessOptions): Promise<DirectoryLock> {
+  const socketPath = listen.kind === 'socket' ? listen.path : retention && join(directory, ownSocket);
+  if (socketPath !== undefined && Buffer.byteLength(socketPath) > maxSocketPathBytes) {
     throw new OpeningError(
-      `the socket's path ${where.path} is longer than ${maxSocketPathBytes} bytes; choose a shorter data directory`,
+      `the socket's path ${socketPath} is longer than ${maxSocketPathBytes} bytes; choose a shorter data directory`,
       2,
     );
   }
@@ -99,17 +101,28 @@ async function open(directory: string, options: StoreProcessOptions, log: Logger
     onError,
   });
   const authorization = token === undefined ? undefined : createAuthorization(token);
-  const server = createServer(
-    // Parameters stand in the URL, lists of ids among them; ClickHouse takes as much (http_max_uri_size).
-    { maxHeaderSize: 1024 * 1024, keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 120_000 },
-    createHttpInterface({ runner, authorization, onError }),
-  );
-  server.maxConnections = maxConnections;
-  const address = await listen(server, where);
+  // Before anybody else reaches the tables: no agent may take the store for one that is not kept in order.
+  const keeping = await keepInOrder(directory, { options, runner, log, onError });
+  const server = createStoreServer({ runner, authorization, onError });
+  const address = await listenAt(server, where).catch(async (error: unknown) => {
+    await keeping?.stop();
+    throw error;
+  });
   log.info({ where: address, engine: engine.version }, 'the store is open');
   // A supervisor waits for this; where there is none, there is nobody to send it to.
   process.send?.({ ready: address });
-  return { server, runner };
+  return { server, runner, keeping };
+}
+
+/** A store that agents share keeps itself in order, as a client of its own on a socket that nobody else may open. */
+async function keepInOrder(
+  directory: string,
+  { options, ...inside }: { readonly options: StoreProcessOptions } & Omit<SelfKeepingOptions, 'socketPath' | 'limits'>,
+): Promise<SelfKeeping | undefined> {
+  if (options.listen.kind !== 'address' || options.retention === undefined) return undefined;
+  // Its libraries are not needed by a store that an agent keeps.
+  const { keepItselfInOrder } = await import('./self-keeping.ts');
+  return keepItselfInOrder({ ...inside, socketPath: join(directory, ownSocket), limits: options.retention });
 }
 
 async function readToken(path: string): Promise<string> {
@@ -118,62 +131,41 @@ async function readToken(path: string): Promise<string> {
   return token;
 }
 
-async function listen(server: Server, where: StoreProcessOptions['listen']): Promise<string> {
-  if (where.kind === 'socket') {
-    await rm(where.path, { force: true });
-    const umask = process.umask(0o177);
-    try {
-      await listening(server, () => server.listen(where.path));
-    } finally {
-      process.umask(umask);
-    }
-    await chmod(where.path, 0o600);
-    return where.path;
-  }
-  await listening(server, () => server.listen(where.port, where.host));
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? `http://${where.host}:${address.port}` : where.host;
-}
-
-function listening(server: Server, start: () => void): Promise<void> {
-  return new Promise((resolvePromise, reject) => {
-    server.once('error', reject);
-    server.once('listening', () => {
-      server.off('error', reject);
-      resolvePromise();
-    });
-    start();
-  });
-}
-
 /** How long queries may go on after the store was told to stop: an INSERT ends within seconds. */
 const drainTimeoutMs = 8_000;
+/** How long a client may take to read the answer that it is being sent. */
+const answerTimeoutMs = 2_000;
+const keepingStopMs = 2_000;
 const watchIntervalMs = 1_000;
 
 interface Serving {
-  readonly server: Server;
+  readonly server: StoreServer;
   readonly runner: QueryRunner;
+  readonly keeping: SelfKeeping | undefined;
   readonly log: Logger;
   readonly options: StoreProcessOptions;
   readonly lock: DirectoryLock;
 }
 
 /** Never resolves: the last step of every way out is SIGKILL, for chDB's own ending can hang. */
-function serveUntilStopped({ server, runner, log, options, lock }: Serving): Promise<number> {
+function serveUntilStopped({ server, runner, keeping, log, options, lock }: Serving): Promise<number> {
   let isStopping = false;
   const end = () => {
-    lock.release();
-    process.kill(process.pid, 'SIGKILL');
+    try {
+      lock.release();
+    } finally {
+      process.kill(process.pid, 'SIGKILL');
+    }
   };
   const stop = async (reason: string) => {
     isStopping = true;
     log.info({ reason }, 'the store is closing');
-    server.close();
-    server.closeIdleConnections();
+    server.stopAccepting();
     const deadline = Date.now() + drainTimeoutMs;
+    await Promise.race([keeping?.stop(), sleep(keepingStopMs)]);
     while (!runner.isIdle() && Date.now() < deadline) await sleep(10);
-    // Answers that are written but not sent yet.
-    while (server.listening && Date.now() < deadline) await sleep(10);
+    const answeredBy = Math.min(deadline, Date.now() + answerTimeoutMs);
+    while (server.openAnswers() > 0 && Date.now() < answeredBy) await sleep(10);
     end();
   };
   const stopFor = (reason: string) => {
@@ -204,8 +196,11 @@ function endWithParent(parentPid: number | undefined): { release: () => void } {
   /** What is still to be given free, once there is something. */
   const orphanage = { release: () => {} };
   const end = () => {
-    orphanage.release();
-    process.kill(process.pid, 'SIGKILL');
+    try {
+      orphanage.release();
+    } finally {
+      process.kill(process.pid, 'SIGKILL');
+    }
   };
   process.on('disconnect', end);
   // Listening alone must not keep a store alive that could not be opened.

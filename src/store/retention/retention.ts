@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Signal } from '../../model/batch.ts';
 import type { StoreClient } from '../client.ts';
+import { type Horizons, horizonsOf, oldestOf } from './horizon.ts';
 import { type Drop, planDrops, type RetentionLimits, type StoredPart, tablesOf } from './plan.ts';
 
 /** Time as the agent hands it in. */
@@ -37,6 +38,8 @@ export interface Retention {
   stop(): Promise<void>;
   /** One sweep, now. */
   sweep(signal: AbortSignal): Promise<Sweep>;
+  /** What is kept now: for this process and all others that write to the store. */
+  horizons(): Horizons;
   /** Rows older than this must not be taken, for they would be dropped after their sender was told that they are kept; undefined for any age. */
   oldestAllowedMs(signal: Signal): number | undefined;
 }
@@ -94,6 +97,8 @@ export function createRetention(options: RetentionOptions): Retention {
     }
   };
 
+  const horizons = () => horizonsOf((signal) => ({ ageMs: limits.ageMs[signal], cutMs: cutMs.get(signal) ?? 0 }));
+
   return {
     start() {
       loop ??= run();
@@ -103,12 +108,8 @@ export function createRetention(options: RetentionOptions): Retention {
       await loop;
     },
     sweep,
-    oldestAllowedMs(signal) {
-      const ageMs = limits.ageMs[signal];
-      const cut = cutMs.get(signal);
-      if (ageMs === 'forever') return cut;
-      return Math.max(clock.nowMs() - ageMs, cut ?? 0);
-    },
+    horizons,
+    oldestAllowedMs: (signal) => oldestOf(horizons()[signal], clock.nowMs()),
   };
 }
 

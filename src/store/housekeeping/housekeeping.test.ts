@@ -1,0 +1,151 @@
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { realClock } from '../../../test/fixtures/fake-host.ts';
+import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
+import { type StoreClient, StoreError } from '../client.ts';
+import type { RetentionLimits } from '../retention/plan.ts';
+import { createHousekeeping, type Housekeeping } from './housekeeping.ts';
+
+const dayMs = 86_400_000;
+const limitsOf = (ageMs: number): RetentionLimits => ({
+  ageMs: { spans: ageMs, samples: ageMs, logs: ageMs },
+  maxBytes: 'none',
+});
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await startTestStore();
+}, 30_000);
+afterAll(() => store.stop());
+
+const soon = () => AbortSignal.timeout(20_000);
+const run = (sql: string) => store.client.command({ sql, signal: soon() });
+const read = async (sql: string) => (await store.client.rows<{ x: string }>({ sql, signal: soon() })).map(({ x }) => x);
+const until = async (what: string, isTrue: () => boolean | Promise<boolean>) => {
+  for (let attempt = 0; attempt < 800; attempt++) {
+    if (await isTrue()) return;
+    await new Promise((wake) => setTimeout(wake, 25));
+  }
+  throw new Error(`waited in vain: ${what}`);
+};
+
+/** An agent that shares the store: it can be killed, after which nothing of it reaches the store, and it counts its rounds. */
+function createAgent(writer: number, { ageMs = 7 * dayMs, leaseMs = 30_000 } = {}) {
+  let isDead = false;
+  let rounds = 0;
+  const alive = () => {
+    if (isDead) throw new StoreError('this agent is dead', { isRetryable: true });
+  };
+  const client: StoreClient = {
+    ...store.client,
+    async rows<Row>(query: Parameters<StoreClient['rows']>[0]) {
+      alive();
+      if (query.sql.includes('FROM housekeeping')) rounds++;
+      return store.client.rows<Row>(query);
+    },
+    async command(query) {
+      alive();
+      await store.client.command(query);
+    },
+  };
+  const housekeeping = createHousekeeping({
+    client,
+    clock: realClock,
+    log: pino({ level: 'silent' }),
+    limits: limitsOf(ageMs),
+    as: { kind: 'elected', writer },
+    leaseMs,
+    checkEveryMs: 100,
+  });
+  return {
+    housekeeping,
+    holds: () => housekeeping.describe().endsWith('this agent'),
+    rounds: () => rounds,
+    kill() {
+      isDead = true;
+    },
+  };
+}
+
+describe('a store that two agents share', () => {
+  const started: Housekeeping[] = [];
+  const start = async (...agents: ReturnType<typeof createAgent>[]) => {
+    started.push(...agents.map(({ housekeeping }) => housekeeping));
+    await Promise.all(agents.map(({ housekeeping }) => housekeeping.start()));
+  };
+  beforeEach(() => run('DROP TABLE IF EXISTS housekeeping'));
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((housekeeping) => housekeeping.stop()));
+  });
+
+  it('is kept in order by one of them: a minute is passed once', async () => {
+    await run(
+      `INSERT INTO spans (ts, id, trace_id, seg) SELECT now() - INTERVAL 10 MINUTE, number + 1, reinterpretAsFixedString(generateUUIDv4()), 1 FROM numbers(100)`,
+    );
+    const [a, b] = [createAgent(11), createAgent(22)];
+    await start(a, b);
+    await until('one of them holds', () => a.holds() !== b.holds());
+    await until(
+      'the minute is passed',
+      async () => (await read('SELECT toString(count()) AS x FROM rollup_minutes'))[0] !== '0',
+    );
+    const [before, first] = [[a.rounds(), b.rounds()], a.holds() ? 'a' : 'b'];
+    await until('both have looked again', () => a.rounds() > (before[0] ?? 0) + 5 && b.rounds() > (before[1] ?? 0) + 5);
+    expect(a.holds() ? 'a' : 'b').toBe(first);
+    expect(await read('SELECT toString(count()) AS x FROM rollup_minutes')).toEqual(['1']);
+    expect(await read('SELECT toString(sum(requests)) AS x FROM rollup_operations')).toEqual(['100']);
+  }, 40_000);
+
+  it('is taken over when the holder is killed, once its claim has run out', async () => {
+    const [a, b] = [createAgent(11, { leaseMs: 1_500 }), createAgent(22)];
+    await start(a);
+    expect(a.holds()).toBe(true);
+    await start(b);
+    expect(b.holds()).toBe(false);
+    a.kill();
+    await until('the other holds', b.holds);
+  }, 40_000);
+
+  it('is taken over at the next look when the holder stops in order', async () => {
+    const [a, b] = [createAgent(11), createAgent(22)];
+    await start(a);
+    await start(b);
+    await a.housekeeping.stop();
+    const rounds = b.rounds();
+    await until('the other holds', b.holds);
+    expect(b.rounds() - rounds).toBeLessThan(10);
+  }, 40_000);
+
+  it('keeps what the holder keeps, and the other takes nothing in that the holder would drop', async () => {
+    const [a, b] = [createAgent(11, { ageMs: 3 * dayMs }), createAgent(22)];
+    expect(Date.now() - (b.housekeeping.oldestAllowedMs('logs') ?? 0)).toBeGreaterThan(6 * dayMs);
+    await start(a);
+    await start(b);
+    for (const { housekeeping } of [a, b]) {
+      const keptMs = Date.now() - (housekeeping.oldestAllowedMs('logs') ?? 0);
+      expect(Math.round(keptMs / 1000)).toBe((3 * dayMs) / 1000);
+    }
+    const ttl = `SELECT extract(engine_full, ' TTL (.*) SETTINGS') AS x FROM system.tables WHERE database = currentDatabase() AND name = 'logs'`;
+    await until('the age is in the table', async () => (await read(ttl))[0]?.includes('259200') === true);
+  }, 40_000);
+
+  it('is left alone by agents once the store keeps itself, also those that kept it before', async () => {
+    const a = createAgent(11, { ageMs: dayMs / 24 });
+    await start(a);
+    expect(a.holds()).toBe(true);
+    const itself = createHousekeeping({
+      client: store.client,
+      clock: realClock,
+      log: pino({ level: 'silent' }),
+      limits: limitsOf(30 * dayMs),
+      as: { kind: 'store' },
+    });
+    await itself.start();
+    await until('the agent steps back', () => a.housekeeping.describe().endsWith('the store itself'));
+    await itself.stop();
+    const rounds = a.rounds();
+    await until('the agent has looked again', () => a.rounds() > rounds + 30);
+    expect(a.holds()).toBe(false);
+    expect(Date.now() - (a.housekeeping.oldestAllowedMs('spans') ?? 0)).toBeGreaterThan(29 * dayMs);
+  }, 40_000);
+});
