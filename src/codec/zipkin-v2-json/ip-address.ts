@@ -112,3 +112,9 @@ export function readIpAddress(bytes: Uint8Array): IpAddress | undefined {
   const isEmbedded = parts.slice(0, 6).every((part) => part === 0) && !(parts[6] === 0 && parts[7] === 1);
   return isEmbedded ? { ipv4: bytes.subarray(12).join('.') } : { ipv6: writeIpv6(parts) };
 }
+
+/** The 4 or 16 bytes of an address as the model has it; none for what is no address. */
+export function writeIpBytes(text: string): Buffer {
+  if (text.indexOf(':') === -1) return isIpv4(text, 0) ? Buffer.from(text.split('.').map(Number)) : Buffer.alloc(0);
+  return Buffer.from((parseIpv6(text) ?? []).flatMap((part) => [part >> 8, part & 0xff]));
+}
