@@ -63,3 +63,16 @@ function quote(text: string): string {
     (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/**
+ * Attributes with their types: `typed` has those that are no text, as it is kept beside texts for searching. One whose text was changed since
+ * is the text.
+ */
+export function typedAttributes(texts: Readonly<Record<string, string>>, typed: readonly Attribute[]): Attribute[] {
+  if (typed.length === 0) return Object.entries(texts);
+  const values = new Map(typed);
+  return Object.entries(texts).map(([key, text]) => {
+    const value = values.get(key);
+    return [key, value !== undefined && attributeText(value) === text ? value : text];
+  });
+}

@@ -32,14 +32,22 @@ export function readField<Value>(field: string, value: unknown, read: (value: un
   }
 }
 
+/** As deep as messages may be nested in protobuf (`WireReader`); a message within a message of its own kind is always in a list. */
+const nestingLimit = 50;
+let depth = 0;
+
 /** Reads a list's items; the error names the item. */
 export function readList<Item>(field: string, value: unknown, read: (value: unknown) => Item): Item[] {
   if (!Array.isArray(value)) throw placed(`.${field}`, refuse('a list', value));
+  if (depth >= nestingLimit) throw new CodecError(`: lists nested more than ${nestingLimit} deep`);
   const items: Item[] = [];
+  depth++;
   try {
     for (const item of value) items.push(read(item));
   } catch (error) {
     throw placed(`.${field}[${items.length}]`, error);
+  } finally {
+    depth--;
   }
   return items;
 }
