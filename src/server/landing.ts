@@ -1,4 +1,5 @@
 /** What a person sees who opens the agent's address. */
+import { escapeHtml, htmlPage } from './html-page.ts';
 import { type ListenerAddress, servesPath } from './listener.ts';
 
 export interface Landing {
@@ -44,23 +45,21 @@ export function landingPage(landing: Landing): string {
   const items = links
     .map(([path, what]) => {
       const target = escapeHtml(`${baseOf(landing, path, '')}${path}`);
-      return `<li><a href="${target}">${path}</a> ${escapeHtml(what)}`;
+      return `<li><a href="${target}">${path}</a> ${escapeHtml(what)}</li>`;
     })
     .join('\n');
-  return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Trawl</title>
-<style>body{font:16px/1.5 system-ui;margin:3rem auto;max-width:46rem;padding:0 1rem}pre{background:#f3f3f3;padding:.8rem;white-space:pre-wrap;overflow-wrap:anywhere}</style>
-<h1>Trawl ${escapeHtml(landing.version)}</h1>
-<p>Takes in traces, metrics and logs, keeps them, and answers queries about them.
+  return htmlPage(
+    'Trawl',
+    `<h1>Trawl ${escapeHtml(landing.version)}</h1>
+<p>Takes in traces, metrics and logs, keeps them, and answers queries about them.</p>
 <h2>Send a span</h2>
 <pre>${escapeHtml(firstSpan(url))}</pre>
-<p>About a second later it is at <a href="/api/v2/trace/463ac35c9f6413ad">/api/v2/trace/463ac35c9f6413ad</a>.
+<p>About a second later it is at <a href="/api/v2/trace/463ac35c9f6413ad">/api/v2/trace/463ac35c9f6413ad</a>.</p>
 <h2>Ask</h2>
 <ul>
 ${items}
-</ul>
-</html>
-`;
+</ul>`,
+  );
 }
 
 function firstSpan(url: string): string {
@@ -85,8 +84,4 @@ function urlOf({ host, addresses }: Landing): string {
 
 function indent(block: string): string {
   return block.replaceAll(/^/gm, '  ');
-}
-
-function escapeHtml(plain: string): string {
-  return plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

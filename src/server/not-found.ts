@@ -1,5 +1,6 @@
 /** What an unknown path or method is answered with: a sentence, and the routes that come nearest. */
 import type { Answer } from './answer.ts';
+import { escapeHtml, htmlPage, htmlType, pageHeaders } from './html-page.ts';
 import { servesPath, zipkinPaths } from './listener.ts';
 
 /** One route as far as finding it goes. */
@@ -10,19 +11,73 @@ export interface KnownRoute {
 
 const comparedLength = 64;
 
+/** A request that no route takes. */
+export interface Stray {
+  readonly method: string;
+  readonly path: string;
+  /** Whether a person with a browser asks, who is given a page with links. */
+  readonly wantsHtml: boolean;
+}
+
 /** Answers a request that no route takes. On Zipkin's paths another method is 404 as in Zipkin (reference: traces 1.1), elsewhere 405. */
-export function answerNotFound(method: string, path: string, routes: readonly KnownRoute[]): Answer {
-  const shown = printable(path);
+export function answerNotFound(stray: Stray, routes: readonly KnownRoute[]): Answer {
+  const { method, path } = stray;
   const methods = [...new Set(routes.filter((route) => matchesPattern(route.path, path)).map((route) => route.method))];
   if (methods.length > 0) {
     const allow = methods.sort().join(', ');
-    const body = `${printable(method)} ${shown} is not served here; this path takes ${allow}\n`;
-    return servesPath(zipkinPaths, path) ? { status: 404, body } : { status: 405, body, headers: { Allow: allow } };
+    const sentence = `${printable(method)} ${printable(path)} is not served here; this path takes ${allow}`;
+    const answer: Answer = {
+      status: 405,
+      ...(stray.wantsHtml ? wrongMethodPage(stray, allow) : { body: `${sentence}\n` }),
+    };
+    if (servesPath(zipkinPaths, path)) return { ...answer, status: 404 };
+    return { ...answer, headers: { ...answer.headers, Allow: allow } };
   }
-  const nearest = nearestRoutes(path, routes)
-    .map((route) => `  ${route.method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')}\n`)
-    .join('');
-  return { status: 404, body: `there is no ${shown} here; the nearest routes are:\n${nearest}` };
+  const nearest = nearestRoutes(path, routes);
+  if (stray.wantsHtml) return { status: 404, ...unknownPathPage(stray, nearest) };
+  const list = nearest.map((route) => `  ${route.method} ${patternText(route)}\n`).join('');
+  return { status: 404, body: `there is no ${printable(path)} here; the nearest routes are:\n${list}` };
+}
+
+interface Page {
+  readonly body: string;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const startPage = '<p><a href="/">The start page</a> says how to send a span and what can be asked.</p>';
+
+function page(title: string, body: string): Page {
+  const content = `<h1>${escapeHtml(title)}</h1>\n${body}\n${startPage}`;
+  return { body: htmlPage(`${title} · Trawl`, content), contentType: htmlType, headers: pageHeaders };
+}
+
+function wrongMethodPage({ path }: Stray, allow: string): Page {
+  const shown = escapeHtml(printable(path));
+  return page(
+    'This address is for programs',
+    `<p><code>${shown}</code> takes ${allow} only, and a browser asks with GET. Nothing is wrong with the agent.</p>`,
+  );
+}
+
+function unknownPathPage({ path }: Stray, nearest: readonly KnownRoute[]): Page {
+  const items = nearest.map((route) => {
+    const text = escapeHtml(patternText(route));
+    const isLink = route.method === 'GET' && !route.path.includes(':');
+    return `<li>${isLink ? `<a href="${text}">${text}</a>` : `<code>${route.method} ${text}</code>`}</li>`;
+  });
+  return page(
+    'There is no such page',
+    `<p>Trawl has nothing at <code>${escapeHtml(printable(path))}</code>. What comes nearest:</p>
+<ul>
+${items.join('\n')}
+</ul>`,
+  );
+}
+
+/** A route as people write it: `/api/v2/trace/{id}`. */
+function patternText(route: KnownRoute): string {
+  return route.path.replaceAll(/:(\w+)/g, '{$1}');
 }
 
 /** Whether a path fits a pattern with `:name` parts. */

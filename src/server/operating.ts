@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Health } from '../pipeline/component.ts';
 import type { Meter } from '../pipeline/meter.ts';
 import type { Exchange } from './exchanges.ts';
+import { htmlType, pageHeaders, wantsHtml } from './html-page.ts';
 import { packAnswer } from './inflate.ts';
 import { landingPage, landingText } from './landing.ts';
 import type { ListenerAddress } from './listener.ts';
@@ -85,14 +86,9 @@ export function mountOperatingRoutes(app: FastifyInstance, options: OperatingOpt
       addresses: options.addresses(),
       paths: options.exchangeOf(request.raw).listener.options.paths,
     };
-    const wantsHtml = request.raw.headers.accept?.includes('text/html') === true;
     void reply.header('vary', 'accept').header('x-content-type-options', 'nosniff');
-    if (!wantsHtml) return reply.type(text).send(landingText(page));
-    void reply.header(
-      'content-security-policy',
-      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    );
-    return reply.type('text/html; charset=utf-8').send(landingPage(page));
+    if (!wantsHtml(request.raw.headers.accept)) return reply.type(text).send(landingText(page));
+    return reply.headers(pageHeaders).type(htmlType).send(landingPage(page));
   });
   app.get('/api/trawl/status', { config: { group: 'query' }, exposeHeadRoute: true }, (_request, reply) =>
     reply.type(json).send(`${JSON.stringify(statusOf(options), null, 2)}\n`),

@@ -12,6 +12,7 @@ import { answerVerdict, headersOf, sendAnswer, sendRefusal } from './answer.ts';
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { createExchanges, type Exchange, type Exchanges } from './exchanges.ts';
+import { wantsHtml } from './html-page.ts';
 import { createInflate } from './inflate.ts';
 import { answerPreflight, createIngest, type Ingest } from './ingest.ts';
 import { defaultLimits, type ServerLimits } from './limits.ts';
@@ -374,7 +375,13 @@ const allRoutes = ({ ingest, routes }: Pick<Room, 'ingest' | 'routes'>): readonl
 function refuseUnknown(exchange: Exchange, { ingest, routes, limits }: Room): void {
   const { req, path, listener } = exchange;
   const served = allRoutes({ ingest, routes }).filter((route) => servesPath(listener.options.paths, route.path));
-  sendRefusal(exchange, answerNotFound(req.method ?? '', path, served), limits.lingerMs);
+  const stray = { method: req.method ?? '', path, wantsHtml: isBrowser(req) };
+  sendRefusal(exchange, answerNotFound(stray, served), limits.lingerMs);
+}
+
+/** Programs that send data are told in plain text, whatever they accept. */
+function isBrowser({ method, headers }: IncomingMessage): boolean {
+  return (method === 'GET' || method === 'HEAD') && wantsHtml(headers.accept);
 }
 
 function describeExchanges(exchanges: Exchanges): readonly string[] {

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { answerNotFound } from './not-found.ts';
+
+const routes = [
+  { method: 'POST', path: '/api/v2/spans' },
+  { method: 'GET', path: '/api/v2/services' },
+  { method: 'GET', path: '/api/v2/trace/:id' },
+  { method: 'POST', path: '/-/reload' },
+];
+const inBrowser = (path: string) => answerNotFound({ method: 'GET', path, wantsHtml: true }, routes);
+
+describe('what a browser is shown where nothing is', () => {
+  it('is a page that says so, links to what comes nearest and to the start page', () => {
+    const { status, body, contentType, headers } = inBrowser('/api/v2/servces');
+    expect([status, contentType]).toEqual([404, 'text/html; charset=utf-8']);
+    expect(body).toContain('nothing at <code>/api/v2/servces</code>');
+    expect(body).toContain('<a href="/api/v2/services">/api/v2/services</a>');
+    expect(body).toContain('<code>GET /api/v2/trace/{id}</code>');
+    expect(body).toContain('<a href="/">');
+    expect(headers?.['Content-Security-Policy']).toContain("default-src 'none'");
+  });
+
+  it("is no script, whatever the path's writer would like", () => {
+    const { body } = inBrowser('/<script>alert("1")</script>&');
+    expect(body).not.toContain('<script');
+    expect(body).toContain('/&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;');
+  });
+
+  it('says that an address takes data, with the status that Zipkin gives on its paths and 405 elsewhere', () => {
+    const spans = inBrowser('/api/v2/spans');
+    expect([spans.status, spans.headers?.['Allow']]).toEqual([404, undefined]);
+    expect(spans.body).toContain('takes POST only');
+    const reload = inBrowser('/-/reload');
+    expect([reload.status, reload.headers?.['Allow'], reload.headers?.['Vary']]).toEqual([405, 'POST', 'Accept']);
+  });
+});
+
+describe('what a program is told where nothing is', () => {
+  it('is a sentence and the nearest routes, as plain text', () => {
+    const answer = answerNotFound({ method: 'GET', path: '/api/v2/servces', wantsHtml: false }, routes);
+    expect(answer).toMatchObject({ status: 404, body: expect.stringMatching(/^there is no \/api\/v2\/servces here/) });
+    expect(answer.contentType).toBeUndefined();
+  });
+});
