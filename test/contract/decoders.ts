@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs';
 import { findCorrelation } from '../../src/codec/correlation.ts';
 import { parseCriLine } from '../../src/codec/cri-log/cri-line.ts';
 import { createTextParser } from '../../src/codec/prometheus-text/text-parser.ts';
+import { zipkinDecoders } from '../../src/codec/zipkin-decoders.ts';
+import { encodeSpans as encodeProto3 } from '../../src/codec/zipkin-proto3/encode-spans.ts';
 import { decodeSpans } from '../../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../../src/codec/zipkin-v2-json/encode-spans.ts';
+import { randomV1Spans, toV1Json, toV1Thrift } from '../fixtures/v1-spans.ts';
 import type { DecoderUnderTest } from './decoder-kit.ts';
 
 const spans = new URL('../fixtures/spans/testdata/', import.meta.url);
@@ -93,6 +96,108 @@ export const zipkinV2Json: DecoderUnderTest = {
   decode: (message) => encodeSpans(decodeSpans(message)),
 };
 
+const v1Spans = [randomV1Spans(1, 3), randomV1Spans(2, 1), randomV1Spans(3, 12)];
+const smallV1Span =
+  '[{"traceId":"1","id":"2","annotations":[{"timestamp":1,"value":"sr","endpoint":{"serviceName":"a"}}],"binaryAnnotations":[{"key":"sa","value":true,"endpoint":{"ipv4":"1.2.3.4"}}]}]';
+
+export const zipkinV1Json: DecoderUnderTest = {
+  name: 'zipkin-v1-json',
+  validMessages: [...v1Spans.map(toV1Json), Buffer.from(smallV1Span)],
+  tokens: [
+    ...zipkinV2Json.tokens,
+    ...[
+      '{"timestamp":2,"value":"cs","endpoint":{"serviceName":"a"}},',
+      '{"key":"a","value":"b"},',
+      '{"key":"sa","value":true,"endpoint":{"serviceName":"b"}},',
+      '"binaryAnnotations":[],',
+      '"endpoint":null,',
+      '"timestamp":-1,',
+      '"parentId":"zz00000000000000001",',
+      'Endpoint"',
+    ],
+  ],
+  decode: (message) => encodeSpans(zipkinDecoders.JSON_V1(message)),
+};
+
+/** Lengths that lie, types and keys of fields, ends of structs. */
+const binaryTokens = [
+  ...[
+    '\0',
+    '\x01',
+    '\x02',
+    '\x06',
+    '\x08',
+    '\x0a',
+    '\x0b',
+    '\x0c',
+    '\x0d',
+    '\x0e',
+    '\x0f',
+    '\x10',
+    '\x7f',
+    '\x80',
+    '\xff',
+  ],
+  ...[
+    '\0\0\0\0',
+    '\xff\xff\xff\xff',
+    '\x7f\xff\xff\xff',
+    '\x80\0\0\0',
+    '\0\0\0\x01',
+    '\xed\xa0\x80',
+    'sa',
+    '__proto__',
+  ],
+];
+
+export const zipkinThrift: DecoderUnderTest = {
+  name: 'zipkin-thrift',
+  validMessages: v1Spans.map(toV1Thrift),
+  tokens: [
+    ...binaryTokens,
+    ...[
+      '\x0c\0\x63',
+      '\x0f\0\x63\x0f',
+      '\x0d\0\x63\x0b\x0c',
+      '\x0e\0\x63\x01',
+      '\x02\0\x09\x02',
+      '\x0a\0\x0c\0\0\0\0\0\0\0\0',
+    ],
+  ],
+  decode: (message) => encodeSpans(zipkinDecoders.THRIFT(message)),
+};
+
+export const zipkinProto3: DecoderUnderTest = {
+  name: 'zipkin-proto3',
+  validMessages: [
+    ...spanFixtures.map((name) => Buffer.from(encodeProto3(decodeSpans(readSpanFixture(name))))),
+    Buffer.from(encodeProto3(zipkinDecoders.JSON_V1(toV1Json(randomV1Spans(4, 5))))),
+  ],
+  tokens: [
+    ...binaryTokens,
+    ...[
+      '\xff\xff\xff\xff\x0f',
+      '\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01',
+      '\x0a\0',
+      '\x12\0',
+      '\x1a\x08',
+      '\x20\x05',
+      '\x28\x01',
+    ],
+    ...[
+      '\x5a\0',
+      '\x60\x02',
+      '\x9b\x06\x9c\x06',
+      '\x9d\x06',
+      '\x99\x06',
+      '\x9a\x06\xff\xff\xff\x07',
+      '\x22\x10',
+      '\x20\xff\xff\x03',
+    ],
+  ],
+  decode: (message) => encodeProto3(zipkinDecoders.PROTO3(message)),
+};
+
 const page = `# HELP http_requests_total The total, with \\\\ and \\n.
 # TYPE http_requests_total counter
 http_requests_total{method="post",code="200",path="/a \\"b\\" \\\\ \\n"} 1027 1395066363000
@@ -171,4 +276,11 @@ export const criLog: DecoderUnderTest = {
   },
 };
 
-export const decoders: readonly DecoderUnderTest[] = [zipkinV2Json, prometheusText, criLog];
+export const decoders: readonly DecoderUnderTest[] = [
+  zipkinV1Json,
+  zipkinThrift,
+  zipkinProto3,
+  zipkinV2Json,
+  prometheusText,
+  criLog,
+];
