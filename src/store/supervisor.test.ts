@@ -109,6 +109,45 @@ describe('the supervisor of the store process', () => {
     await expect(missing.start(AbortSignal.timeout(500))).rejects.toThrow('could not be started');
   });
 
+  it('says so when the program cannot even be called', async () => {
+    // Longer than Linux takes an argument.
+    const store = supervise({ command: [process.execPath, '-e', 'x'.repeat(200_000)] });
+    await expect(store.start(AbortSignal.timeout(500))).rejects.toThrow('could not be started: spawn E2BIG');
+    expect(store.health().restarts).toBeGreaterThan(0);
+    await store.stop(1_000);
+  });
+
+  it('runs one store, however it is started and stopped', async () => {
+    const started = () => lines.filter((line) => line.includes('the store is open')).length;
+    const store = supervise();
+    await store.start(signal());
+    const { pid } = store.health();
+    const stopped = [store.stop(3_000), store.stop(3_000)];
+    await expect(store.start(signal())).rejects.toThrow('wait until it has stopped');
+    await Promise.all(stopped);
+    expect(isAlive(pid ?? 0)).toBe(false);
+    await store.start(signal());
+    await expect(store.start(signal())).rejects.toThrow('started already');
+    expect([started(), store.health().restarts, store.health().state]).toEqual([2, 0, 'ready']);
+  });
+
+  it('ends the wait of whoever starts a store when it is stopped', async () => {
+    const store = supervise({ command: [process.execPath, '-e', 'setInterval(() => {}, 1000)', '--'] });
+    const start = store.start(new AbortController().signal);
+    start.catch(() => undefined);
+    await until(() => store.health().state === 'starting');
+    await store.stop(1_000);
+    await expect(start).rejects.toThrow('did not become ready');
+    expect(store.health()).toMatchObject({ state: 'stopped', restarts: 0 });
+  });
+
+  it('starts a store anew whose standard error somebody else still holds', async () => {
+    const store = supervise({ command: ['/bin/sh', '-c', 'sleep 8 >&2 & exit 3', '--'] });
+    await expect(store.start(AbortSignal.timeout(4_000))).rejects.toThrow('it ended with code 3');
+    expect(store.health().restarts).toBeGreaterThan(0);
+    await store.stop(1_000);
+  });
+
   it('does not outlive an agent that was killed', async () => {
     const script = `
       const { createSupervisor } = await import(${JSON.stringify(supervisorSource)});

@@ -54,6 +54,7 @@ const missedPingsUntilHung = 3;
 /** Without an answer for so long a store counts as one that answers nobody. */
 const silentAfterMs = 2_000;
 const defaultStartTimeoutMs = 30_000;
+const lastWordsMs = 1_000;
 
 /** A supervisor that has started nothing yet. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
@@ -66,6 +67,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let child: ChildProcess | undefined;
   let stopping = new AbortController();
   let loop: Promise<void> = Promise.resolve();
+  let ending: Promise<void> | undefined;
   let whenReady: (() => void) | undefined;
   /** When the first ping went out that has not been answered; by the monotonic clock. */
   let unansweredSinceMs: number | undefined;
@@ -90,15 +92,27 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   /** One life of the process; answers whether it was ever ready. */
   async function runOnce(): Promise<boolean> {
-    const started = launch(options, socketPath);
+    let started: ChildProcess;
+    try {
+      started = launch(options, socketPath);
+    } catch (error) {
+      // Some of what keeps a program from being started is thrown, such as arguments that are too long or too little memory.
+      reason = `it could not be started: ${error instanceof Error ? error.message : String(error)}`;
+      return false;
+    }
     child = started;
     const lastWords = forwardLog(started.stderr, log);
     const ended = new AbortController();
     const exit = new Promise<string>((settle) => {
       started.once('error', (error) => settle(`it could not be started: ${error.message}`));
-      started.once('close', (code, signal) =>
-        settle(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`),
-      );
+      const describe = (code: number | null, signal: NodeJS.Signals | null) =>
+        signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`;
+      // Its last words come before `close`; but whoever got its standard error from it may live on, and keep that open.
+      started.once('close', (code, signal) => settle(describe(code, signal)));
+      started.once('exit', (code, signal) => {
+        const timer = setTimeout(() => settle(describe(code, signal)), lastWordsMs);
+        started.once('close', () => clearTimeout(timer));
+      });
     });
     let verdict: string | undefined;
     let wasReady = false;
@@ -119,6 +133,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const how = await exit;
     ended.abort();
     await watching;
+    started.stderr?.destroy();
     unansweredSinceMs = undefined;
     const words = lastWords();
     reason = (verdict ?? how) + (words === '' ? '' : ` (${words})`);
@@ -151,11 +166,28 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return false;
   }
 
+  async function end(deadlineMs: number): Promise<void> {
+    stopping.abort();
+    const last = child;
+    const isRunning = last !== undefined && last.exitCode === null && last.signalCode === null;
+    if (isRunning) last.kill('SIGTERM');
+    const timer = isRunning ? setTimeout(() => last.kill('SIGKILL'), deadlineMs) : undefined;
+    try {
+      await loop;
+    } finally {
+      clearTimeout(timer);
+    }
+    state = 'stopped';
+    reason = 'it was stopped';
+  }
+
   return {
     socketPath,
     async start(signal) {
-      if (!stopping.signal.aborted && state !== 'stopped')
-        throw new Error('the store was started already; stop it first');
+      // Also while it still ends: two loops would each start a store.
+      if (state !== 'stopped' || ending !== undefined)
+        throw new Error('the store was started already; stop it first, and wait until it has stopped');
+      state = 'starting';
       stopping = new AbortController();
       const ready = new Promise<void>((settle) => {
         whenReady = settle;
@@ -163,24 +195,18 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       loop = keepRunning();
       const given = new Promise<never>((_, reject) => {
         const onAbort = () => reject(new Error(`The store did not become ready: ${reason}`));
-        if (signal.aborted) onAbort();
-        signal.addEventListener('abort', onAbort, { once: true });
-        void ready.then(() => signal.removeEventListener('abort', onAbort));
+        const either = AbortSignal.any([signal, stopping.signal]);
+        if (either.aborted) onAbort();
+        either.addEventListener('abort', onAbort, { once: true });
+        void ready.then(() => either.removeEventListener('abort', onAbort));
       });
       await Promise.race([ready, given]);
     },
-    async stop(deadlineMs) {
-      stopping.abort();
-      const ending = child;
-      if (ending !== undefined && ending.exitCode === null && ending.signalCode === null) {
-        ending.kill('SIGTERM');
-        const timer = setTimeout(() => ending.kill('SIGKILL'), deadlineMs);
-        await loop;
-        clearTimeout(timer);
-      }
-      await loop;
-      state = 'stopped';
-      reason = 'it was stopped';
+    stop(deadlineMs) {
+      ending ??= end(deadlineMs).finally(() => {
+        ending = undefined;
+      });
+      return ending;
     },
     health() {
       const silentMs = unansweredSinceMs === undefined ? 0 : performance.now() - unansweredSinceMs;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -105,6 +106,35 @@ describe('the store process', () => {
     await store.kill9();
     await store.restart();
     await store.restart();
+    expect(await store.client.rows({ sql: 'SELECT 1 AS x', signal: signal() })).toEqual([{ x: 1 }]);
+  });
+
+  it('sends an answer to its end when it is stopped meanwhile, however slowly that is read', async () => {
+    if (!('socketPath' in store.at)) throw new Error('this store should be on a socket');
+    const asked = request({ socketPath: store.at.socketPath, method: 'POST', path: '/', agent: false });
+    asked.end("SELECT repeat('x', 100000) FROM numbers(200) FORMAT RawBLOB");
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    // Far more than the socket takes by itself: the rest waits in the process that is told to stop.
+    const stopped = store.restart();
+    await new Promise((wake) => setTimeout(wake, 200));
+    let sizeBytes = 0;
+    for await (const chunk of answer) sizeBytes += (chunk as Buffer).byteLength;
+    expect(sizeBytes).toBe(20_000_000);
+    await stopped;
+  });
+
+  it('leaves a socket alone on which another store answers', async () => {
+    if (!('socketPath' in store.at)) throw new Error('this store should be on a socket');
+    const { code, stderr } = await runUntilItEnds(
+      '--data',
+      join(store.directory, 'another'),
+      '--socket',
+      store.at.socketPath,
+    );
+    expect({ code, said: stderr.trim().split('\n').at(-1) }).toEqual({
+      code: 1,
+      said: `trawl store: another process answers on the socket ${store.at.socketPath}; name another one`,
+    });
     expect(await store.client.rows({ sql: 'SELECT 1 AS x', signal: signal() })).toEqual([{ x: 1 }]);
   });
 
