@@ -86,6 +86,12 @@ async function readSeries(
   return { labelsOf, metrics };
 }
 
+/** Any number is larger than NaN, and 0 than -0. */
+function isLarger(a: number, b: number): boolean {
+  if (Number.isNaN(a)) return false;
+  return Number.isNaN(b) || a > b || (a === 0 && Object.is(b, -0) && !Object.is(a, -0));
+}
+
 /** Copies rows [from, to) of (id, ts, v), which are one series in order of time, into arrays of their own. */
 function takePoints(bytes: Buffer, from: number, to: number, labels: readonly Label[]): SeriesPoints {
   const timestampsMs = new Float64Array(to - from);
@@ -100,9 +106,9 @@ function takePoints(bytes: Buffer, from: number, to: number, labels: readonly La
     const isMarker =
       Number.isNaN(value) && bytes.readUInt32LE(at + 8) === 2 && bytes.readUInt32LE(at + 12) === 0x7ff00000;
     if (count > 0 && timestampsMs[count - 1] === timestampMs) {
-      // Two samples of one stamp are one: the larger, as the engine's own functions over grids have it.
-      const kept = values[count - 1] ?? Number.NaN;
-      if (isMarker || Number.isNaN(value) || value <= kept) continue;
+      // Two samples of one stamp are one, whichever the engine gives first: the larger, as its own functions over grids have it.
+      const isKeptMarker = staleAt?.[count - 1] === 1;
+      if (isMarker || (!isKeptMarker && !isLarger(value, values[count - 1] ?? Number.NaN))) continue;
       count--;
       if (staleAt !== undefined) staleAt[count] = 0;
     }

@@ -24,10 +24,11 @@ export const inRange = (minute: string, margin = 0) =>
 
 /**
  * The projection `arrivals` answers the innermost query, a row a part and minute, so that this costs what the minutes are and not the spans.
- * Rows are only ever added, or removed by whole segments, so that count and sum over segments tell.
+ * Rows are only ever added, or removed by whole segments or parts, so that count and sum over segments tell. A minute that has a roll-up and
+ * no spans any more, because the byte cap took them, has the fingerprint 0.
  */
 const staleSql = `
-  SELECT f.at AS minute, toString(f.n) AS spans, toString(f.fingerprint) AS fingerprint, toUnixTimestamp(p.madeAt) AS madeAt
+  SELECT if(f.at = 0, p.at, f.at) AS minute, toString(f.n) AS spans, toString(f.fingerprint) AS fingerprint, toUnixTimestamp(p.madeAt) AS madeAt
   FROM (
     SELECT at, n, cityHash64(arraySort(groupArray((at, n, h)) OVER (ORDER BY at RANGE BETWEEN 60 PRECEDING AND 60 FOLLOWING))) AS fingerprint
     FROM (
@@ -35,11 +36,11 @@ const staleSql = `
       FROM spans WHERE ${inRange('toStartOfMinute(ts)', 60)} GROUP BY toStartOfMinute(ts)
     )
   ) AS f
-  LEFT JOIN (
+  FULL JOIN (
     SELECT toUnixTimestamp(minute) AS at, argMax(fingerprint, pass) AS seen, argMax(made_at, pass) AS madeAt
     FROM rollup_minutes WHERE ${inRange('minute')} AND pass <= {upTo:UInt64} GROUP BY minute
   ) AS p ON p.at = f.at
-  WHERE f.at >= {from:UInt32} AND f.at < {to:UInt32} AND p.seen != f.fingerprint
+  WHERE minute >= {from:UInt32} AND minute < {to:UInt32} AND p.seen != f.fingerprint
   ORDER BY minute`;
 
 /** The number of the newest pass that was committed; '0' before the first. */
@@ -51,7 +52,7 @@ export async function newestPass(client: StoreClient, signal: AbortSignal): Prom
   return row?.pass ?? '0';
 }
 
-/** The minutes of `range` which have spans, but no roll-up among the passes up to `upTo` that has seen all of them; in order. */
+/** The minutes of `range` whose spans are not those that the newest roll-up among the passes up to `upTo` has seen, or that have none; in order. */
 export async function readStaleMinutes(
   client: StoreClient,
   options: { range: MinuteRange; upTo: string; signal: AbortSignal },

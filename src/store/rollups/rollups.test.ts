@@ -128,6 +128,25 @@ describe('roll-ups', () => {
     expect(countsOf(await read())).toEqual(expected([...spans, ...late]));
   }, 20_000);
 
+  it('count nothing of a minute whose spans were dropped to make room, before the next pass and after it', async () => {
+    await empty();
+    const random = createRandom(23);
+    const spans = randomSpans(random, 12);
+    await insertTestSpans(store.client, spans, 1);
+    await pass();
+    const cutUs = (startS + 180) * 1_000_000;
+    // As a part is dropped: what is left of its minutes is counted anew, and of some nothing is left.
+    await store.client.command({
+      sql: `DELETE FROM spans WHERE ts < fromUnixTimestamp64Micro(${cutUs})`,
+      signal: soon(),
+    });
+    const rest = expected(spans.filter(({ tsUs }) => tsUs >= cutUs));
+    expect(countsOf(await read())).toEqual(rest);
+    await pass();
+    expect(countsOf(await read())).toEqual(rest);
+    expect((await pass()).minutes).toBe(0);
+  });
+
   it('lose the rows of overtaken and dead passes, and nothing else', async () => {
     await empty();
     const spans = randomSpans(createRandom(8), 20);
