@@ -14,8 +14,10 @@ import {
   endPending,
   isTakenAlready,
   isTruncated,
+  isUnlinked,
   keyOf,
   notePosition,
+  pushChunk,
   type TrackedFile,
   unreadBytes,
 } from './tracked-file.ts';
@@ -50,9 +52,9 @@ export interface ContainerLog {
   hasWork(): boolean;
   /** Whether the live file's name leads to another file than before. */
   isRotated(): boolean;
-  /** Reads up to the budget; true if there is more. */
+  /** Reads up to the budget; true if there is more. Where it throws, what was collected before has its positions all the same. */
   gather(into: Gathered, budget: { readonly buffer: Buffer; readonly maxBytes: number }): Promise<boolean>;
-  /** The positions gathered last are kept. */
+  /** What was gathered since the last commit is kept. */
   commit(): void;
   /** Closes one file at whose end reading waits; false if there is none. */
   closeIdle(): Promise<boolean>;
@@ -65,6 +67,8 @@ export interface ContainerLog {
 
 /** An unfinished line waits this long for its end. */
 const maxPendingMs = 30_000;
+/** A rotated file that cannot be read is tried this long before newer ones go on without it. */
+const maxFailingMs = 60_000;
 /** What was rotated or deleted is watched this long for late writes. */
 const drainMs = 2_000;
 
@@ -74,6 +78,13 @@ export interface Memory {
   readonly kept: ReadonlyMap<string, FilePosition>;
   readonly startAt: StartAt;
 }
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Whether it is not known yet where to begin in a file that has lines. */
+const isAwaited = ({ state, isGone, found }: TrackedFile) => state === 'unknown' && !isGone && found.sizeBytes > 0;
 
 /** Makes the log of a container that was just found. */
 export function createContainerLog(first: FoundContainer, memory: Memory, reading: LogReading): ContainerLog {
@@ -89,7 +100,11 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
   let files: TrackedFile[] = [];
   let isGone = false;
   let isFirstUpdate = true;
-  let forgotten = new Set<string>();
+  const forgotten = new Set<string>();
+  /** What was offered and not committed. */
+  const offeredPositions = new Map<TrackedFile, FilePosition>();
+  const offeredForgotten = new Set<string>();
+  let isClosed = false;
 
   const pathOf = (found: FoundFile) => `${directory}/${found.path.slice(found.path.lastIndexOf('/') + 1)}`;
 
@@ -172,25 +187,39 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
     }
   };
 
+  const giveUp = (file: TrackedFile, why: string) => {
+    file.state = 'done';
+    reading.onLost('rotated_away', 1, `${file.found.path} ${why}: what was not read of it is lost`);
+  };
+
+  /** Whether a file was given up because it fails for too long; the newest is never, for nothing waits for it. */
+  const hasFailedLong = (file: TrackedFile): boolean => {
+    file.failingSinceMs ??= reading.nowMs();
+    if (!isRetired(file) || reading.nowMs() - file.failingSinceMs < maxFailingMs) return false;
+    giveUp(file, `could not be read for ${maxFailingMs / 1000} s`);
+    return true;
+  };
+
   const ensureOpen = async (file: TrackedFile): Promise<boolean> => {
     if (file.source !== undefined) return true;
-    if (file.isGone || !(await reading.mayOpen())) return false;
+    if (isClosed || file.isGone || !(await reading.mayOpen())) return false;
     try {
       const options = { root: reading.root, isGzip: file.found.name.isGzip };
       file.source = await openLogSource(file.found.path, file.found, options);
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = codeOf(error);
       if (code === 'ENOENT') return false;
+      reading.onProblem(file.found.path, messageOf(error));
       // Nothing may wait for a file that is not for us to read.
       if (code === 'EACCES' || code === 'EPERM' || code === 'ELOOP') file.state = 'done';
-      reading.onProblem(file.found.path, error instanceof Error ? error.message : String(error));
-      if (file.found.name.isGzip) {
-        file.state = 'done';
-        reading.onLost('rotated_away', 1, `${file.found.path} cannot be inflated: what was not read of it is lost`);
-      }
+      else if (code.startsWith('Z_') || code === 'ERR_BUFFER_TOO_LARGE') giveUp(file, 'cannot be inflated');
+      else if (!hasFailedLong(file)) throw error;
     }
-    if (file.source !== undefined) reading.onOpened(1);
-    return file.source !== undefined;
+    if (file.source === undefined) return false;
+    reading.onOpened(1);
+    if (!isClosed) return true;
+    await closeFile(file);
+    return false;
   };
 
   const closeFile = async (file: TrackedFile) => {
@@ -198,7 +227,12 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
     if (source === undefined) return;
     file.source = undefined;
     reading.onOpened(-1);
-    await source.close();
+    try {
+      await source.close();
+    } catch (error) {
+      // The descriptor is given back all the same, and nothing was written.
+      reading.onProblem(file.found.path, messageOf(error));
+    }
   };
 
   const access: FileAccess = { open: ensureOpen, close: closeFile };
@@ -222,20 +256,28 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
     for (const stream of ['stdout', 'stderr'] satisfies LogStream[]) {
       if (joiner.isPending(stream)) file.pendingStarts.set(stream, 0);
     }
-    file.isDirty = true;
     for (const copy of files) if (copy.copyOf === file) resolver.release(copy);
   };
 
   const readFile = async (file: TrackedFile, into: Gathered, budget: { buffer: Buffer; maxBytes: number }) => {
     const { source } = file;
     if (source === undefined) return;
-    if (isTruncated(file)) restart(file);
-    while (into.readBytes < budget.maxBytes) {
-      const bytes = await source.read(budget.buffer, file.splitter.readOffset);
-      if (bytes === 0) break;
-      into.readBytes += bytes;
-      file.quietSinceMs = undefined;
-      file.splitter.push(budget.buffer.subarray(0, bytes), (line) => takeLine(file, line, into));
+    if (isTruncated(file)) {
+      restart(file);
+      // Its copies take over the old position before new lines overwrite it, or they would be read again after a crash.
+      await resolver.resolve(files, access);
+      if (files.some(isAwaited)) return;
+    }
+    try {
+      while (into.readBytes < budget.maxBytes) {
+        const bytes = await source.read(budget.buffer, file.splitter.readOffset);
+        if (bytes === 0) break;
+        into.readBytes += bytes;
+        file.quietSinceMs = undefined;
+        pushChunk(file, budget.buffer.subarray(0, bytes), (line) => takeLine(file, line, into));
+      }
+    } finally {
+      notePosition(file);
     }
     if (source.sizeBytes() <= file.splitter.readOffset) file.quietSinceMs ??= reading.nowMs();
     if (isDrained(file) || (file.found.name.isGzip && into.readBytes < budget.maxBytes)) {
@@ -247,8 +289,20 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
         file.position = { ...file.position, doneBytes: file.found.sizeBytes };
         file.isDirty = true;
       }
-    } else {
-      notePosition(file);
+    }
+  };
+
+  /** Reads on in a file; where that fails, those after it wait, but not for ever. */
+  const tryFile = async (file: TrackedFile, into: Gathered, budget: { buffer: Buffer; maxBytes: number }) => {
+    try {
+      if (!(await ensureOpen(file))) return;
+      await readFile(file, into, budget);
+      file.failingSinceMs = undefined;
+    } catch (error) {
+      // An open file that the server has forgotten never answers again; its name may.
+      if (codeOf(error) === 'ESTALE' && !file.isGone) await closeFile(file);
+      if (!hasFailedLong(file)) throw error;
+      await closeFile(file);
     }
   };
 
@@ -264,7 +318,7 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
       for (const copy of files) if (copy.copyOf === file) resolver.release(copy);
     }
     await resolver.resolve(files, access);
-    if (files.some(({ state, isGone: isLost, found }) => state === 'unknown' && !isLost && found.sizeBytes > 0)) return;
+    if (files.some(isAwaited)) return;
     for (const file of gone) {
       const isCompressed = files.some(({ found }) => found.path === `${file.found.path}.gz`);
       if (unreadBytes(file) > 0 && !isCompressed) {
@@ -275,12 +329,19 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
     files = files.filter((file) => !gone.includes(file));
   };
 
+  /** Never throws: whatever failed before, the positions belong to exactly what was collected. */
   const collectPositions = (into: Gathered) => {
+    for (const key of resolver.takeLost()) forgotten.add(key);
     for (const file of files) {
+      forgotten.delete(file.key);
       if (!file.isDirty) continue;
+      offeredPositions.set(file, file.position);
       into.positions.push({ key: reading.keyPrefix + file.key, value: encodePosition(file.position) });
     }
-    for (const key of forgotten) into.positions.push({ key: reading.keyPrefix + key, value: '' });
+    for (const key of forgotten) {
+      offeredForgotten.add(key);
+      into.positions.push({ key: reading.keyPrefix + key, value: '' });
+    }
   };
 
   return {
@@ -291,38 +352,45 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
       const sinceMs = joiner.pendingSinceMs();
       if (sinceMs !== undefined && (reading.nowMs() - sinceMs >= maxPendingMs || files.length === 0)) return true;
       return files.some((file) => {
-        if (file.source?.isUnlinked() === true) file.isGone = true;
+        if (isUnlinked(file)) file.isGone = true;
         return unreadBytes(file) > 0 || isDrained(file) || (file.isGone && file.source === undefined);
       });
     },
     isRotated: () => {
       const live = files.at(-1);
       if (live === undefined || live.isGone || live.source === undefined) return false;
-      const stats = statSync(live.found.path, { bigint: true, throwIfNoEntry: false });
-      return stats?.ino !== live.found.ino || stats.dev !== live.found.dev;
+      try {
+        const stats = statSync(live.found.path, { bigint: true, throwIfNoEntry: false });
+        return stats?.ino !== live.found.ino || stats.dev !== live.found.dev;
+      } catch {
+        // What cannot be looked at now is reported by the next scan.
+        return false;
+      }
     },
     async gather(into, budget) {
-      await resolver.resolve(files, access);
-      for (const key of resolver.takeLost()) forgotten.add(key);
-      for (const file of files) {
-        if (into.readBytes >= budget.maxBytes) break;
-        // What comes after it has to wait, or lines would change their order.
-        if (file.state === 'unknown' && !file.isGone && file.found.sizeBytes > 0) break;
-        if (file.state !== 'reading' || (file.source === undefined && unreadBytes(file) === 0)) continue;
-        if (await ensureOpen(file)) await readFile(file, into, budget);
+      try {
+        await resolver.resolve(files, access);
+        for (const file of files) {
+          if (into.readBytes >= budget.maxBytes) break;
+          // What comes after it has to wait, or lines would change their order.
+          if (isAwaited(file)) break;
+          if (file.state !== 'reading' || (file.source === undefined && unreadBytes(file) === 0)) continue;
+          await tryFile(file, into, budget);
+        }
+        const isFull = into.readBytes >= budget.maxBytes;
+        if (!isFull) await forgetGone();
+        await resolver.resolve(files, access);
+        flushPending(files.length === 0 ? Number.POSITIVE_INFINITY : reading.nowMs() - maxPendingMs, into);
+        return isFull;
+      } finally {
+        collectPositions(into);
       }
-      const isFull = into.readBytes >= budget.maxBytes;
-      if (!isFull) await forgetGone();
-      // Copies of a file that turned out to be emptied: their positions go into the batch that overwrites the file's own.
-      await resolver.resolve(files, access);
-      flushPending(files.length === 0 ? Number.POSITIVE_INFINITY : reading.nowMs() - maxPendingMs, into);
-      for (const file of files) forgotten.delete(file.key);
-      collectPositions(into);
-      return isFull;
     },
     commit() {
-      for (const file of files) file.isDirty = false;
-      forgotten = new Set();
+      for (const [file, position] of offeredPositions) if (file.position === position) file.isDirty = false;
+      for (const key of offeredForgotten) forgotten.delete(key);
+      offeredPositions.clear();
+      offeredForgotten.clear();
     },
     async closeIdle() {
       const idle = files.find((file) => file.source !== undefined && !file.isGone && unreadBytes(file) === 0);
@@ -332,6 +400,7 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
       return true;
     },
     async close() {
+      isClosed = true;
       for (const file of files) await closeFile(file);
     },
     isOver: () => isGone && files.length === 0 && forgotten.size === 0 && joiner.pendingSinceMs() === undefined,

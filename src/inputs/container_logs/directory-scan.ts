@@ -29,11 +29,18 @@ export interface ScanOptions {
   readonly onProblem: (path: string, why: string) => void;
 }
 
+/** What a look at the directory shows. */
+export interface Scan {
+  readonly containers: readonly FoundContainer[];
+  /** Directories below the root, `<pod>` or `<pod>/<container>`, that could not be looked at now: nothing in them may be taken for gone. */
+  readonly unlisted: readonly { readonly directory: string; readonly why: string }[];
+}
+
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined);
 
 /**
- * Things vanish while they are looked at, and some are not for us. Anything else ends the scan: what cannot be listed for want of
- * descriptors, say, must not be taken for gone.
+ * Things vanish while they are looked at, and some are not for us. Anything else ends the look at the container: what cannot be listed for
+ * want of descriptors, say, must not be taken for gone.
  */
 async function ifThere<T>(path: string, look: () => Promise<T>, options: ScanOptions): Promise<T | undefined> {
   try {
@@ -86,8 +93,8 @@ async function findFiles(directory: string, options: ScanOptions): Promise<Map<n
   return lives;
 }
 
-/** Finds the lives of one container's directory. */
-export async function scanContainer(directory: string, options: ScanOptions): Promise<readonly FoundContainer[]> {
+/** Finds the lives of one container's directory. Throws where that cannot be told. */
+async function findLives(directory: string, options: ScanOptions): Promise<readonly FoundContainer[]> {
   const [podName = '', container = ''] = relative(options.root, directory).split(sep);
   const pod = parsePodDirectory(podName);
   if (pod === undefined || !options.includes({ ...pod, container })) return [];
@@ -97,17 +104,45 @@ export async function scanContainer(directory: string, options: ScanOptions): Pr
     .map(([restart, files]) => ({ ...pod, id: `${podName}/${container}/${restart}`, container, restart, files }));
 }
 
-/** Finds every container below the root. */
-export async function scanRoot(options: ScanOptions): Promise<readonly FoundContainer[]> {
-  const found: FoundContainer[] = [];
-  for (const pod of await listDirectory(options.root, options)) {
-    const podPath = join(options.root, pod.name);
-    if (parsePodDirectory(pod.name) === undefined || !(await isAllowed(pod, podPath, options))) continue;
+/** Reports a directory that fails instead of letting the others wait for it. */
+async function orUnlisted(path: string, options: ScanOptions, look: () => Promise<Scan>): Promise<Scan> {
+  try {
+    return await look();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    options.onProblem(path, why);
+    return { containers: [], unlisted: [{ directory: relative(options.root, path), why }] };
+  }
+}
+
+const together = (scans: readonly Scan[]): Scan => ({
+  containers: scans.flatMap(({ containers }) => containers),
+  unlisted: scans.flatMap(({ unlisted }) => unlisted),
+});
+
+/** Looks at one container's directory. */
+export const scanContainer = (directory: string, options: ScanOptions): Promise<Scan> =>
+  orUnlisted(directory, options, async () => ({ containers: await findLives(directory, options), unlisted: [] }));
+
+function scanPod(pod: Dirent, options: ScanOptions): Promise<Scan> {
+  const podPath = join(options.root, pod.name);
+  return orUnlisted(podPath, options, async () => {
+    const scans: Scan[] = [];
+    if (!(await isAllowed(pod, podPath, options))) return together(scans);
     for (const container of await listDirectory(podPath, options)) {
       const path = join(podPath, container.name);
       if (container.isFile() || !(await isAllowed(container, path, options))) continue;
-      found.push(...(await scanContainer(path, options)));
+      scans.push(await scanContainer(path, options));
     }
+    return together(scans);
+  });
+}
+
+/** Finds every container below the root. Throws if the root itself cannot be listed. */
+export async function scanRoot(options: ScanOptions): Promise<Scan> {
+  const scans: Scan[] = [];
+  for (const pod of await listDirectory(options.root, options)) {
+    if (parsePodDirectory(pod.name) !== undefined) scans.push(await scanPod(pod, options));
   }
-  return found;
+  return together(scans);
 }

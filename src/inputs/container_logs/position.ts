@@ -25,7 +25,7 @@ export type FilePosition = z.infer<typeof positionSchema>;
 export type Checksum = z.infer<typeof checksum>;
 
 export const maxHeadBytes = 1024;
-const maxTailBytes = 64;
+export const maxTailBytes = 64;
 
 /** The position as it is kept. */
 export const encodePosition = (position: FilePosition): string => JSON.stringify(position);

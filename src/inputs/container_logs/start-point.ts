@@ -1,7 +1,15 @@
 /** Where to begin in a file: where an earlier run stopped, behind what was read of it under another name or before it was compressed, or anew. */
 import type { FoundContainer } from './directory-scan.ts';
 import type { LogSource } from './log-source.ts';
-import { checkHead, type FilePosition, matchesHead, matchesTail, noChecksum, type ReadAt } from './position.ts';
+import {
+  checkHead,
+  checkTail,
+  type FilePosition,
+  matchesHead,
+  matchesTail,
+  noChecksum,
+  type ReadAt,
+} from './position.ts';
 import { beginAt, keyOf, type TrackedFile } from './tracked-file.ts';
 
 export type StartAt = 'auto' | 'beginning' | 'end';
@@ -127,7 +135,9 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
     }
     const startsAtEnd = isOld && (options.startAt === 'end' || sizeBytes >= largeBytes);
     const offset = startsAtEnd && source !== undefined ? lastLineEnd(source.readAt, sizeBytes) : 0;
-    beginAt(file, { ...file.position, offset, pending: {}, head: noChecksum, tail: noChecksum }, maxLineBytes);
+    const head = source === undefined ? noChecksum : checkHead(source.readAt, offset);
+    const tail = source === undefined ? noChecksum : checkTail(source.readAt, offset);
+    beginAt(file, { ...file.position, offset, pending: {}, head, tail }, maxLineBytes);
     // Kept even if no line comes: a restart must not skip what is written meanwhile.
     file.isDirty = startsAtEnd;
   };
@@ -152,8 +162,10 @@ export function createFileResolver(options: ResolverOptions): FileResolver {
         // Nothing was read of it, or less is there than was read: no content could prove that it is the same file.
         const isShort = !file.found.name.isGzip && (position.offset === 0 || file.found.sizeBytes < position.offset);
         if (!isShort && !(await openUnknown(file, access))) continue;
+        // The position stays with the file until the comparison is made: it may fail, and is made again.
+        const isResumed = !isShort && resume(file, position);
         file.resume = undefined;
-        if (isShort || !resume(file, position)) orphans.push({ position, key: undefined });
+        if (!isResumed) orphans.push({ position, key: undefined });
       }
       // What could not be opened now may be what another file is a copy of.
       if (unknown.some(({ resume }) => resume !== undefined)) return;

@@ -1,5 +1,5 @@
 /** Follows all containers below a directory: looks for files, looks at files, and sends what they hold, a few batches at a time. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Accept, Batch, Outcome, Position } from '../../model/batch.ts';
 import type { Host } from '../../pipeline/component.ts';
@@ -38,6 +38,16 @@ const maxTurnBytes = 256 * 1024;
 const chunkBytes = 256 * 1024;
 const minRetryMs = 500;
 const maxRetryMs = 30_000;
+
+/** Whether a path is there, or cannot be asked now. */
+function mayBeThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // Only what is certainly gone may be forgotten; the scan reports what is wrong.
+    return true;
+  }
+}
 
 /** Names that wait for a worker, each once, in order of arrival. */
 function createQueue() {
@@ -87,6 +97,8 @@ export function createTailer(options: TailerOptions): Tailer {
   const queue = createQueue();
   let isFirstScan = true;
   let scanTrouble: string | undefined;
+  /** What keeps a container from being read, by its id, while it does. */
+  const readTroubles = new Map<string, string>();
   /** What keeps a batch from being taken, while it does. */
   const sendTroubles = new Map<Batch, string>();
 
@@ -114,13 +126,17 @@ export function createTailer(options: TailerOptions): Tailer {
   };
   const scan = async () => {
     scanTrouble = existsSync(options.scan.root) ? undefined : `there is no directory ${options.scan.root}`;
-    const found = await scanRoot(options.scan);
+    const { containers: found, unlisted } = await scanRoot(options.scan);
+    for (const { directory, why } of unlisted.slice(0, 1)) scanTrouble ??= `${directory}: ${why}`;
+    const isUnlisted = (id: string) => unlisted.some(({ directory }) => id.startsWith(`${directory}/`));
     const ids = new Set(found.map(({ id }) => id));
     for (const container of found) take(container);
     for (const [id, log] of logs) {
-      if (ids.has(id)) continue;
+      if (ids.has(id) || isUnlisted(id)) continue;
       tell(id, log, undefined);
-      if (log.isOver() && !busy.has(id)) logs.delete(id);
+      if (!log.isOver() || busy.has(id)) continue;
+      logs.delete(id);
+      readTroubles.delete(id);
     }
     isFirstScan = false;
   };
@@ -128,7 +144,8 @@ export function createTailer(options: TailerOptions): Tailer {
     const directories = new Set<string>();
     for (const log of logs.values()) if (log.isRotated()) directories.add(log.directory);
     for (const directory of directories) {
-      for (const container of await scanContainer(join(options.scan.root, directory), options.scan)) take(container);
+      const { containers } = await scanContainer(join(options.scan.root, directory), options.scan);
+      for (const container of containers) take(container);
     }
   };
   const poll = () => {
@@ -150,23 +167,32 @@ export function createTailer(options: TailerOptions): Tailer {
     }
   };
 
-  /** Reads from as many containers as a batch holds; each is this worker's until the batch is settled. */
-  const gather = async (buffer: Buffer, into: Gathered, held: Map<string, ContainerLog>) => {
+  /**
+   * Reads from as many containers as a batch holds; each is this worker's until the batch is settled. Those that have more to give are
+   * told by `hasMore`; one that fails is looked at again by the next poll.
+   */
+  const gather = async (buffer: Buffer, into: Gathered, held: Map<string, ContainerLog>): Promise<Set<string>> => {
+    const hasMore = new Set<string>();
     while (into.readBytes < maxBatchBytes) {
       const next = queue.shift();
-      if (next === undefined) return;
+      if (next === undefined) return hasMore;
       const [id, log] = next;
       if (busy.has(id) && !held.has(id)) continue;
       busy.add(id);
       held.set(id, log);
       const room = queue.isEmpty ? maxBatchBytes : Math.min(maxBatchBytes, into.readBytes + maxTurnBytes);
       try {
-        await log.gather(into, { buffer, maxBytes: room });
+        if (await log.gather(into, { buffer, maxBytes: room })) hasMore.add(id);
+        readTroubles.delete(id);
       } catch (error) {
-        // What was read before goes on its way; its positions follow with the next turn.
-        reading.onProblem(log.directory, error instanceof Error ? error.message : String(error));
+        // What was read before goes on its way, with its positions.
+        const why = error instanceof Error ? error.message : String(error);
+        hasMore.delete(id);
+        readTroubles.set(id, `${log.directory}: ${why}`);
+        reading.onProblem(log.directory, why);
       }
     }
+    return hasMore;
   };
 
   const offer = async (batch: Batch): Promise<Outcome> => {
@@ -177,12 +203,12 @@ export function createTailer(options: TailerOptions): Tailer {
     }
   };
 
-  /** Offers a batch until it is settled; the files are the buffer meanwhile. */
-  const send = async (batch: Batch, signal: AbortSignal): Promise<void> => {
+  /** Offers a batch until it is settled; the files are the buffer meanwhile. True if it is kept. */
+  const send = async (batch: Batch, signal: AbortSignal): Promise<boolean> => {
     for (let attempt = 0; ; attempt++) {
       const outcome = await offer(batch);
       sendTroubles.delete(batch);
-      if (outcome.kind !== 'retry') return;
+      if (outcome.kind !== 'retry') return outcome.kind === 'kept';
       signal.throwIfAborted();
       sendTroubles.set(batch, `${batch.items.length} lines wait: ${outcome.cause.message}`);
       host.meter.failed(host.name, `the intake could not take ${batch.items.length} lines: ${outcome.cause.message}`);
@@ -192,6 +218,14 @@ export function createTailer(options: TailerOptions): Tailer {
     }
   };
 
+  /** Sends what was gathered; true if the positions are kept. */
+  const settle = async ({ records, positions }: Gathered, signal: AbortSignal): Promise<boolean> => {
+    if (records.length + positions.length === 0) return true;
+    if (await send({ signal: 'logs', items: records, positions }, signal)) return true;
+    // Refused for good: after a restart these lines must not be offered again, so how far they go is kept without them.
+    return positions.length === 0 || (await send({ signal: 'logs', items: [], positions }, signal));
+  };
+
   const work = async (signal: AbortSignal) => {
     const buffer = Buffer.allocUnsafe(chunkBytes);
     for (;;) {
@@ -199,15 +233,18 @@ export function createTailer(options: TailerOptions): Tailer {
       signal.throwIfAborted();
       const into: Gathered = { records: [], positions: [], readBytes: 0 };
       const held = new Map<string, ContainerLog>();
+      const again: string[] = [];
       try {
-        await gather(buffer, into, held);
-        const { records, positions } = into;
-        if (records.length + positions.length > 0) await send({ signal: 'logs', items: records, positions }, signal);
-        for (const log of held.values()) log.commit();
+        const hasMore = await gather(buffer, into, held);
+        if (await settle(into, signal)) for (const log of held.values()) log.commit();
+        for (const id of hasMore) again.push(id);
       } finally {
         for (const [id, log] of held) giveBack(id, log);
       }
-      for (const [id, log] of held) if (log.hasWork()) queue.push(id, log);
+      for (const id of again) {
+        const log = held.get(id);
+        if (log?.hasWork() === true) queue.push(id, log);
+      }
     }
   };
 
@@ -233,7 +270,7 @@ export function createTailer(options: TailerOptions): Tailer {
     const positions: Position[] = [];
     for (const [key, { path }] of options.kept) {
       const life = /^(.*\/\d+)\.log/.exec(path)?.[1];
-      if (life !== undefined && (logs.has(life) || existsSync(join(options.scan.root, dirname(path))))) continue;
+      if (life !== undefined && (logs.has(life) || mayBeThere(join(options.scan.root, dirname(path))))) continue;
       positions.push({ key: reading.keyPrefix + key, value: '' });
     }
     if (positions.length > 0) await send({ signal: 'logs', items: [], positions }, signal);
@@ -255,7 +292,8 @@ export function createTailer(options: TailerOptions): Tailer {
     summary: () => {
       let unreadBytes = 0;
       for (const log of logs.values()) unreadBytes += log.unreadBytes();
-      return { containers: logs.size, unreadBytes, trouble: scanTrouble ?? [...sendTroubles.values()][0] };
+      const trouble = scanTrouble ?? [...sendTroubles.values(), ...readTroubles.values()][0];
+      return { containers: logs.size, unreadBytes, trouble };
     },
   };
 }

@@ -3,7 +3,8 @@ import type { LogStream } from '../../model/log-record.ts';
 import type { FoundFile } from './directory-scan.ts';
 import { createLineSplitter, type LineSplitter, type RawLine } from './line-splitter.ts';
 import type { FileIdentity, LogSource } from './log-source.ts';
-import { checkHead, checkTail, type FilePosition, matchesTail, maxHeadBytes, noChecksum } from './position.ts';
+import { type FilePosition, matchesTail, noChecksum } from './position.ts';
+import { createReadChecksums, type ReadChecksums } from './read-checksums.ts';
 
 /** After a restart: up to `untilOffset` only the parts of lines that were unfinished are read again. */
 interface Rescan {
@@ -21,6 +22,7 @@ export interface TrackedFile {
   copyOf: TrackedFile | undefined;
   source: LogSource | undefined;
   splitter: LineSplitter;
+  checksums: ReadChecksums;
   rescan: Rescan | undefined;
   /** Where the unfinished line of a stream begins in this file. */
   readonly pendingStarts: Map<LogStream, number>;
@@ -32,6 +34,8 @@ export interface TrackedFile {
   isGone: boolean;
   /** Since when nothing was added, by the monotonic clock. */
   quietSinceMs: number | undefined;
+  /** Since when it cannot be opened or read, by the monotonic clock. */
+  failingSinceMs: number | undefined;
 }
 
 interface Known {
@@ -55,14 +59,18 @@ export function createTrackedFile(key: string, found: FoundFile, known: Known): 
     copyOf: undefined,
     source: undefined,
     splitter: createLineSplitter(0, 0),
+    checksums: createReadChecksums(0, noChecksum),
     rescan: undefined,
     pendingStarts: new Map(),
     position: { path, offset: 0, pending: {}, head: noChecksum, tail: noChecksum },
     isDirty: false,
     isGone: false,
     quietSinceMs: undefined,
+    failingSinceMs: undefined,
   };
 }
+
+const newline = 0x0a;
 
 const isStream = (name: string): name is LogStream => name === 'stdout' || name === 'stderr';
 
@@ -77,6 +85,7 @@ export function beginAt(file: TrackedFile, position: FilePosition, maxLineBytes:
   file.copyOf = undefined;
   file.resume = undefined;
   file.splitter = createLineSplitter(startOffset, maxLineBytes + maxHeaderBytes);
+  file.checksums = createReadChecksums(startOffset, position.head);
   file.rescan = from.size > 0 ? { untilOffset: position.offset, from } : undefined;
   file.pendingStarts.clear();
   for (const [stream, offset] of from) if (isStream(stream)) file.pendingStarts.set(stream, offset);
@@ -90,10 +99,16 @@ export function isTakenAlready(file: TrackedFile, line: RawLine, stream: LogStre
   return line.startOffset < (file.rescan.from.get(stream) ?? Number.POSITIVE_INFINITY);
 }
 
-/** Brings `position` up to what has been read of the open file. */
+/** Takes what was read of the file; `onLine` gets the lines that ended in it. */
+export function pushChunk(file: TrackedFile, chunk: Buffer, onLine: (line: RawLine) => void): void {
+  file.checksums.push(chunk, chunk.lastIndexOf(newline) + 1);
+  file.splitter.push(chunk, onLine);
+}
+
+/** Brings `position` up to what has been read. Looks at no file, so it holds for what was collected even where the next read fails. */
 export function notePosition(file: TrackedFile): void {
-  const { source, splitter } = file;
-  if (file.state !== 'reading' || source === undefined) return;
+  const { splitter } = file;
+  if (file.state !== 'reading') return;
   const offset = splitter.lineOffset;
   if (file.rescan !== undefined) {
     // Until the old parts are read again, the kept position is the better one.
@@ -101,11 +116,9 @@ export function notePosition(file: TrackedFile): void {
     file.rescan = undefined;
   }
   const old = file.position;
-  const isShort = old.head.length < maxHeadBytes && offset > old.head.length;
-  const head = isShort || offset < old.head.length ? checkHead(source.readAt, offset) : old.head;
-  const tail = offset === old.offset ? old.tail : checkTail(source.readAt, offset);
-  if (offset !== old.offset || head.length !== old.head.length) file.isDirty = true;
-  file.position = { ...old, offset, head, tail, pending: Object.fromEntries(file.pendingStarts) };
+  const checks = offset === old.offset ? { head: old.head, tail: old.tail } : file.checksums.at(offset);
+  if (offset !== old.offset) file.isDirty = true;
+  file.position = { ...old, ...checks, offset, pending: Object.fromEntries(file.pendingStarts) };
 }
 
 /** Notes that a stream's unfinished line ended; its beginnings need not be found again. */
@@ -126,11 +139,30 @@ export function isTruncated(file: TrackedFile): boolean {
   return sizeBytes > splitter.readOffset && position.offset > 0 && !matchesTail(source.readAt, position);
 }
 
+/** The size as it can be told: where an open file does not answer, reading it says why, and the last scan knew a size. */
+function sizeNow({ source, found }: TrackedFile): number {
+  try {
+    return source?.sizeBytes() ?? found.sizeBytes;
+  } catch {
+    return found.sizeBytes;
+  }
+}
+
+/** Whether an open file is known to have no name any more. */
+export function isUnlinked({ source }: TrackedFile): boolean {
+  try {
+    return source?.isUnlinked() === true;
+  } catch {
+    // Reading it says what is wrong with it.
+    return false;
+  }
+}
+
 /** How much is known to be unread. */
 export function unreadBytes(file: TrackedFile): number {
   if (file.state === 'done' || file.state === 'copy') return 0;
   if (file.found.name.isGzip) return file.state === 'unknown' ? file.found.sizeBytes : 1;
-  const sizeBytes = file.source?.sizeBytes() ?? file.found.sizeBytes;
+  const sizeBytes = sizeNow(file);
   // A file that became shorter was emptied: all of it is unread.
   return sizeBytes < file.splitter.readOffset ? sizeBytes || 1 : sizeBytes - file.splitter.readOffset;
 }
