@@ -10,15 +10,20 @@ import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { createRandom } from '../fixtures/random.ts';
 import { metricOf, startBackend, waitFor } from './agent-tools.ts';
 
+export const soakFaults = ['store killed', 'store stopped', 'backend away'] as const;
+export type SoakFault = (typeof soakFaults)[number];
+
 export interface SoakOptions {
   readonly seconds: number;
   readonly seed: number;
   readonly faultEverySeconds?: number;
+  /** Which faults come; all of them unless told. A store that is killed now and then never lives long enough for its memory to be judged. */
+  readonly faults?: readonly SoakFault[];
   /** Told of each fault. */
   onFault?(line: string): void;
 }
 
-/** How a figure of the agent moved, by the line that fits it best, without the first fifth of the time. */
+/** How a figure moved over the last half of the time, when everything is warm: its slope is that of the line that fits it best. */
 export interface Trend {
   readonly first: number;
   readonly last: number;
@@ -37,9 +42,14 @@ export interface SoakReport {
   readonly storedTwice: number;
   /** Acknowledged and never seen by the output's backend. */
   readonly notForwarded: number;
+  /** Resident memory. */
   readonly agentMiB: Trend;
   readonly agentFiles: Trend;
   readonly storeMiB: Trend;
+  /** Resident memory that is no file's: without the engine's own code and what it maps. */
+  readonly agentOwnMiB: Trend;
+  readonly storeOwnMiB: Trend;
+  readonly storeFiles: Trend;
 }
 
 const spansPerBody = 50;
@@ -108,7 +118,7 @@ function startSenders(agent: TestAgent, bodies: Bodies, spansPerSecond: number |
 }
 
 function trendOf(points: readonly (readonly [seconds: number, value: number])[]): Trend {
-  const warm = points.slice(Math.floor(points.length / 5));
+  const warm = points.slice(Math.floor(points.length / 2));
   const meanX = warm.reduce((sum, [x]) => sum + x, 0) / warm.length;
   const meanY = warm.reduce((sum, [, y]) => sum + y, 0) / warm.length;
   const covariance = warm.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
@@ -122,29 +132,49 @@ function trendOf(points: readonly (readonly [seconds: number, value: number])[])
   };
 }
 
-const residentMiB = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) / 1024;
+type Points = [seconds: number, value: number][];
 
-/** Looks at both processes once a second; a store that is being started anew is left out. */
-function watchProcesses(agent: TestAgent) {
+/** Looks at a process once a second; one that is being started anew is left out. */
+function watchProcess(pidOf: () => number) {
   const startedAt = performance.now();
-  const agentMiB: [number, number][] = [];
-  const agentFiles: [number, number][] = [];
-  const storeMiB: [number, number][] = [];
-  const pid = agent.child.pid ?? 0;
+  const resident: Points = [];
+  const own: Points = [];
+  const files: Points = [];
   const timer = setInterval(() => {
     const seconds = (performance.now() - startedAt) / 1000;
-    agentMiB.push([seconds, residentMiB(pid)]);
-    agentFiles.push([seconds, readdirSync(`/proc/${pid}/fd`).length]);
     try {
-      storeMiB.push([seconds, residentMiB(agent.storePid())]);
+      const pid = pidOf();
+      const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+      const mib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
+      const opened = readdirSync(`/proc/${pid}/fd`).length;
+      resident.push([seconds, mib('VmRSS')]);
+      own.push([seconds, mib('RssAnon')]);
+      files.push([seconds, opened]);
     } catch {
       // It was killed a moment ago, and the next one has not said its number yet.
     }
   }, 1000);
   return () => {
     clearInterval(timer);
-    return { agentMiB: trendOf(agentMiB), agentFiles: trendOf(agentFiles), storeMiB: trendOf(storeMiB) };
+    return { resident: trendOf(resident), own: trendOf(own), files: trendOf(files) };
+  };
+}
+
+/** The agent and its store, each by itself. */
+function watchProcesses(agent: TestAgent) {
+  const finishAgent = watchProcess(() => agent.child.pid ?? 0);
+  const finishStore = watchProcess(() => agent.storePid());
+  return () => {
+    const ofAgent = finishAgent();
+    const ofStore = finishStore();
+    return {
+      agentMiB: ofAgent.resident,
+      agentOwnMiB: ofAgent.own,
+      agentFiles: ofAgent.files,
+      storeMiB: ofStore.resident,
+      storeOwnMiB: ofStore.own,
+      storeFiles: ofStore.files,
+    };
   };
 }
 
@@ -194,7 +224,8 @@ async function startForgetfulBackend() {
 }
 
 /** Runs the soak; takes `seconds`, and what it takes to bring the rest into the store. */
-export async function runSoak({ seconds, seed, faultEverySeconds = 10, onFault }: SoakOptions): Promise<SoakReport> {
+export async function runSoak(options: SoakOptions): Promise<SoakReport> {
+  const { seconds, seed, faultEverySeconds = 10, faults: names = soakFaults, onFault } = options;
   const random = createRandom(seed);
   const backend = await startForgetfulBackend();
   const agent = await startAgent({
@@ -205,7 +236,7 @@ export async function runSoak({ seconds, seed, faultEverySeconds = 10, onFault }
   });
   const bodies = createBodies(Date.now() * 1000);
   const faults: Record<string, number> = {};
-  const actions: Readonly<Record<string, () => Promise<void>>> = {
+  const actions: Readonly<Record<SoakFault, () => Promise<void>>> = {
     async 'store killed'() {
       process.kill(agent.storePid(), 'SIGKILL');
     },
@@ -221,7 +252,6 @@ export async function runSoak({ seconds, seed, faultEverySeconds = 10, onFault }
       backend.state.isAway = false;
     },
   };
-  const names = Object.keys(actions);
   try {
     await agent.ready();
     const fastest = startSenders(agent, bodies, undefined);
@@ -232,11 +262,11 @@ export async function runSoak({ seconds, seed, faultEverySeconds = 10, onFault }
     const endsAt = performance.now() + seconds * 1000;
     while (performance.now() + faultEverySeconds * 1000 < endsAt) {
       await sleep(faultEverySeconds * 1000 * (0.5 + random() / 2));
-      const name = names[Math.floor(random() * names.length)] ?? '';
+      const name = names[Math.floor(random() * names.length)] ?? 'backend away';
       onFault?.(name);
       faults[name] = (faults[name] ?? 0) + 1;
       await agent.ready();
-      await actions[name]?.();
+      await actions[name]();
     }
     await sleep(Math.max(0, endsAt - performance.now()));
     const sent = await senders.stop();
