@@ -1,6 +1,7 @@
 /** How the commands find the configuration they work on. */
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { listenAddress } from '../config/fields.ts';
 import type { LoadOptions } from '../config/load.ts';
 import type { InputKind, OutputKind } from '../pipeline/component.ts';
 import { kinds } from './agent/kinds.ts';
@@ -44,6 +45,8 @@ export function loadOptionsOf(
     throw new UsageError(`--config ${directory} is a file; name the directory it is in`);
   const data = args.text('data');
   const listen = args.text('listen');
+  const address = listenAddress().safeParse(listen ?? ':0');
+  if (!address.success) throw new UsageError(`--listen ${listen} ${address.error.issues[0]?.message}`);
   return {
     directory,
     kinds,

@@ -125,6 +125,14 @@ describe('a data directory', () => {
     await expect(openDataDirectory({ path, log })).rejects.toThrow('has format 2, this program reads format 1');
   });
 
+  it('that is a file is called one', async () => {
+    await fs.mkdir(join(parent, 'deep'));
+    await fs.writeFile(path, '');
+    await expect(openDataDirectory({ path, log })).rejects.toThrow(
+      `data directory ${path} is a file; choose a directory with --data`,
+    );
+  });
+
   it('that cannot be written is named with the user', async () => {
     await fs.writeFile(join(parent, 'deep'), 'a file in the way');
     await expect(openDataDirectory({ path, log })).rejects.toThrow(

@@ -57,7 +57,12 @@ async function makeDirectories(path: string): Promise<void> {
     await fs.mkdir(path, { mode: 0o700 });
   } catch (error) {
     const code = errorCode(error);
-    if (code === 'EEXIST' && (await fs.stat(path)).isDirectory()) return;
+    if (code === 'EEXIST') {
+      if ((await fs.stat(path)).isDirectory()) return;
+      throw new DataDirectoryError(`data directory ${path} is a file; choose a directory with --data`, {
+        cause: error,
+      });
+    }
     const parent = dirname(path);
     if (code !== 'ENOENT' || parent === path || (await exists(parent))) throw error;
     await makeDirectories(parent);
