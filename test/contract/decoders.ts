@@ -9,6 +9,7 @@ import { decodeSpans } from '../../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../../src/codec/zipkin-v2-json/encode-spans.ts';
 import { randomV1Spans, toV1Json, toV1Thrift } from '../fixtures/v1-spans.ts';
 import type { DecoderUnderTest } from './decoder-kit.ts';
+import { otlpJson, otlpProtobuf } from './otlp-decoders.ts';
 
 const spans = new URL('../fixtures/spans/testdata/', import.meta.url);
 export const spanFixtures = ['envoy-1.40-post-1', 'envoy-1.40-post-2', 'envoy-1.40-post-3', 'every-field'] as const;
@@ -281,6 +282,8 @@ export const decoders: readonly DecoderUnderTest[] = [
   zipkinThrift,
   zipkinProto3,
   zipkinV2Json,
+  otlpProtobuf,
+  otlpJson,
   prometheusText,
   criLog,
 ];
