@@ -34,7 +34,7 @@ export interface RollupPassResult {
 /** A range is one INSERT a table; more spans than this wait for the next. */
 const rangeLimits = { maxMinutes: 5, maxSpans: 3_000_000 };
 
-/** Traces of this many spans are linked at a time: some 100 MiB (docs/decisions/rollup-pass.md). */
+/** Traces of this many spans are linked at a time: some 100 MiB (docs/decisions/rollups-by-pass.md). */
 const spansInShard = 1_000_000;
 
 const passTimeoutMs = 60_000;
