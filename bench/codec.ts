@@ -2,11 +2,14 @@
  * What the codecs cost: `npx tsx bench/codec.ts` prints one JSON object. Spans are Envoy-like with 14 tags, three of them unique a span, 100 to a
  * body; the page is 50,000 series. Figures are the best of several rounds, so that a busy machine shows less.
  */
+import { decodeJsonSpans, decodeProtobufSpans } from '../src/codec/otlp/decode-spans.ts';
+import { encodeJsonSpans, encodeProtobufSpans } from '../src/codec/otlp/encode-spans.ts';
 import { createTextParser } from '../src/codec/prometheus-text/text-parser.ts';
 import { decodeSpans } from '../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../src/codec/zipkin-v2-json/encode-spans.ts';
 import { readSpansExactly } from '../src/codec/zipkin-v2-json/exact-reader.ts';
 import { createChoices } from '../test/contract/decoder-kit.ts';
+import { otlpJsonBodies } from './lib/otlp-bodies.ts';
 
 const spansPerBody = 100;
 const bodyCount = 200;
@@ -123,4 +126,36 @@ function measurePage(): Record<string, number> {
   };
 }
 
-console.log(JSON.stringify({ zipkinV2Json: measureSpans(), prometheusText: measurePage() }));
+function measureOtlp(): Record<string, Record<string, number>> {
+  const jsonBodies = otlpJsonBodies(bodyCount, 7);
+  const decoded = jsonBodies.map((body) => decodeJsonSpans(body).spans);
+  const protobufBodies = decoded.map((spans) => Buffer.from(encodeProtobufSpans(spans)));
+  const perSpan = (work: () => void) => Number(((best(work) * 1000) / (bodyCount * spansPerBody)).toFixed(3));
+  const bytesPerSpan = (bodies: readonly Buffer[]) =>
+    Math.round(bodies.reduce((sum, body) => sum + body.length, 0) / (bodyCount * spansPerBody));
+  return {
+    otlpProtobuf: {
+      bytesPerSpan: bytesPerSpan(protobufBodies),
+      decodeUs: perSpan(() => {
+        for (const body of protobufBodies) decodeProtobufSpans(body);
+      }),
+      encodeUs: perSpan(() => {
+        for (const spans of decoded) encodeProtobufSpans(spans);
+      }),
+    },
+    otlpJson: {
+      bytesPerSpan: bytesPerSpan(jsonBodies),
+      jsonParseUs: perSpan(() => {
+        for (const body of jsonBodies) JSON.parse(body.toString('latin1'));
+      }),
+      decodeUs: perSpan(() => {
+        for (const body of jsonBodies) decodeJsonSpans(body);
+      }),
+      encodeUs: perSpan(() => {
+        for (const spans of decoded) Buffer.from(encodeJsonSpans(spans));
+      }),
+    },
+  };
+}
+
+console.log(JSON.stringify({ zipkinV2Json: measureSpans(), ...measureOtlp(), prometheusText: measurePage() }));
