@@ -1,13 +1,10 @@
-/** The store's client over `@clickhouse/client`: limits in the query's text, deadlines, and errors that say whether to try again. */
-import { Agent } from 'node:http';
-import { Readable } from 'node:stream';
-import type { ClickHouseClient } from '@clickhouse/client';
-import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+/** The store's client: limits in the query's text, deadlines, and errors that say whether to try again. */
+import type { Readable } from 'node:stream';
 import type { StoreClient, StoreInsert, StoreQuery } from './client.ts';
 import { StoreError } from './client.ts';
+import { openConnections, type StoreAddress, StoreAnswerError, type StoreConnections } from './http-request.ts';
 
-/** The store process's unix socket, or the URL of `trawl store --listen` or of a ClickHouse server. */
-export type StoreAddress = { readonly socketPath: string } | { readonly url: string; readonly token?: string };
+export type { StoreAddress } from './http-request.ts';
 
 export type StoreClientOptions = StoreAddress & {
   /** Connections at most; the store runs four queries at a time and lets the rest wait. */
@@ -55,22 +52,22 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
       await execute(writing, { ...query, sql: query.sql + clause }, { timeoutMs: timeoutMs + waitingMs });
     },
     async insert(insert) {
-      await execute(writing, toRequest(insert), { timeoutMs: insertTimeoutMs, body: toStream(insert.body) });
+      await execute(writing, toRequest(insert), { timeoutMs: insertTimeoutMs, body: insert.body });
     },
     async close() {
-      for (const { client, agent } of [reading, writing]) {
-        await client.close();
-        agent?.destroy();
-      }
+      reading.close();
+      writing.close();
     },
   };
 }
 
-interface Connections {
-  readonly client: ClickHouseClient;
-  readonly agent: Agent | undefined;
+interface Connections extends StoreConnections {
   /** The text without the token: a server may repeat what it was sent, and its errors are shown. */
   hide(text: string): string;
+}
+
+function connect(at: StoreAddress, maxConnections: number): Connections {
+  return { ...openConnections(at, maxConnections), hide: hider('url' in at ? (at.token ?? '') : '') };
 }
 
 function hider(token: string): Connections['hide'] {
@@ -79,39 +76,9 @@ function hider(token: string): Connections['hide'] {
   return (text) => forms.reduce((hidden, form) => hidden.replaceAll(form, '[REDACTED]'), text);
 }
 
-function connect(at: StoreAddress, maxConnections: number): Connections {
-  const agent = createAgent(at, maxConnections);
-  const client = createClient({
-    url: 'url' in at ? at.url : 'http://store.invalid',
-    username: 'default',
-    password: 'url' in at ? (at.token ?? '') : '',
-    ...(agent === undefined ? {} : { http_agent: agent }),
-    max_open_connections: maxConnections,
-    request_timeout: insertTimeoutMs,
-    keep_alive: { enabled: true, idle_socket_ttl: 5_000 },
-    compression: { request: false, response: false },
-    // Whatever fails is thrown, and said once by whoever asked.
-    log: { level: ClickHouseLogLevel.OFF },
-  });
-  return { client, agent, hide: hider('url' in at ? (at.token ?? '') : '') };
-}
-
-function createAgent(at: StoreAddress, maxSockets: number): Agent | undefined {
-  if (!('socketPath' in at)) return undefined;
-  // socketPath is an option of the connection, which @types/node lists with the request's only.
-  const options = { keepAlive: true, maxSockets, scheduling: 'lifo' as const, socketPath: at.socketPath };
-  return new Agent(options);
-}
-
 function toRequest({ sql, deduplicationToken, signal }: StoreInsert): StoreQuery {
   const settings = { insert_deduplication_token: deduplicationToken, max_partitions_per_insert_block: 0 };
   return { sql: `${sql}\n${settingsClause(settings)}\nFORMAT Native`, signal };
-}
-
-function toStream(body: Uint8Array | Readable): Readable {
-  return body instanceof Uint8Array
-    ? Readable.from([Buffer.from(body.buffer, body.byteOffset, body.byteLength)], { objectMode: false })
-    : body;
 }
 
 /** Settings stand in the text: sent apart they would stick to a chDB session (and its store process refuses them). */
@@ -125,9 +92,9 @@ function settingValue(value: string | number): string {
 }
 
 async function execute(
-  { client, hide }: Connections,
+  { ask, hide }: Connections,
   query: StoreQuery,
-  { timeoutMs, body }: { readonly timeoutMs: number; readonly body?: Readable },
+  { timeoutMs, body }: { readonly timeoutMs: number; readonly body?: Uint8Array | Readable },
 ): Promise<Buffer> {
   const ending = new AbortController();
   let isOverdue = false;
@@ -140,35 +107,15 @@ async function execute(
   query.signal.addEventListener('abort', end, { once: true });
   try {
     query.signal.throwIfAborted();
-    const { stream } = await client.exec({
-      query: query.sql,
-      abort_signal: ending.signal,
-      ...(query.parameters === undefined ? {} : { query_params: { ...query.parameters } }),
-      ...(body === undefined ? {} : { values: body }),
-    });
-    return await collect(stream, ending.signal);
+    return await ask({ sql: query.sql, parameters: query.parameters, body, signal: ending.signal });
   } catch (error) {
-    body?.destroy();
+    if (body !== undefined && 'destroy' in body) body.destroy();
     const isAborted = query.signal.aborted;
     const reason = isAborted ? 'it was aborted' : isOverdue ? `no answer came within ${timeoutMs} ms` : undefined;
     throw toStoreError(error, { isInsert: body !== undefined, reason, isAborted, hide });
   } finally {
     clearTimeout(timer);
     query.signal.removeEventListener('abort', end);
-  }
-}
-
-/** The client lets go of the signal once the answer's head is there; the body still has to end with it. */
-async function collect(stream: Readable, signal: AbortSignal): Promise<Buffer> {
-  const onAbort = () => stream.destroy(new Error('the query was aborted while its answer was being read'));
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    if (signal.aborted) onAbort();
-    const chunks: Buffer[] = [];
-    for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
-    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -225,10 +172,10 @@ function toStoreError(
   if (reason !== undefined) {
     return new StoreError(`The store's query ended: ${reason}`, { isRetryable: !isAborted, ...cause });
   }
-  if (error instanceof ClickHouseError) {
-    const code = Number(error.code);
+  if (error instanceof StoreAnswerError && error.code !== undefined) {
+    const { code } = error;
     const isRetryable = isInsert ? !lastingInsertCodes.has(code) : passingCodes.has(code);
-    return new StoreError(`The store refused (code ${code}, ${error.type ?? 'unknown'}): ${hide(message)}`, {
+    return new StoreError(`The store refused (code ${code}, ${error.type}): ${hide(message)}`, {
       code,
       isRetryable,
       ...cause,
