@@ -43,6 +43,8 @@ export interface FakeBackend {
   readonly exchanges: readonly Exchange[];
   /** Sockets ever opened. */
   connections(): number;
+  /** How much of endless answers was taken off the backend's hands. */
+  pouredBytes(): number;
   answer: (request: BackendRequest) => BackendAnswer;
   /** Listens again at the same address. */
   open(): Promise<void>;
@@ -55,12 +57,18 @@ export async function openFakeBackend(takeStatus: number): Promise<FakeBackend> 
   let server: Server | undefined;
   let port = 0;
   let connections = 0;
+  let pouredBytes = 0;
   const exchanges: Exchange[] = [];
   const listener = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const request = await read(incoming);
     const answer = backend.answer(request);
     exchanges.push({ request, answer, atMs: performance.now() });
-    give(answer, takeStatus, response);
+    if (answer.kind === 'endless') {
+      response.writeHead(answer.status);
+      pour(response, (bytes) => {
+        pouredBytes += bytes;
+      });
+    } else give(answer, takeStatus, response);
   };
   const backend: FakeBackend = {
     get origin() {
@@ -68,6 +76,7 @@ export async function openFakeBackend(takeStatus: number): Promise<FakeBackend> 
     },
     exchanges,
     connections: () => connections,
+    pouredBytes: () => pouredBytes,
     answer: () => ({ kind: 'take' }),
     async open() {
       server = createServer((incoming, response) => {
@@ -105,7 +114,7 @@ async function read(incoming: IncomingMessage): Promise<BackendRequest> {
   return { method, path, headers, body: headers['content-encoding'] === 'gzip' ? gunzipSync(wire) : wire };
 }
 
-function give(answer: BackendAnswer, takeStatus: number, response: ServerResponse): void {
+function give(answer: Exclude<BackendAnswer, { kind: 'endless' }>, takeStatus: number, response: ServerResponse): void {
   switch (answer.kind) {
     case 'take':
       response.writeHead(takeStatus).end();
@@ -116,20 +125,17 @@ function give(answer: BackendAnswer, takeStatus: number, response: ServerRespons
       return;
     case 'hang':
       return;
-    case 'endless':
-      response.writeHead(answer.status);
-      pour(response);
-      return;
     case 'refuse':
       response.writeHead(answer.status, answer.headers).end(answer.text ?? '');
   }
 }
 
 /** Writes as long as somebody reads. */
-function pour(response: ServerResponse): void {
+function pour(response: ServerResponse, poured: (bytes: number) => void): void {
   const chunk = Buffer.alloc(16 * 1024, 'x');
   const push = (): void => {
     while (!response.destroyed) {
+      poured(chunk.byteLength);
       if (!response.write(chunk)) {
         response.once('drain', push);
         return;
