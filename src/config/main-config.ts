@@ -106,7 +106,9 @@ const store = z
       .meta({ example: { file: '/etc/trawl/store-token' } }),
     retention: retention()
       .prefault('7d')
-      .describe('How long everything is kept. Older data that arrives is not taken. With `url`, what the `trawl store` there keeps goes before this.'),
+      .describe(
+        'How long everything is kept. Older data that arrives is not taken. With `url`, what the `trawl store` there keeps goes before this.',
+      ),
     retention_spans: retention()
       .optional()
       .describe('How long spans are kept, where it differs.')
@@ -121,7 +123,9 @@ const store = z
       .meta({ example: '14d' }),
     max_bytes: sizeCap()
       .prefault('20GiB')
-      .describe('The most the tables may take on disk; beyond it the oldest day goes first. With `url`, the same holds.'),
+      .describe(
+        'The most the tables may take on disk; beyond it the oldest day goes first. With `url`, the same holds.',
+      ),
     memory_limit: size({ minBytes: 256 * 1024 * 1024 })
       .prefault('1GiB')
       .describe('The memory of the embedded store process; above it the process is replaced by a new one.'),
