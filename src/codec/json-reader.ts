@@ -78,6 +78,11 @@ export class JsonReader {
   readonly #text: string;
   #position = 0;
   #peeked = none;
+
+  /** How far the text is read. */
+  get position(): number {
+    return this.#position;
+  }
   /** Where a peeked number ends. */
   #numberEnd = 0;
   /** Where the next backslash at or after the position is; most strings have none and are cut out whole. */

@@ -3,6 +3,7 @@ import type { ZipkinFormat } from './zipkin-format.ts';
 import { decodeSpans as decodeProto3 } from './zipkin-proto3/decode-spans.ts';
 import { decodeSpans as decodeThrift } from './zipkin-thrift/decode-spans.ts';
 import { decodeSpans as decodeJsonV1 } from './zipkin-v1-json/decode-spans.ts';
+import { decodeSpansInSteps } from './zipkin-v2-json/decode-slices.ts';
 import { decodeSpans as decodeJsonV2 } from './zipkin-v2-json/decode-spans.ts';
 
 /** The decoder of each of Zipkin's formats. Each checks that the body is a list in that format first, as `checkListFormat` does. */
@@ -12,3 +13,39 @@ export const zipkinDecoders: Readonly<Record<ZipkinFormat, (body: Buffer) => Spa
   THRIFT: decodeThrift,
   PROTO3: decodeProto3,
 };
+
+/** Where a list in Thrift says how many spans it has: behind the type of its elements. */
+const thriftCountOffset = 1;
+const lengthContinues = 0x80;
+/** What is this small takes milliseconds, whatever it holds. */
+const oneStepBytes = 256 * 1024;
+
+/** How many spans a list in protobuf has: each lies behind one byte of field and its length. Stops beyond `limit`. */
+function countProto3Spans(body: Buffer, limit: number): number {
+  let count = 0;
+  for (let at = 0; at < body.length && count <= limit; count++) {
+    at++;
+    let length = 0;
+    for (let shift = 1; ; shift *= 128) {
+      const byte = body[at++] ?? 0;
+      length += (byte % lengthContinues) * shift;
+      if (byte < lengthContinues) break;
+    }
+    at += length;
+  }
+  return count;
+}
+
+/**
+ * Decodes a body in steps, each of which tells how many spans there are so far; the result is the list. The binary formats say beforehand
+ * how many they hold, so that too many cost nothing; what they hold is decoded in one step, and v1 JSON too.
+ */
+export function* decodeInSteps(format: ZipkinFormat, body: Buffer, limit: number): Generator<number, readonly Span[]> {
+  if (format === 'JSON_V2') return yield* decodeSpansInSteps(body);
+  if (body.length <= oneStepBytes) return zipkinDecoders[format](body);
+  if (format === 'PROTO3') yield countProto3Spans(body, limit);
+  if (format === 'THRIFT' && body.length > thriftCountOffset + 4) yield body.readInt32BE(thriftCountOffset);
+  const spans = zipkinDecoders[format](body);
+  yield spans.length;
+  return spans;
+}

@@ -26,14 +26,31 @@ interface Draft extends SpanDraft {
 
 /** Reads a list of spans; text after the list is not looked at. */
 export function readSpansExactly(text: string): Span[] {
+  return [...readSlicesExactly(text)].flat();
+}
+
+/** As much as takes a few milliseconds, be it in many spans or in few. */
+const maxSliceSpans = 1000;
+const maxSliceLength = 128 * 1024;
+
+/** Reads the list a slice at a time; ends with true. */
+export function* readSlicesExactly(text: string): Generator<Span[], boolean> {
   const reader = new JsonReader(text);
   try {
-    const spans: Span[] = [];
+    let spans: Span[] = [];
     reader.beginArray();
-    if (!reader.hasNext()) return spans;
-    while (reader.hasNext()) spans.push(readSpan(reader));
+    if (!reader.hasNext()) return true;
+    let sliceStart = reader.position;
+    while (reader.hasNext()) {
+      spans.push(readSpan(reader));
+      if (spans.length < maxSliceSpans && reader.position - sliceStart < maxSliceLength) continue;
+      yield spans;
+      spans = [];
+      sliceStart = reader.position;
+    }
     reader.endArray();
-    return spans;
+    yield spans;
+    return true;
   } catch (error) {
     // Zipkin ends its message with these words.
     if (error instanceof CodecError) throw new CodecError(`${error.message} reading List<Span> from json`);

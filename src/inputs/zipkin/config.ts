@@ -23,6 +23,13 @@ export const zipkinInputConfig = component(
     inflated_limit: size({ minBytes: 1024 })
       .prefault('40MiB')
       .describe('The largest body after inflating. A larger one is refused with 413.'),
+    max_spans: z
+      .int()
+      .min(1)
+      .prefault(100_000)
+      .describe(
+        'The most spans in one body. More are refused with 413: what a span costs does not depend on its size, and 40 MiB hold 1.7 million of the smallest.',
+      ),
   }),
   {
     isShippedOn: true,

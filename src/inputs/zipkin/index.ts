@@ -1,6 +1,8 @@
 /** Takes spans that senders of Zipkin post, and answers what Zipkin's own server would (reference: zipkin-server's ZipkinHttpCollector). */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CodecError } from '../../codec/codec-error.ts';
-import { zipkinDecoders } from '../../codec/zipkin-decoders.ts';
+import { decodeInSteps } from '../../codec/zipkin-decoders.ts';
 import type { ZipkinFormat } from '../../codec/zipkin-format.ts';
 import type { Accept } from '../../model/batch.ts';
 import type { Span } from '../../model/span.ts';
@@ -30,23 +32,73 @@ const problemReasons: Readonly<Record<IngestProblem, LossReason>> = {
 /** `[]` is how zipkin-reporter's senders ask whether anybody is there. */
 const isEmpty = (body: Buffer): boolean => body.length === 0 || (body.length === 2 && body.toString('latin1') === '[]');
 
+/** A body with more spans than are taken in one. */
+class TooManySpansError extends Error {}
+
+export interface CollectorOptions {
+  readonly formatOf: FormatOf;
+  readonly maxSpans: number;
+}
+
+/**
+ * Decodes a body; between the steps of a large one others have their turn, and large ones come one after another, so that however many
+ * arrive, a request waits for one step only.
+ */
+function createDecoder({ formatOf, maxSpans }: CollectorOptions) {
+  let last: Promise<unknown> = Promise.resolve();
+  const finish = async (steps: Generator<number, readonly Span[]>, signal: AbortSignal): Promise<readonly Span[]> => {
+    for (;;) {
+      await nextTurn();
+      signal.throwIfAborted();
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      checkCount(step.value);
+    }
+  };
+  const checkCount = (count: number) => {
+    if (count <= maxSpans) return;
+    throw new TooManySpansError(
+      `the body holds more than ${maxSpans} spans (max_spans of [[inputs.zipkin]]); send smaller batches`,
+    );
+  };
+  return ({ body, mediaType, signal }: IngestRequest): readonly Span[] | Promise<readonly Span[]> => {
+    const steps = decodeInSteps(formatOf(mediaType), body, maxSpans);
+    const first = steps.next();
+    if (first.done === true) {
+      checkCount(first.value.length);
+      return first.value;
+    }
+    checkCount(first.value);
+    const turn = last.then(() => finish(steps, signal));
+    // Who failed before says so to its own sender.
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}
+
 /** Makes the function that answers one post. */
 export function createCollector(
   host: Host,
   accept: Accept,
-  formatOf: FormatOf,
+  options: CollectorOptions,
 ): (request: IngestRequest) => Promise<IngestResponse> {
   const refuse = (status: number, reason: LossReason, message: string): IngestResponse => {
     // How many spans a body held that cannot be read is not known: it counts as one.
     host.meter.refused(host.name, 'spans', reason, 1, message);
     return { status, body: message };
   };
-  return async ({ body, mediaType, signal }) => {
+  const decode = createDecoder(options);
+  return async (request) => {
+    const { body, signal } = request;
     if (isEmpty(body)) return accepted;
     let spans: readonly Span[];
     try {
-      spans = zipkinDecoders[formatOf(mediaType)](body);
+      const decoded = decode(request);
+      spans = decoded instanceof Promise ? await decoded : decoded;
     } catch (error) {
+      if (error instanceof TooManySpansError) return refuse(413, 'over_limit', error.message);
+      if (signal.aborted)
+        return refuse(503, 'overloaded', 'the sender left, or its time was over, before its spans were decoded');
       if (error instanceof CodecError) return refuse(400, 'malformed', error.message);
       throw error;
     }
@@ -78,7 +130,7 @@ export const zipkinInput: InputKind<ZipkinInputConfig> = {
       inflatedLimitBytes: config.inflated_limit,
       allowsAnyOrigin: true,
       isZipkin: true,
-      handle: createCollector(host, accept, formatOf),
+      handle: createCollector(host, accept, { formatOf, maxSpans: config.max_spans }),
       refused(problem, message) {
         host.meter.refused(host.name, 'spans', problemReasons[problem], 1, message);
       },

@@ -2,6 +2,7 @@
  * The store as a destination of the intake: batches are encoded as blocks of their tables and synced in the store's spool. While one
  * group is being synced the next gathers, and each group becomes one block a table, since blocks cost the engine as much as rows do.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch, Outcome } from '../../model/batch.ts';
 import type { LogRecord } from '../../model/log-record.ts';
 import type { SeriesSamples } from '../../model/sample.ts';
@@ -37,13 +38,29 @@ interface Waiting {
 const defaultMaxWaitingItems = 200_000;
 /** A block of this many rows is large enough for the engine; larger ones only take memory. */
 const maxGroupItems = 8192;
+/** A body may bring more spans than a group; beyond this they are encoded a slice at a time, so that nobody waits for all of them. */
+const maxBlockItems = 2 * maxGroupItems;
+const sliceItems = 4096;
 
 /** Makes the function that turns batches into sections. */
 function createSectionEncoder(known: KnownSeries, nowMs: () => number) {
   const encodeSpans = createSpanEncoder();
   const encoder = createSampleEncoder();
   const encodeLogs = createLogEncoder();
-  return (batches: readonly Batch[]) => {
+  /** A block for each slice of many spans. Blocks are valid until the next one, so all but a single one are copied. */
+  const encodeSlices = async (spans: readonly Span[]): Promise<Section[]> => {
+    const kind = storeSectionKinds.spans;
+    if (spans.length <= maxBlockItems) return [{ kind, items: spans.length, bytes: encodeSpans(spans, nowMs()) }];
+    const sections: Section[] = [];
+    const arrivalMs = nowMs();
+    for (let start = 0; start < spans.length; start += sliceItems) {
+      const slice = spans.slice(start, start + sliceItems);
+      sections.push({ kind, items: slice.length, bytes: Buffer.from(encodeSpans(slice, arrivalMs)) });
+      await nextTurn();
+    }
+    return sections;
+  };
+  return async (batches: readonly Batch[]) => {
     const spans: Span[] = [];
     const samples: SeriesSamples[] = [];
     const logs: LogRecord[] = [];
@@ -62,7 +79,7 @@ function createSectionEncoder(known: KnownSeries, nowMs: () => number) {
       sections.push({ kind: storeSectionKinds.samples, items: countSamples(samples), bytes: encoder.samples(samples) });
     }
     if (spans.length > 0) {
-      sections.push({ kind: storeSectionKinds.spans, items: spans.length, bytes: encodeSpans(spans, nowMs()) });
+      for (const section of await encodeSlices(spans)) sections.push(section);
     }
     if (logs.length > 0) {
       sections.push({ kind: storeSectionKinds.logs, items: logs.length, bytes: encodeLogs(logs) });
@@ -104,7 +121,7 @@ export function createStoreDestination(options: StoreDestinationOptions): StoreD
 
   const keepGroup = async (group: readonly Waiting[]): Promise<void> => {
     try {
-      const { sections, series } = encode(group.map(({ batch }) => batch));
+      const { sections, series } = await encode(group.map(({ batch }) => batch));
       const result = sections.length === 0 ? ({ kind: 'kept' } as const) : await spool.append(sections, unabortable);
       if (result.kind === 'kept') known.add(series);
       if (result.kind === 'too_large' && group.length > 1) await keepOneByOne(group);
