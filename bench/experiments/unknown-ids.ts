@@ -101,6 +101,13 @@ async function run(idsPerSecond: number): Promise<object> {
       (error: unknown) => failures.push(String(error)),
     );
   }, 1000);
+  /** The mean lateness of a timer in the agent: whether the machine or the agent itself is what others wait for. */
+  const lateness = async (): Promise<number> => {
+    const { text } = await agent.get('/metrics');
+    const of = (name: string) =>
+      Number(new RegExp(`^trawl_event_loop_delay_seconds_${name} (\\S+)`, 'm').exec(text)?.[1]);
+    return Number(((of('sum') / of('count')) * 1000).toFixed(1));
+  };
   const [spans, ids] = await Promise.all([load(agent), idsPerSecond > 0 ? ask(agent, idsPerSecond) : undefined]);
   clearInterval(counting);
   const tookS = (performance.now() - startedMs) / 1000;
@@ -117,6 +124,7 @@ async function run(idsPerSecond: number): Promise<object> {
       agent: percent(cpuUs(pids.agent) - before.agent),
       store: percent(cpuUs(pids.store) - before.store),
     },
+    eventLoopDelayMs: await lateness(),
     failures: failures.slice(0, 3),
   };
   await client.close();
