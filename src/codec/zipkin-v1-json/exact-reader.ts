@@ -51,10 +51,10 @@ function readSpan(reader: JsonReader): V1Span {
   };
   reader.beginObject();
   while (reader.hasNext()) readField(reader, draft);
-  reader.endObject();
   const { traceId, id } = draft;
   if (traceId === undefined || isZeroId(traceId)) throw reader.error('traceId == 0');
   if (id === undefined || isZeroId(id)) throw reader.error('id == 0');
+  reader.endObject();
   return { ...draft, traceId, id };
 }
 

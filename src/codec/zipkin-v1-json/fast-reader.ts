@@ -158,9 +158,9 @@ function readBinaryAnnotations(
     if (typeof text === 'string') {
       length += text.length + 2;
       annotations.push({ key, value: text, endpoint });
-    } else if (text === true) {
-      length += 4;
-      if (endpoint !== undefined && isAddressKey(key)) annotations.push({ key, value: undefined, endpoint });
+    } else if (typeof text === 'boolean') {
+      length += text ? 4 : 5;
+      if (text && endpoint !== undefined && isAddressKey(key)) annotations.push({ key, value: undefined, endpoint });
     } else return false;
   }
   seen.length += length;
