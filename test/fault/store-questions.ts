@@ -1,8 +1,9 @@
 /** Questions that are put to a store and to its naive model: each answers with what both said, as texts that must be the same. */
 import { type LabelMatcher, matchOps } from '../../src/store/readers/label-matcher.ts';
 import { readLogs } from '../../src/store/readers/logs.ts';
+import { serviceNames } from '../../src/store/readers/names.ts';
 import { readSamples } from '../../src/store/readers/samples.ts';
-import { serviceNames, traceById } from '../../src/store/readers/spans.ts';
+import { traceById } from '../../src/store/readers/spans.ts';
 import { readTopology } from '../../src/store/rollups/topology.ts';
 import { canonical, describePoints } from './store-model.ts';
 import { below, pickOf, type Random, randomText, samplePods } from './store-rows.ts';

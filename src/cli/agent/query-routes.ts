@@ -8,8 +8,9 @@ import { createTopologyRoute } from '../../query/topology/index.ts';
 import { createZipkinApi } from '../../query/zipkin/index.ts';
 import { defaultReadLimits } from '../../store/readers/limits.ts';
 import { readLogs } from '../../store/readers/logs.ts';
+import { serviceNames } from '../../store/readers/names.ts';
 import { defaultSampleLimits, readSamples } from '../../store/readers/samples.ts';
-import { serviceNames, traceById } from '../../store/readers/spans.ts';
+import { traceById } from '../../store/readers/spans.ts';
 import { readTopology } from '../../store/rollups/topology.ts';
 import type { StoreLink } from './store-link.ts';
 

@@ -10,8 +10,9 @@ import { createSpanEncoder, spanColumns } from '../writers/spans.ts';
 import { InvalidRegexError, type LabelMatcher, type MatchOp } from './label-matcher.ts';
 import { ResultLimitError } from './limits.ts';
 import { readLogs } from './logs.ts';
+import { serviceNames } from './names.ts';
 import { defaultSampleLimits, isStale, readSamples } from './samples.ts';
-import { serviceNames, traceById } from './spans.ts';
+import { traceById } from './spans.ts';
 
 let store: TestStore;
 let segments = 0;

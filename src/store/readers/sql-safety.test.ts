@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { StoreClient, StoreQuery } from '../client.ts';
 import { matchOps } from './label-matcher.ts';
 import { readLogs } from './logs.ts';
+import { serviceNames } from './names.ts';
 import { readSamples } from './samples.ts';
-import { serviceNames, traceById } from './spans.ts';
+import { traceById } from './spans.ts';
 
 /** Answers what it is given and remembers what it was asked. */
 function recorder(answers: readonly Buffer[] = []): { readonly client: StoreClient; readonly asked: StoreQuery[] } {

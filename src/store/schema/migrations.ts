@@ -164,6 +164,9 @@ SETTINGS index_granularity = 2048, ${durableSettings}`,
       `ALTER TABLE spans MODIFY SETTING lightweight_mutation_projection_mode = 'rebuild'`,
       `ALTER TABLE spans ADD PROJECTION IF NOT EXISTS arrivals (
   SELECT toStartOfMinute(ts) AS minute, count(), sum(cityHash64(seg)) GROUP BY minute)`,
+      // What the viewers offer to choose from, a row a combination in each part: lists of names cost what the names are and not the spans.
+      `ALTER TABLE spans ADD PROJECTION IF NOT EXISTS names (
+  SELECT local_service, name, kind, remote_service GROUP BY local_service, name, kind, remote_service)`,
       // A row commits a pass over a minute: rows of the tables below count only if their minute and pass are here. fingerprint is what
       // the pass knew of the minute and its neighbours; operation_rows and edge_rows tell after a power cut whether all of it is there.
       `CREATE TABLE IF NOT EXISTS rollup_minutes (

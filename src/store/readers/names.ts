@@ -1,0 +1,61 @@
+/** The names that viewers offer to choose from: of services, of what they do and of whom they call. The projection `names` of `spans` answers all. */
+import { type SpanKind, spanKinds } from '../../model/span.ts';
+import type { StoreClient, StoreQuery } from '../client.ts';
+import { defaultReadLimits, limitSettings, ResultLimitError } from './limits.ts';
+import { type RowBinary, readRowBinary } from './row-binary.ts';
+import type { ReadOptions } from './spans.ts';
+
+/** What a span says that its service did. */
+export interface Operation {
+  readonly name: string;
+  readonly kind: SpanKind | undefined;
+}
+
+const maxNames = 100_000;
+
+/** The names that spans gave their local endpoints, as they were spelled, in no order. */
+export function serviceNames(client: StoreClient, options: ReadOptions): Promise<string[]> {
+  const sql = "SELECT local_service FROM spans WHERE local_service != '' GROUP BY local_service";
+  return readNames(client, { sql, what: 'names of services', read: (row) => row.string(), options });
+}
+
+/** Names and kinds of the spans of a service, whatever the case of its name; spans without a name are left out. */
+export function operationsOf(client: StoreClient, service: string, options: ReadOptions): Promise<Operation[]> {
+  const sql = `SELECT name, kind FROM spans WHERE ${isService} AND name != '' GROUP BY name, kind`;
+  const read = (row: RowBinary): Operation => ({ name: row.string(), kind: spanKinds[row.u8() - 1] });
+  return readNames(client, { sql, parameters: { service }, what: `operations of ${service}`, read, options });
+}
+
+/** The names that a service's spans gave their remote endpoints, as they were spelled. */
+export function remoteServiceNames(client: StoreClient, service: string, options: ReadOptions): Promise<string[]> {
+  const sql = `SELECT remote_service FROM spans WHERE ${isService} AND remote_service != '' GROUP BY remote_service`;
+  const what = `remote services of ${service}`;
+  return readNames(client, { sql, parameters: { service }, what, read: (row) => row.string(), options });
+}
+
+const isService = 'lower(local_service) = lower({service:String})';
+
+async function readNames<Name>(
+  client: StoreClient,
+  query: Pick<StoreQuery, 'sql' | 'parameters'> & {
+    readonly what: string;
+    readonly read: (row: RowBinary) => Name;
+    readonly options: ReadOptions;
+  },
+): Promise<Name[]> {
+  const { what, read, options } = query;
+  const limits = options.limits ?? defaultReadLimits;
+  const bytes = await client.bytes({
+    sql: `${query.sql} LIMIT ${maxNames + 1}`,
+    ...(query.parameters === undefined ? {} : { parameters: query.parameters }),
+    format: 'RowBinary',
+    signal: options.signal,
+    timeoutMs: limits.timeoutMs,
+    settings: limitSettings(limits),
+  });
+  const row = readRowBinary(bytes);
+  const names: Name[] = [];
+  while (!row.isAtEnd()) names.push(read(row));
+  if (names.length > maxNames) throw new ResultLimitError('names', `there are more than ${maxNames} ${what}`);
+  return names;
+}
