@@ -9,6 +9,9 @@ const sharedDictionariesVersion = 1;
 const hasAdditionalKeys = 1 << 9;
 const needsUpdate = 1 << 10;
 
+/** Rows with more entries than this are looked up in full. */
+const maxPlaces = 64;
+
 /** A column's name and ClickHouse type. */
 export type Column = readonly [name: string, type: string];
 
@@ -20,24 +23,28 @@ export const structureOf = (columns: readonly Column[]): string =>
 class Dictionary {
   readonly keys: string[] = [];
   readonly #numbers = new Map<string, number>();
-  #last = '';
-  #lastNumber = -1;
+  /** What stood last at each place of a row: the next row mostly has the same there, and comparing is cheaper than looking up. */
+  readonly #lastKeys: string[] = [''];
+  readonly #lastNumbers: number[] = [0];
 
   constructor() {
     // Number 0 is the type's default, as ClickHouse itself writes it.
-    this.number('');
+    this.keys.push('');
+    this.#numbers.set('', 0);
   }
 
-  number(key: string): number {
-    if (key === this.#last && this.#lastNumber >= 0) return this.#lastNumber;
+  number(key: string, place: number): number {
+    if (key === this.#lastKeys[place]) return this.#lastNumbers[place] ?? 0;
     let number = this.#numbers.get(key);
     if (number === undefined) {
       number = this.keys.length;
       this.keys.push(key);
       this.#numbers.set(key, number);
     }
-    this.#last = key;
-    this.#lastNumber = number;
+    if (place < maxPlaces) {
+      this.#lastKeys[place] = key;
+      this.#lastNumbers[place] = number;
+    }
     return number;
   }
 }
@@ -82,12 +89,27 @@ export class NativeBlock {
     this.column(column);
     this.#indexes.length = 0;
     const dictionary = new Dictionary();
-    for (const row of rows) this.#indexes.push(dictionary.number(value(row)));
+    for (const row of rows) this.#indexes.push(dictionary.number(value(row), 0));
     this.out.i64(sharedDictionariesVersion);
     this.#dictionaryAndIndexes(dictionary, this.#rows);
   }
 
-  /** Map(LowCardinality(String), String), its entries in the objects' own order; `without` names a key that is left out where `isWithout` says so. */
+  /** The same where many rows share a few values: `distinct` in order of appearance, and for each row which of them it has. */
+  lowCardinalityOf<Shared>(
+    column: Column,
+    { distinct, places }: { readonly distinct: readonly Shared[]; readonly places: readonly number[] },
+    value: (shared: Shared) => string,
+  ): void {
+    this.column(column);
+    const dictionary = new Dictionary();
+    const numbers = distinct.map((shared) => dictionary.number(value(shared), 0));
+    this.#indexes.length = 0;
+    for (const place of places) this.#indexes.push(numbers[place] ?? 0);
+    this.out.i64(sharedDictionariesVersion);
+    this.#dictionaryAndIndexes(dictionary, this.#rows);
+  }
+
+  /** Map(LowCardinality(String), String), its entries in the order in which they are put. */
   map<Row>(
     column: Column,
     rows: readonly Row[],
@@ -99,13 +121,15 @@ export class NativeBlock {
     const indexes = this.#indexes;
     const values = this.#values;
     const dictionary = new Dictionary();
+    let place = 0;
     const put = (key: string, value: string) => {
-      indexes.push(dictionary.number(key));
+      indexes.push(dictionary.number(key, place++));
       values.push(value);
     };
     // The dictionary's version stands before the offsets: prefixes of nested types come first.
     this.out.i64(sharedDictionariesVersion);
     for (const row of rows) {
+      place = 0;
       entries(row, put);
       this.out.i64(values.length);
     }

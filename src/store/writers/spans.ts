@@ -82,11 +82,6 @@ export function isCanonicalUuid(text: string): boolean {
   return !isZero;
 }
 
-const requestIdOf = (span: Span): string | undefined => {
-  const value = span.attributes[requestIdTag];
-  return value !== undefined && isCanonicalUuid(value) ? value : undefined;
-};
-
 const ipv4Number = (address: string | undefined): number => {
   if (address === undefined) return 0;
   let number = 0;
@@ -112,15 +107,34 @@ function writeEndpoint(block: NativeBlock, spans: readonly Span[], side: 'local'
   for (const span of spans) out.u16(of(span)?.port ?? 0);
 }
 
+/** The rows' resources, each object once: the codecs give one emitter's rows the same object. */
+function emittersOf<Row>(rows: readonly Row[], of: (row: Row) => Resource) {
+  const distinct: Resource[] = [];
+  const numbers = new Map<Resource, number>();
+  const places: number[] = [];
+  for (const row of rows) {
+    const resource = of(row);
+    let number = numbers.get(resource);
+    if (number === undefined) {
+      number = distinct.length;
+      distinct.push(resource);
+      numbers.set(resource, number);
+    }
+    places.push(number);
+  }
+  return { distinct, places };
+}
+
 /** Writes the columns that name the emitter. */
 export function writeResource<Row>(block: NativeBlock, rows: readonly Row[], of: (row: Row) => Resource): void {
   const [service, namespace, pod, container, node, version, rest] = resourceColumns;
-  block.lowCardinality(service, rows, (row) => of(row).service);
-  block.lowCardinality(namespace, rows, (row) => of(row).namespace);
-  block.lowCardinality(pod, rows, (row) => of(row).pod);
-  block.lowCardinality(container, rows, (row) => of(row).container);
-  block.lowCardinality(node, rows, (row) => of(row).node);
-  block.lowCardinality(version, rows, (row) => of(row).version);
+  const emitters = emittersOf(rows, of);
+  block.lowCardinalityOf(service, emitters, (resource) => resource.service);
+  block.lowCardinalityOf(namespace, emitters, (resource) => resource.namespace);
+  block.lowCardinalityOf(pod, emitters, (resource) => resource.pod);
+  block.lowCardinalityOf(container, emitters, (resource) => resource.container);
+  block.lowCardinalityOf(node, emitters, (resource) => resource.node);
+  block.lowCardinalityOf(version, emitters, (resource) => resource.version);
   block.map(rest, rows, (row, put) => {
     const { attributes } = of(row);
     for (const key in attributes) put(key, attributes[key] ?? '');
@@ -165,17 +179,18 @@ function writeFlags(block: NativeBlock, spans: readonly Span[]): void {
   for (const { status } of spans) out.u8(spanStatuses.indexOf(status));
 }
 
-function writeRequestIds(block: NativeBlock, spans: readonly Span[]): void {
+/** Writes the column of request ids; answers which spans have theirs there. */
+function writeRequestIds(block: NativeBlock, spans: readonly Span[]): readonly boolean[] {
   const out = block.column(columns.requestId);
-  for (const span of spans) {
-    const id = requestIdOf(span);
-    if (id === undefined) out.zeros(16);
-    else {
-      // A UUID is two little-endian 64-bit halves.
-      out.hexU64(id.slice(0, 8) + id.slice(9, 13) + id.slice(14, 18));
-      out.hexU64(id.slice(19, 23) + id.slice(24));
-    }
+  const isWritten: boolean[] = [];
+  for (const { attributes } of spans) {
+    const id = attributes[requestIdTag];
+    const isUuid = id !== undefined && isCanonicalUuid(id);
+    isWritten.push(isUuid);
+    if (isUuid) out.uuid(id);
+    else out.zeros(16);
   }
+  return isWritten;
 }
 
 function writeEvents(block: NativeBlock, spans: readonly Span[]): void {
@@ -185,11 +200,12 @@ function writeEvents(block: NativeBlock, spans: readonly Span[]): void {
   for (const span of spans) for (const event of span.events) block.out.string(event.value);
 }
 
-function writeTags(block: NativeBlock, spans: readonly Span[]): void {
+function writeTags(block: NativeBlock, spans: readonly Span[], hasRequestId: readonly boolean[]): void {
+  let row = 0;
   block.map(columns.tags, spans, ({ attributes }, put) => {
+    const isElsewhere = hasRequestId[row++] === true;
     for (const key in attributes) {
-      const value = attributes[key] ?? '';
-      if (key !== requestIdTag || !isCanonicalUuid(value)) put(key, value);
+      if (!isElsewhere || key !== requestIdTag) put(key, attributes[key] ?? '');
     }
   });
 }
@@ -233,9 +249,9 @@ export function createSpanEncoder(): (spans: readonly Span[], arrivalMs: number)
     block.lowCardinality(columns.name, spans, (span) => span.name);
     writeEndpoint(block, spans, 'local');
     writeEndpoint(block, spans, 'remote');
-    writeRequestIds(block, spans);
+    const hasRequestId = writeRequestIds(block, spans);
     writeEvents(block, spans);
-    writeTags(block, spans);
+    writeTags(block, spans, hasRequestId);
     writeResource(block, spans, (span) => span.resource);
     writeDetailColumns(block, spans);
     return block.end();
