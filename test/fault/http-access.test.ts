@@ -1,22 +1,15 @@
 /** Who may do what, over real sockets (reference: reliability rows 57, 58, 76-80). */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { QueryRoute } from '../../src/query/query-route.ts';
 import {
   connectRaw,
   countAnswers,
+  eachTestStartsServer,
   exchangeRaw,
   operations,
-  startTestServer,
   statusOf,
-  type TestOptions,
   type TestServer,
 } from './http-fixture.ts';
-
-let running: TestServer | undefined;
-afterEach(async () => {
-  await running?.stop();
-  running = undefined;
-});
 
 const queryRoutes: readonly QueryRoute[] = [
   {
@@ -31,10 +24,7 @@ const queryRoutes: readonly QueryRoute[] = [
   },
 ];
 
-async function start(options: TestOptions = {}): Promise<TestServer> {
-  running = await startTestServer({ queryRoutes, ...options });
-  return running;
-}
+const start = eachTestStartsServer({ queryRoutes });
 
 /** Behind every address: what the container image listens on. */
 const everywhere = { listeners: [{ host: '0.0.0.0', port: 0, paths: 'all' as const }] };

@@ -1,25 +1,16 @@
 /** Bodies that are too large, broken, lying or packed to explode (reference: reliability rows 48-54). */
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   connectRaw,
+  eachTestStartsServer,
   exchangeRaw,
-  startTestServer,
   statusOf,
   type TestOptions,
   type TestServer,
 } from './http-fixture.ts';
 
-let running: TestServer | undefined;
-afterEach(async () => {
-  await running?.stop();
-  running = undefined;
-});
-
-async function start(options?: TestOptions): Promise<TestServer> {
-  running = await startTestServer(options);
-  return running;
-}
+const start = eachTestStartsServer();
 
 async function post(server: TestServer, body: Buffer, headers: Record<string, string> = {}) {
   const response = await fetch(`${server.url}/ingest`, { method: 'POST', body: new Uint8Array(body), headers });

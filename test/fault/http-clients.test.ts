@@ -1,27 +1,18 @@
 /** Clients that are slow, silent, many, or still there when the server stops (reference: reliability rows 54-56, 84). Limits are small so that it is quick. */
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { QueryRoute } from '../../src/query/query-route.ts';
 import {
   connectRaw,
+  eachTestStartsServer,
   exchangeRaw,
   type RawClient,
-  startTestServer,
   statusOf,
   type TestOptions,
   type TestServer,
 } from './http-fixture.ts';
 
-let running: TestServer | undefined;
-afterEach(async () => {
-  await running?.stop();
-  running = undefined;
-});
-
-async function start(options: TestOptions = {}): Promise<TestServer> {
-  running = await startTestServer(options);
-  return running;
-}
+const start = eachTestStartsServer();
 
 const large = randomBytes(16 * 1024 * 1024);
 const queryRoutes: readonly QueryRoute[] = [

@@ -2,6 +2,7 @@
 import net from 'node:net';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { afterEach } from 'vitest';
 import type { IngestProblem, IngestRequest, IngestRoute } from '../../src/pipeline/ingest-route.ts';
 import { createMeter, type Meter } from '../../src/pipeline/meter.ts';
 import { createServer, type Server, type ServerOptions } from '../../src/server/server.ts';
@@ -54,6 +55,19 @@ export async function startTestServer(options: TestOptions = {}): Promise<TestSe
   const port = server.addresses[0]?.port ?? 0;
   const stop = () => server.stop(AbortSignal.timeout(500));
   return { server, meter, port, url: `http://127.0.0.1:${port}`, logged, received, refused, stop };
+}
+
+/** Makes the function that starts a test's server, which is stopped after the test. */
+export function eachTestStartsServer(defaults: TestOptions = {}): (options?: TestOptions) => Promise<TestServer> {
+  let running: TestServer | undefined;
+  afterEach(async () => {
+    await running?.stop();
+    running = undefined;
+  });
+  return async (options = {}) => {
+    running = await startTestServer({ ...defaults, ...options });
+    return running;
+  };
 }
 
 /** What the rest of the agent would do, doing nothing. */

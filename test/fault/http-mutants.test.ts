@@ -1,14 +1,10 @@
 /** Mutated requests over real sockets: whatever comes, the server answers or closes, holds nothing back, and serves the next client. */
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createRandom } from '../fixtures/random.ts';
-import { connectRaw, startTestServer, type TestServer } from './http-fixture.ts';
+import { connectRaw, eachTestStartsServer } from './http-fixture.ts';
 
-let running: TestServer | undefined;
-afterEach(async () => {
-  await running?.stop();
-  running = undefined;
-});
+const start = eachTestStartsServer();
 
 const seed = Number(process.env['TRAWL_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const count = Number(process.env['TRAWL_MUTANTS'] ?? 600);
@@ -59,8 +55,7 @@ function mutate(random: () => number): Buffer {
 describe('mutated requests', () => {
   it(`leave nothing behind and nobody waiting (TRAWL_SEED=${seed})`, async () => {
     const limits = { requestTimeoutMs: 1_500, headersTimeoutMs: 1_000, checkIntervalMs: 50, handlerTimeoutMs: 1_000 };
-    const server = await startTestServer({ limits });
-    running = server;
+    const server = await start({ limits });
     const random = createRandom(seed);
     for (let done = 0; done < count; done += 50) {
       const clients = Array.from({ length: 50 }, () => {
