@@ -283,6 +283,8 @@ export function createContainerLog(first: FoundContainer, memory: Memory, readin
     if (isDrained(file) || (file.found.name.isGzip && into.readBytes < budget.maxBytes)) {
       file.splitter.finish((line) => takeLine(file, line, into));
       notePosition(file);
+      // The last scan may have seen less of it than was read, and there may be no further one.
+      if (!file.found.name.isGzip) file.found = { ...file.found, sizeBytes: source.sizeBytes() };
       await closeFile(file);
       if (file.found.name.isGzip) {
         file.state = 'done';
