@@ -15,7 +15,7 @@ describeInput({
           'spans',
           Array.from({ length: items }, () => next++),
         );
-        const [route] = host.ingestRoutes;
+        const route = host.ingestRoutes.find(({ path }) => path === '/api/v2/spans');
         if (route === undefined || batch.signal !== 'spans') throw new Error('the input has no route');
         await route.handle({
           path: route.path,
