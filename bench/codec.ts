@@ -5,11 +5,16 @@
 import { decodeJsonSpans, decodeProtobufSpans } from '../src/codec/otlp/decode-spans.ts';
 import { encodeJsonSpans, encodeProtobufSpans } from '../src/codec/otlp/encode-spans.ts';
 import { createTextParser } from '../src/codec/prometheus-text/text-parser.ts';
+import { zipkinDecoders } from '../src/codec/zipkin-decoders.ts';
+import type { ZipkinFormat } from '../src/codec/zipkin-format.ts';
+import { encodeSpans as encodeProto3 } from '../src/codec/zipkin-proto3/encode-spans.ts';
 import { decodeSpans } from '../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../src/codec/zipkin-v2-json/encode-spans.ts';
 import { readSpansExactly } from '../src/codec/zipkin-v2-json/exact-reader.ts';
+import type { Span } from '../src/model/span.ts';
 import { createChoices } from '../test/contract/decoder-kit.ts';
 import { otlpJsonBodies } from './lib/otlp-bodies.ts';
+import { zipkinBodies } from './lib/zipkin-bodies.ts';
 
 const spansPerBody = 100;
 const bodyCount = 200;
@@ -105,6 +110,35 @@ function measureSpans(): Record<string, number> {
   };
 }
 
+function measureZipkinFormats(): Record<string, Record<string, number>> {
+  const v2Json = Array.from({ length: bodyCount }, () =>
+    Buffer.from(JSON.stringify(Array.from({ length: spansPerBody }, envoySpan))),
+  );
+  const { v1Json, thrift, proto3 } = zipkinBodies(v2Json);
+  const perSpan = (work: () => void) => Number(((best(work) * 1000) / (bodyCount * spansPerBody)).toFixed(3));
+  const measure = (format: ZipkinFormat, bodies: readonly Buffer[]) => ({
+    bytesPerSpan: Math.round(bodies.reduce((sum, body) => sum + body.length, 0) / (bodyCount * spansPerBody)),
+    decodeUs: perSpan(() => {
+      for (const body of bodies) zipkinDecoders[format](body);
+    }),
+  });
+  const formats = {
+    zipkinV1Json: {
+      ...measure('JSON_V1', v1Json),
+      jsonParseUs: perSpan(() => {
+        for (const body of v1Json) JSON.parse(body.toString('latin1'));
+      }),
+    },
+    zipkinThrift: measure('THRIFT', thrift),
+    zipkinProto3: measure('PROTO3', proto3),
+  };
+  const spans = v2Json.slice(0, 20).map((body) => decodeSpans(body));
+  const encodeUs = perSpan(() => {
+    for (let i = 0; i < bodyCount; i++) encodeProto3(spans[i % spans.length] ?? []);
+  });
+  return { ...formats, zipkinProto3: { ...formats.zipkinProto3, encodeUs } };
+}
+
 function measurePage(): Record<string, number> {
   const lines = ['# TYPE istio_requests_total counter'];
   for (let i = 0; i < seriesCount; i++) {
@@ -128,34 +162,45 @@ function measurePage(): Record<string, number> {
 
 function measureOtlp(): Record<string, Record<string, number>> {
   const jsonBodies = otlpJsonBodies(bodyCount, 7);
-  const decoded = jsonBodies.map((body) => decodeJsonSpans(body).spans);
-  const protobufBodies = decoded.map((spans) => Buffer.from(encodeProtobufSpans(spans)));
+  // Nothing that was decoded is kept before decoding is measured: what survives teaches V8 to allocate as if everything did.
+  const protobufBodies = jsonBodies.map((body) => Buffer.from(encodeProtobufSpans(decodeJsonSpans(body).spans)));
   const perSpan = (work: () => void) => Number(((best(work) * 1000) / (bodyCount * spansPerBody)).toFixed(3));
   const bytesPerSpan = (bodies: readonly Buffer[]) =>
     Math.round(bodies.reduce((sum, body) => sum + body.length, 0) / (bodyCount * spansPerBody));
+  const protobufDecodeUs = perSpan(() => {
+    for (const body of protobufBodies) decodeProtobufSpans(body);
+  });
+  const jsonDecodeUs = perSpan(() => {
+    for (const body of jsonBodies) decodeJsonSpans(body);
+  });
+  const jsonParseUs = perSpan(() => {
+    for (const body of jsonBodies) JSON.parse(body.toString('latin1'));
+  });
+  const decoded = protobufBodies.slice(0, 20).map((body) => decodeProtobufSpans(body).spans);
+  const encodeUs = (encode: (spans: readonly Span[]) => unknown) =>
+    perSpan(() => {
+      for (let i = 0; i < bodyCount; i++) encode(decoded[i % decoded.length] ?? []);
+    });
   return {
     otlpProtobuf: {
       bytesPerSpan: bytesPerSpan(protobufBodies),
-      decodeUs: perSpan(() => {
-        for (const body of protobufBodies) decodeProtobufSpans(body);
-      }),
-      encodeUs: perSpan(() => {
-        for (const spans of decoded) encodeProtobufSpans(spans);
-      }),
+      decodeUs: protobufDecodeUs,
+      encodeUs: encodeUs(encodeProtobufSpans),
     },
     otlpJson: {
       bytesPerSpan: bytesPerSpan(jsonBodies),
-      jsonParseUs: perSpan(() => {
-        for (const body of jsonBodies) JSON.parse(body.toString('latin1'));
-      }),
-      decodeUs: perSpan(() => {
-        for (const body of jsonBodies) decodeJsonSpans(body);
-      }),
-      encodeUs: perSpan(() => {
-        for (const spans of decoded) Buffer.from(encodeJsonSpans(spans));
-      }),
+      jsonParseUs,
+      decodeUs: jsonDecodeUs,
+      encodeUs: encodeUs((spans) => Buffer.from(encodeJsonSpans(spans))),
     },
   };
 }
 
-console.log(JSON.stringify({ zipkinV2Json: measureSpans(), ...measureOtlp(), prometheusText: measurePage() }));
+console.log(
+  JSON.stringify({
+    zipkinV2Json: measureSpans(),
+    ...measureZipkinFormats(),
+    ...measureOtlp(),
+    prometheusText: measurePage(),
+  }),
+);

@@ -212,7 +212,7 @@ const initialOf = (shape: Shape): string => (shape.isRepeated ? '[]' : shape.ini
 function casesOf(shape: Shape): string {
   return shape.snakeName === shape.name
     ? `case '${shape.name}':`
-    : `case '${shape.name}':\n      case '${shape.snakeName}':`;
+    : `case '${shape.name}':\n        case '${shape.snakeName}':`;
 }
 
 /** A message of fields that may all be there. */
@@ -253,11 +253,18 @@ ${fields((shape) =>
 
 export function read${name}(value: unknown): ${name} {
   const message = new${name}();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-${fields((shape) => `      ${casesOf(shape)}\n        message.${shape.name} = ${shape.isRepeated ? 'readList' : 'readField'}('${shape.name}', field, ${shape.readJson});\n        break;`)}
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+${fields((shape) => `        ${casesOf(shape)}\n          message.${shape.name} = ${shape.isRepeated ? `readList(field, ${shape.readJson})` : `${shape.readJson}(field)`};\n          break;`)}
+      }
     }
+  } catch (error) {
+    throw placed(\`.\${key}\`, error);
   }
   return message;
 }
@@ -307,11 +314,18 @@ ${fields((shape) => `    case '${shape.name}':\n      ${shape.encode('message.va
 
 export function read${name}(value: unknown): ${name} {
   let message = no${name};
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-${fields((shape) => `      ${casesOf(shape)}\n        message = { case: '${shape.name}', value: readField('${shape.name}', field, ${shape.readJson}) };\n        break;`)}
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+${fields((shape) => `        ${casesOf(shape)}\n          message = { case: '${shape.name}', value: ${shape.readJson}(field) };\n          break;`)}
+      }
     }
+  } catch (error) {
+    throw placed(\`.\${key}\`, error);
   }
   return message;
 }
@@ -369,7 +383,7 @@ export function generateCodec(file: string, source: string): string {
     'readBytes',
     'readDouble',
     'readEnum',
-    'readField',
+    'placed',
     'readHex',
     'readInt32',
     'readInt64',

@@ -2,7 +2,7 @@
 // biome-ignore-all format: generated
 // biome-ignore-all assist: generated
 /** Generated from otlp.proto by scripts/generate-codecs.ts: npm run codecs. */
-import { readBool, readBytes, readDouble, readEnum, readField, readHex, readInt32, readInt64, readList, readObject, readText, readUint32, readUint64, writeBytes, writeDouble, writeInt64, writeList, writeText, writeUint64 } from '../protobuf/json-fields.ts';
+import { readBool, readBytes, readDouble, readEnum, placed, readHex, readInt32, readInt64, readList, readObject, readText, readUint32, readUint64, writeBytes, writeDouble, writeInt64, writeList, writeText, writeUint64 } from '../protobuf/json-fields.ts';
 import type { Bits64, WireReader } from '../protobuf/wire-reader.ts';
 import type { WireWriter } from '../protobuf/wire-writer.ts';
 
@@ -38,14 +38,21 @@ export function encodeExportTraceServiceRequest(message: ExportTraceServiceReque
 
 export function readExportTraceServiceRequest(value: unknown): ExportTraceServiceRequest {
   const message = newExportTraceServiceRequest();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'resourceSpans':
-      case 'resource_spans':
-        message.resourceSpans = readList('resourceSpans', field, readResourceSpans);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'resourceSpans':
+        case 'resource_spans':
+          message.resourceSpans = readList(field, readResourceSpans);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -88,14 +95,21 @@ export function encodeExportTraceServiceResponse(message: ExportTraceServiceResp
 
 export function readExportTraceServiceResponse(value: unknown): ExportTraceServiceResponse {
   const message = newExportTraceServiceResponse();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'partialSuccess':
-      case 'partial_success':
-        message.partialSuccess = readField('partialSuccess', field, readExportTracePartialSuccess);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'partialSuccess':
+        case 'partial_success':
+          message.partialSuccess = readExportTracePartialSuccess(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -143,18 +157,25 @@ export function encodeExportTracePartialSuccess(message: ExportTracePartialSucce
 
 export function readExportTracePartialSuccess(value: unknown): ExportTracePartialSuccess {
   const message = newExportTracePartialSuccess();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'rejectedSpans':
-      case 'rejected_spans':
-        message.rejectedSpans = readField('rejectedSpans', field, readInt64);
-        break;
-      case 'errorMessage':
-      case 'error_message':
-        message.errorMessage = readField('errorMessage', field, readText);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'rejectedSpans':
+        case 'rejected_spans':
+          message.rejectedSpans = readInt64(field);
+          break;
+        case 'errorMessage':
+        case 'error_message':
+          message.errorMessage = readText(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -208,21 +229,28 @@ export function encodeResourceSpans(message: ResourceSpans, writer: WireWriter):
 
 export function readResourceSpans(value: unknown): ResourceSpans {
   const message = newResourceSpans();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'resource':
-        message.resource = readField('resource', field, readResource);
-        break;
-      case 'scopeSpans':
-      case 'scope_spans':
-        message.scopeSpans = readList('scopeSpans', field, readScopeSpans);
-        break;
-      case 'schemaUrl':
-      case 'schema_url':
-        message.schemaUrl = readField('schemaUrl', field, readText);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'resource':
+          message.resource = readResource(field);
+          break;
+        case 'scopeSpans':
+        case 'scope_spans':
+          message.scopeSpans = readList(field, readScopeSpans);
+          break;
+        case 'schemaUrl':
+        case 'schema_url':
+          message.schemaUrl = readText(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -277,20 +305,27 @@ export function encodeScopeSpans(message: ScopeSpans, writer: WireWriter): void 
 
 export function readScopeSpans(value: unknown): ScopeSpans {
   const message = newScopeSpans();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'scope':
-        message.scope = readField('scope', field, readInstrumentationScope);
-        break;
-      case 'spans':
-        message.spans = readList('spans', field, readSpan);
-        break;
-      case 'schemaUrl':
-      case 'schema_url':
-        message.schemaUrl = readField('schemaUrl', field, readText);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'scope':
+          message.scope = readInstrumentationScope(field);
+          break;
+        case 'spans':
+          message.spans = readList(field, readSpan);
+          break;
+        case 'schemaUrl':
+        case 'schema_url':
+          message.schemaUrl = readText(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -345,21 +380,28 @@ export function encodeResource(message: Resource, writer: WireWriter): void {
 
 export function readResource(value: unknown): Resource {
   const message = newResource();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'attributes':
-        message.attributes = readList('attributes', field, readKeyValue);
-        break;
-      case 'droppedAttributesCount':
-      case 'dropped_attributes_count':
-        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
-        break;
-      case 'entityRefs':
-      case 'entity_refs':
-        message.entityRefs = readList('entityRefs', field, readEntityRef);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'attributes':
+          message.attributes = readList(field, readKeyValue);
+          break;
+        case 'droppedAttributesCount':
+        case 'dropped_attributes_count':
+          message.droppedAttributesCount = readUint32(field);
+          break;
+        case 'entityRefs':
+        case 'entity_refs':
+          message.entityRefs = readList(field, readEntityRef);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -419,25 +461,32 @@ export function encodeEntityRef(message: EntityRef, writer: WireWriter): void {
 
 export function readEntityRef(value: unknown): EntityRef {
   const message = newEntityRef();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'schemaUrl':
-      case 'schema_url':
-        message.schemaUrl = readField('schemaUrl', field, readText);
-        break;
-      case 'type':
-        message.type = readField('type', field, readText);
-        break;
-      case 'idKeys':
-      case 'id_keys':
-        message.idKeys = readList('idKeys', field, readText);
-        break;
-      case 'descriptionKeys':
-      case 'description_keys':
-        message.descriptionKeys = readList('descriptionKeys', field, readText);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'schemaUrl':
+        case 'schema_url':
+          message.schemaUrl = readText(field);
+          break;
+        case 'type':
+          message.type = readText(field);
+          break;
+        case 'idKeys':
+        case 'id_keys':
+          message.idKeys = readList(field, readText);
+          break;
+        case 'descriptionKeys':
+        case 'description_keys':
+          message.descriptionKeys = readList(field, readText);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -498,23 +547,30 @@ export function encodeInstrumentationScope(message: InstrumentationScope, writer
 
 export function readInstrumentationScope(value: unknown): InstrumentationScope {
   const message = newInstrumentationScope();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'name':
-        message.name = readField('name', field, readText);
-        break;
-      case 'version':
-        message.version = readField('version', field, readText);
-        break;
-      case 'attributes':
-        message.attributes = readList('attributes', field, readKeyValue);
-        break;
-      case 'droppedAttributesCount':
-      case 'dropped_attributes_count':
-        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'name':
+          message.name = readText(field);
+          break;
+        case 'version':
+          message.version = readText(field);
+          break;
+        case 'attributes':
+          message.attributes = readList(field, readKeyValue);
+          break;
+        case 'droppedAttributesCount':
+        case 'dropped_attributes_count':
+          message.droppedAttributesCount = readUint32(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -635,67 +691,74 @@ export function encodeSpan(message: Span, writer: WireWriter): void {
 
 export function readSpan(value: unknown): Span {
   const message = newSpan();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'traceId':
-      case 'trace_id':
-        message.traceId = readField('traceId', field, readHex);
-        break;
-      case 'spanId':
-      case 'span_id':
-        message.spanId = readField('spanId', field, readHex);
-        break;
-      case 'traceState':
-      case 'trace_state':
-        message.traceState = readField('traceState', field, readText);
-        break;
-      case 'parentSpanId':
-      case 'parent_span_id':
-        message.parentSpanId = readField('parentSpanId', field, readHex);
-        break;
-      case 'flags':
-        message.flags = readField('flags', field, readUint32);
-        break;
-      case 'name':
-        message.name = readField('name', field, readText);
-        break;
-      case 'kind':
-        message.kind = readField('kind', field, readSpanKind);
-        break;
-      case 'startTimeUnixNano':
-      case 'start_time_unix_nano':
-        message.startTimeUnixNano = readField('startTimeUnixNano', field, readUint64);
-        break;
-      case 'endTimeUnixNano':
-      case 'end_time_unix_nano':
-        message.endTimeUnixNano = readField('endTimeUnixNano', field, readUint64);
-        break;
-      case 'attributes':
-        message.attributes = readList('attributes', field, readKeyValue);
-        break;
-      case 'droppedAttributesCount':
-      case 'dropped_attributes_count':
-        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
-        break;
-      case 'events':
-        message.events = readList('events', field, readEvent);
-        break;
-      case 'droppedEventsCount':
-      case 'dropped_events_count':
-        message.droppedEventsCount = readField('droppedEventsCount', field, readUint32);
-        break;
-      case 'links':
-        message.links = readList('links', field, readLink);
-        break;
-      case 'droppedLinksCount':
-      case 'dropped_links_count':
-        message.droppedLinksCount = readField('droppedLinksCount', field, readUint32);
-        break;
-      case 'status':
-        message.status = readField('status', field, readStatus);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'traceId':
+        case 'trace_id':
+          message.traceId = readHex(field);
+          break;
+        case 'spanId':
+        case 'span_id':
+          message.spanId = readHex(field);
+          break;
+        case 'traceState':
+        case 'trace_state':
+          message.traceState = readText(field);
+          break;
+        case 'parentSpanId':
+        case 'parent_span_id':
+          message.parentSpanId = readHex(field);
+          break;
+        case 'flags':
+          message.flags = readUint32(field);
+          break;
+        case 'name':
+          message.name = readText(field);
+          break;
+        case 'kind':
+          message.kind = readSpanKind(field);
+          break;
+        case 'startTimeUnixNano':
+        case 'start_time_unix_nano':
+          message.startTimeUnixNano = readUint64(field);
+          break;
+        case 'endTimeUnixNano':
+        case 'end_time_unix_nano':
+          message.endTimeUnixNano = readUint64(field);
+          break;
+        case 'attributes':
+          message.attributes = readList(field, readKeyValue);
+          break;
+        case 'droppedAttributesCount':
+        case 'dropped_attributes_count':
+          message.droppedAttributesCount = readUint32(field);
+          break;
+        case 'events':
+          message.events = readList(field, readEvent);
+          break;
+        case 'droppedEventsCount':
+        case 'dropped_events_count':
+          message.droppedEventsCount = readUint32(field);
+          break;
+        case 'links':
+          message.links = readList(field, readLink);
+          break;
+        case 'droppedLinksCount':
+        case 'dropped_links_count':
+          message.droppedLinksCount = readUint32(field);
+          break;
+        case 'status':
+          message.status = readStatus(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -779,24 +842,31 @@ export function encodeEvent(message: Event, writer: WireWriter): void {
 
 export function readEvent(value: unknown): Event {
   const message = newEvent();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'timeUnixNano':
-      case 'time_unix_nano':
-        message.timeUnixNano = readField('timeUnixNano', field, readUint64);
-        break;
-      case 'name':
-        message.name = readField('name', field, readText);
-        break;
-      case 'attributes':
-        message.attributes = readList('attributes', field, readKeyValue);
-        break;
-      case 'droppedAttributesCount':
-      case 'dropped_attributes_count':
-        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'timeUnixNano':
+        case 'time_unix_nano':
+          message.timeUnixNano = readUint64(field);
+          break;
+        case 'name':
+          message.name = readText(field);
+          break;
+        case 'attributes':
+          message.attributes = readList(field, readKeyValue);
+          break;
+        case 'droppedAttributesCount':
+        case 'dropped_attributes_count':
+          message.droppedAttributesCount = readUint32(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -867,32 +937,39 @@ export function encodeLink(message: Link, writer: WireWriter): void {
 
 export function readLink(value: unknown): Link {
   const message = newLink();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'traceId':
-      case 'trace_id':
-        message.traceId = readField('traceId', field, readHex);
-        break;
-      case 'spanId':
-      case 'span_id':
-        message.spanId = readField('spanId', field, readHex);
-        break;
-      case 'traceState':
-      case 'trace_state':
-        message.traceState = readField('traceState', field, readText);
-        break;
-      case 'attributes':
-        message.attributes = readList('attributes', field, readKeyValue);
-        break;
-      case 'droppedAttributesCount':
-      case 'dropped_attributes_count':
-        message.droppedAttributesCount = readField('droppedAttributesCount', field, readUint32);
-        break;
-      case 'flags':
-        message.flags = readField('flags', field, readUint32);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'traceId':
+        case 'trace_id':
+          message.traceId = readHex(field);
+          break;
+        case 'spanId':
+        case 'span_id':
+          message.spanId = readHex(field);
+          break;
+        case 'traceState':
+        case 'trace_state':
+          message.traceState = readText(field);
+          break;
+        case 'attributes':
+          message.attributes = readList(field, readKeyValue);
+          break;
+        case 'droppedAttributesCount':
+        case 'dropped_attributes_count':
+          message.droppedAttributesCount = readUint32(field);
+          break;
+        case 'flags':
+          message.flags = readUint32(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -945,16 +1022,23 @@ export function encodeStatus(message: Status, writer: WireWriter): void {
 
 export function readStatus(value: unknown): Status {
   const message = newStatus();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'message':
-        message.message = readField('message', field, readText);
-        break;
-      case 'code':
-        message.code = readField('code', field, readStatusCode);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'message':
+          message.message = readText(field);
+          break;
+        case 'code':
+          message.code = readStatusCode(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -1011,16 +1095,23 @@ export function encodeKeyValue(message: KeyValue, writer: WireWriter): void {
 
 export function readKeyValue(value: unknown): KeyValue {
   const message = newKeyValue();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'key':
-        message.key = readField('key', field, readText);
-        break;
-      case 'value':
-        message.value = readField('value', field, readAnyValue);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'key':
+          message.key = readText(field);
+          break;
+        case 'value':
+          message.value = readAnyValue(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -1107,38 +1198,45 @@ export function encodeAnyValue(message: AnyValue, writer: WireWriter): void {
 
 export function readAnyValue(value: unknown): AnyValue {
   let message = noAnyValue;
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'stringValue':
-      case 'string_value':
-        message = { case: 'stringValue', value: readField('stringValue', field, readText) };
-        break;
-      case 'boolValue':
-      case 'bool_value':
-        message = { case: 'boolValue', value: readField('boolValue', field, readBool) };
-        break;
-      case 'intValue':
-      case 'int_value':
-        message = { case: 'intValue', value: readField('intValue', field, readInt64) };
-        break;
-      case 'doubleValue':
-      case 'double_value':
-        message = { case: 'doubleValue', value: readField('doubleValue', field, readDouble) };
-        break;
-      case 'arrayValue':
-      case 'array_value':
-        message = { case: 'arrayValue', value: readField('arrayValue', field, readArrayValue) };
-        break;
-      case 'kvlistValue':
-      case 'kvlist_value':
-        message = { case: 'kvlistValue', value: readField('kvlistValue', field, readKeyValueList) };
-        break;
-      case 'bytesValue':
-      case 'bytes_value':
-        message = { case: 'bytesValue', value: readField('bytesValue', field, readBytes) };
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'stringValue':
+        case 'string_value':
+          message = { case: 'stringValue', value: readText(field) };
+          break;
+        case 'boolValue':
+        case 'bool_value':
+          message = { case: 'boolValue', value: readBool(field) };
+          break;
+        case 'intValue':
+        case 'int_value':
+          message = { case: 'intValue', value: readInt64(field) };
+          break;
+        case 'doubleValue':
+        case 'double_value':
+          message = { case: 'doubleValue', value: readDouble(field) };
+          break;
+        case 'arrayValue':
+        case 'array_value':
+          message = { case: 'arrayValue', value: readArrayValue(field) };
+          break;
+        case 'kvlistValue':
+        case 'kvlist_value':
+          message = { case: 'kvlistValue', value: readKeyValueList(field) };
+          break;
+        case 'bytesValue':
+        case 'bytes_value':
+          message = { case: 'bytesValue', value: readBytes(field) };
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -1196,13 +1294,20 @@ export function encodeArrayValue(message: ArrayValue, writer: WireWriter): void 
 
 export function readArrayValue(value: unknown): ArrayValue {
   const message = newArrayValue();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'values':
-        message.values = readList('values', field, readAnyValue);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'values':
+          message.values = readList(field, readAnyValue);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -1245,13 +1350,20 @@ export function encodeKeyValueList(message: KeyValueList, writer: WireWriter): v
 
 export function readKeyValueList(value: unknown): KeyValueList {
   const message = newKeyValueList();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'values':
-        message.values = readList('values', field, readKeyValue);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'values':
+          message.values = readList(field, readKeyValue);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -1299,16 +1411,23 @@ export function encodeRpcStatus(message: RpcStatus, writer: WireWriter): void {
 
 export function readRpcStatus(value: unknown): RpcStatus {
   const message = newRpcStatus();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'code':
-        message.code = readField('code', field, readInt32);
-        break;
-      case 'message':
-        message.message = readField('message', field, readText);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'code':
+          message.code = readInt32(field);
+          break;
+        case 'message':
+          message.message = readText(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }

@@ -13,23 +13,15 @@ const base64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 /** Printable ASCII without quote and backslash: may stand between quotes as it is. */
 const plain = /^[ !#-[\]-~]*$/;
 
-/** The error for a value that is not what it should be; `readField` and `readList` put the place before it. */
+/** The error for a value that is not what it should be; `placed` puts the place before it. */
 function refuse(expected: string, value: unknown): CodecError {
   const shown = JSON.stringify(value)?.slice(0, shownLength) ?? String(value);
   return new CodecError(`: expected ${expected}, got ${shown}`);
 }
 
-function placed(place: string, error: unknown): unknown {
+/** An error with the place of what was read put before it. */
+export function placed(place: string, error: unknown): unknown {
   return error instanceof CodecError ? new CodecError(`${place}${error.message}`) : error;
-}
-
-/** Reads a field's value; the error names the field. */
-export function readField<Value>(field: string, value: unknown, read: (value: unknown) => Value): Value {
-  try {
-    return read(value);
-  } catch (error) {
-    throw placed(`.${field}`, error);
-  }
 }
 
 /** As deep as messages may be nested in protobuf (`WireReader`); a message within a message of its own kind is always in a list. */
@@ -37,15 +29,15 @@ const nestingLimit = 50;
 let depth = 0;
 
 /** Reads a list's items; the error names the item. */
-export function readList<Item>(field: string, value: unknown, read: (value: unknown) => Item): Item[] {
-  if (!Array.isArray(value)) throw placed(`.${field}`, refuse('a list', value));
+export function readList<Item>(value: unknown, read: (value: unknown) => Item): Item[] {
+  if (!Array.isArray(value)) throw refuse('a list', value);
   if (depth >= nestingLimit) throw new CodecError(`: lists nested more than ${nestingLimit} deep`);
   const items: Item[] = [];
   depth++;
   try {
     for (const item of value) items.push(read(item));
   } catch (error) {
-    throw placed(`.${field}[${items.length}]`, error);
+    throw placed(`[${items.length}]`, error);
   } finally {
     depth--;
   }
@@ -53,9 +45,13 @@ export function readList<Item>(field: string, value: unknown, read: (value: unkn
 }
 
 /** A message's fields; null stands for a field that is not there. */
-export function readObject(value: unknown): object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse('an object', value);
+export function readObject(value: unknown): Readonly<Record<string, unknown>> {
+  if (!isObject(value)) throw refuse('an object', value);
   return value;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export function readText(value: unknown): string {

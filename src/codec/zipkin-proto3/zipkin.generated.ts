@@ -2,7 +2,7 @@
 // biome-ignore-all format: generated
 // biome-ignore-all assist: generated
 /** Generated from zipkin.proto by scripts/generate-codecs.ts: npm run codecs. */
-import { readBool, readBytes, readEnum, readField, readHex, readInt32, readList, readObject, readText, readUint64, writeBytes, writeList, writeText, writeUint64 } from '../protobuf/json-fields.ts';
+import { readBool, readBytes, readEnum, placed, readHex, readInt32, readList, readObject, readText, readUint64, writeBytes, writeList, writeText, writeUint64 } from '../protobuf/json-fields.ts';
 import type { Bits64, WireReader } from '../protobuf/wire-reader.ts';
 import type { WireWriter } from '../protobuf/wire-writer.ts';
 
@@ -40,13 +40,20 @@ export function encodeListOfSpans(message: ListOfSpans, writer: WireWriter): voi
 
 export function readListOfSpans(value: unknown): ListOfSpans {
   const message = newListOfSpans();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'spans':
-        message.spans = readList('spans', field, readSpan);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'spans':
+          message.spans = readList(field, readSpan);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -94,16 +101,23 @@ export function encodeTagsEntry(message: TagsEntry, writer: WireWriter): void {
 
 export function readTagsEntry(value: unknown): TagsEntry {
   const message = newTagsEntry();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'key':
-        message.key = readField('key', field, readText);
-        break;
-      case 'value':
-        message.value = readField('value', field, readText);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'key':
+          message.key = readText(field);
+          break;
+        case 'value':
+          message.value = readText(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -207,53 +221,60 @@ export function encodeSpan(message: Span, writer: WireWriter): void {
 
 export function readSpan(value: unknown): Span {
   const message = newSpan();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'traceId':
-      case 'trace_id':
-        message.traceId = readField('traceId', field, readHex);
-        break;
-      case 'parentId':
-      case 'parent_id':
-        message.parentId = readField('parentId', field, readHex);
-        break;
-      case 'id':
-        message.id = readField('id', field, readHex);
-        break;
-      case 'kind':
-        message.kind = readField('kind', field, readKind);
-        break;
-      case 'name':
-        message.name = readField('name', field, readText);
-        break;
-      case 'timestamp':
-        message.timestamp = readField('timestamp', field, readUint64);
-        break;
-      case 'duration':
-        message.duration = readField('duration', field, readUint64);
-        break;
-      case 'localEndpoint':
-      case 'local_endpoint':
-        message.localEndpoint = readField('localEndpoint', field, readEndpoint);
-        break;
-      case 'remoteEndpoint':
-      case 'remote_endpoint':
-        message.remoteEndpoint = readField('remoteEndpoint', field, readEndpoint);
-        break;
-      case 'annotations':
-        message.annotations = readList('annotations', field, readAnnotation);
-        break;
-      case 'tags':
-        message.tags = readList('tags', field, readTagsEntry);
-        break;
-      case 'debug':
-        message.debug = readField('debug', field, readBool);
-        break;
-      case 'shared':
-        message.shared = readField('shared', field, readBool);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'traceId':
+        case 'trace_id':
+          message.traceId = readHex(field);
+          break;
+        case 'parentId':
+        case 'parent_id':
+          message.parentId = readHex(field);
+          break;
+        case 'id':
+          message.id = readHex(field);
+          break;
+        case 'kind':
+          message.kind = readKind(field);
+          break;
+        case 'name':
+          message.name = readText(field);
+          break;
+        case 'timestamp':
+          message.timestamp = readUint64(field);
+          break;
+        case 'duration':
+          message.duration = readUint64(field);
+          break;
+        case 'localEndpoint':
+        case 'local_endpoint':
+          message.localEndpoint = readEndpoint(field);
+          break;
+        case 'remoteEndpoint':
+        case 'remote_endpoint':
+          message.remoteEndpoint = readEndpoint(field);
+          break;
+        case 'annotations':
+          message.annotations = readList(field, readAnnotation);
+          break;
+        case 'tags':
+          message.tags = readList(field, readTagsEntry);
+          break;
+        case 'debug':
+          message.debug = readBool(field);
+          break;
+        case 'shared':
+          message.shared = readBool(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -333,23 +354,30 @@ export function encodeEndpoint(message: Endpoint, writer: WireWriter): void {
 
 export function readEndpoint(value: unknown): Endpoint {
   const message = newEndpoint();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'serviceName':
-      case 'service_name':
-        message.serviceName = readField('serviceName', field, readText);
-        break;
-      case 'ipv4':
-        message.ipv4 = readField('ipv4', field, readBytes);
-        break;
-      case 'ipv6':
-        message.ipv6 = readField('ipv6', field, readBytes);
-        break;
-      case 'port':
-        message.port = readField('port', field, readInt32);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'serviceName':
+        case 'service_name':
+          message.serviceName = readText(field);
+          break;
+        case 'ipv4':
+          message.ipv4 = readBytes(field);
+          break;
+        case 'ipv6':
+          message.ipv6 = readBytes(field);
+          break;
+        case 'port':
+          message.port = readInt32(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
@@ -400,16 +428,23 @@ export function encodeAnnotation(message: Annotation, writer: WireWriter): void 
 
 export function readAnnotation(value: unknown): Annotation {
   const message = newAnnotation();
-  for (const [key, field] of Object.entries(readObject(value))) {
-    if (field === null) continue;
-    switch (key) {
-      case 'timestamp':
-        message.timestamp = readField('timestamp', field, readUint64);
-        break;
-      case 'value':
-        message.value = readField('value', field, readText);
-        break;
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'timestamp':
+          message.timestamp = readUint64(field);
+          break;
+        case 'value':
+          message.value = readText(field);
+          break;
+      }
     }
+  } catch (error) {
+    throw placed(`.${key}`, error);
   }
   return message;
 }
