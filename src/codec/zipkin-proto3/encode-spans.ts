@@ -3,6 +3,7 @@ import type { Endpoint, Span, SpanKind } from '../../model/span.ts';
 import type { Bits64 } from '../protobuf/wire-reader.ts';
 import { WireWriter } from '../protobuf/wire-writer.ts';
 import { writeIpBytes } from '../zipkin-v2-json/ip-address.ts';
+import { toZipkinSpan } from '../zipkin-view.ts';
 import * as wire from './zipkin.generated.ts';
 
 const highZeros = '0000000000000000';
@@ -18,7 +19,8 @@ export function encodeSpans(spans: readonly Span[]): Uint8Array {
   return writer.finish();
 }
 
-function toMessage(span: Span): wire.Span {
+function toMessage(given: Span): wire.Span {
+  const span = toZipkinSpan(given);
   return {
     traceId: span.traceId.startsWith(highZeros) ? span.traceId.slice(16) : span.traceId,
     parentId: span.parentId ?? '',

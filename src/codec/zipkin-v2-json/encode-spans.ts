@@ -1,5 +1,6 @@
 /** Zipkin v2 JSON out: byte for byte what Zipkin's own writer makes of the same spans. */
 import type { Endpoint, Span, SpanEvent } from '../../model/span.ts';
+import { toZipkinSpan } from '../zipkin-view.ts';
 
 const highZeros = '0000000000000000';
 /** Printable ASCII without quote and backslash: may stand between quotes as it is. */
@@ -27,7 +28,8 @@ export function encodeSpan(span: Span): string {
   return finish(encodeFields(span));
 }
 
-function encodeFields(span: Span): string {
+function encodeFields(given: Span): string {
+  const span = given.details === undefined ? given : toZipkinSpan(given);
   let text = `{"traceId":"${encodeTraceId(span.traceId)}"`;
   if (span.parentId !== undefined) text += `,"parentId":"${span.parentId}"`;
   text += `,"id":"${span.id}"`;
