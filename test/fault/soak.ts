@@ -23,7 +23,7 @@ export interface SoakOptions {
   onFault?(line: string): void;
 }
 
-/** How a figure moved over the last half of the time, when everything is warm: its slope is that of the line that fits it best. */
+/** How the floor of a figure moved over the last half of the time, when everything is warm: its slope is that of the line that fits best. */
 export interface Trend {
   readonly first: number;
   readonly last: number;
@@ -117,8 +117,17 @@ function startSenders(agent: TestAgent, bodies: Bodies, spansPerSecond: number |
   };
 }
 
-function trendOf(points: readonly (readonly [seconds: number, value: number])[]): Trend {
-  const warm = points.slice(Math.floor(points.length / 2));
+/** The least of each twentieth of the time: what a collection or a merge takes for a moment is no growth, and what is leaked raises the least too. */
+function floorsOf(points: Points): Points {
+  const width = Math.max(1, Math.floor(points.length / 20));
+  return Array.from({ length: Math.floor(points.length / width) }, (_, i) =>
+    points.slice(i * width, (i + 1) * width).reduce((least, point) => (point[1] < least[1] ? point : least)),
+  );
+}
+
+function trendOf(points: Points): Trend {
+  const floors = floorsOf(points);
+  const warm = floors.slice(Math.floor(floors.length / 2));
   const meanX = warm.reduce((sum, [x]) => sum + x, 0) / warm.length;
   const meanY = warm.reduce((sum, [, y]) => sum + y, 0) / warm.length;
   const covariance = warm.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
@@ -132,7 +141,7 @@ function trendOf(points: readonly (readonly [seconds: number, value: number])[])
   };
 }
 
-type Points = [seconds: number, value: number][];
+type Points = (readonly [seconds: number, value: number])[];
 
 /** Looks at a process once a second; one that is being started anew is left out. */
 function watchProcess(pidOf: () => number) {
