@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { Histogram } from 'prom-client';
 import { describe, expect, it } from 'vitest';
@@ -33,7 +34,8 @@ function createFakeStore(fates: Fate[], { counts = [], deletes = [] }: Faults = 
   const rows = new Map<string, number>();
   const tokens = new Set<string>();
   const inserts: { table: string; token: string }[] = [];
-  const rowsOf = (insert: StoreInsert) => Number(Buffer.from(insert.body as Uint8Array).toString());
+  const rowsOf = async ({ body }: StoreInsert) =>
+    Number(body instanceof Uint8Array ? Buffer.from(body).toString() : await text(body));
   const client: StoreClient = {
     async rows<Row>({ sql, parameters, settings }: StoreQuery) {
       if (sql.includes('system.mutations')) return [];
@@ -74,7 +76,7 @@ function createFakeStore(fates: Fate[], { counts = [], deletes = [] }: Faults = 
       if (!tokens.has(insert.deduplicationToken)) {
         tokens.add(insert.deduplicationToken);
         const key = `${table}/${segment}`;
-        rows.set(key, (rows.get(key) ?? 0) + rowsOf(insert) * share);
+        rows.set(key, (rows.get(key) ?? 0) + (await rowsOf(insert)) * share);
       }
       if (fate !== 'stored') throw new StoreError('socket hang up', { isRetryable: true });
     },
