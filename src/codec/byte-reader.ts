@@ -3,16 +3,19 @@ import { CodecError } from './codec-error.ts';
 import { decodeUtf8 } from './java-text.ts';
 import { knownText } from './known-texts.ts';
 
+/** Longer strings cost V8 pages of their own, and a text that is kept keeps its stretch. */
+const stretchLength = 32 * 1024;
+
 /** A class because it is nothing but a position in a message. Hot: bench/codec.ts. */
 export class ByteReader {
   readonly bytes: Buffer;
-  /** The whole message, a character a byte: cutting text out of it is cheaper than asking for it piece by piece. */
-  readonly #text: string;
+  /** A stretch of the message, a character a byte: cutting texts out of it is cheaper than asking for them one by one. */
+  #stretch = '';
+  #stretchStart = 0;
   position = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
-    this.#text = bytes.toString('latin1');
   }
 
   get remaining(): number {
@@ -80,15 +83,11 @@ export class ByteReader {
     return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
   }
 
-  skip(length: number): void {
+  /** Passes over `length` bytes, and answers how many that were. */
+  skip(length: number): number {
     this.require(length);
     this.position += length;
-  }
-
-  /** A view of the next bytes. */
-  part(length: number): Buffer {
-    this.skip(length);
-    return this.bytes.subarray(this.position - length, this.position);
+    return length;
   }
 
   /** A protobuf varint of up to 32 bits, signed; more is refused, which most readers of protobuf cut off. */
@@ -121,7 +120,7 @@ export class ByteReader {
     }
   }
 
-  /** Text that is seldom the same twice. It may be a part of the message's text: copy it where it outlives the message. */
+  /** Text that is seldom the same twice. It may be a part of a longer one: copy it where it outlives the message. */
   text(length: number): string {
     this.require(length);
     const start = this.position;
@@ -131,7 +130,13 @@ export class ByteReader {
     for (let i = start; i < end; i++) {
       if ((bytes[i] ?? 0) > 0x7f) return decodeUtf8(bytes.subarray(start, end));
     }
-    return this.#text.slice(start, end);
+    if (start < this.#stretchStart || end > this.#stretchStart + this.#stretch.length) this.#stretchFrom(start, end);
+    return this.#stretch.slice(start - this.#stretchStart, end - this.#stretchStart);
+  }
+
+  #stretchFrom(start: number, end: number): void {
+    this.#stretch = this.bytes.toString('latin1', start, Math.max(start + stretchLength, end));
+    this.#stretchStart = start;
   }
 
   /** Text that comes again and again. */

@@ -1,6 +1,6 @@
 /**
  * The same short texts come in every span: names of tags, of services, of hosts. Looked up by their bytes they cost a hash and a comparison
- * instead of a new string, and as property names they are known to the engine already.
+ * instead of a new string, and the engine need not look for them among its property names again.
  */
 
 const slotCount = 4096;
@@ -22,7 +22,11 @@ export function knownText(bytes: Buffer, start: number, end: number): string | u
   const slot = (hash ^ (hash >>> 15)) & (slotCount - 1);
   const known = slots[slot];
   if (known !== undefined && known.length === length && isSame(known, bytes, start)) return known;
-  const text = asPropertyName(bytes.toString('latin1', start, end));
+  // Two texts may share a slot: the later one drives the earlier into the next, and is driven out of it by the one after.
+  const other = slots[slot ^ 1];
+  if (other !== undefined && other.length === length && isSame(other, bytes, start)) return other;
+  const text = bytes.toString('latin1', start, end);
+  slots[slot ^ 1] = known;
   slots[slot] = text;
   return text;
 }
@@ -30,10 +34,4 @@ export function knownText(bytes: Buffer, start: number, end: number): string | u
 function isSame(text: string, bytes: Buffer, start: number): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false;
   return true;
-}
-
-/** The engine's own copy of a property name, which need not be looked up again when it is used as one. */
-function asPropertyName(text: string): string {
-  for (const name in { [text]: 0 }) return name;
-  return text;
 }

@@ -221,7 +221,7 @@ function readEndpoint(bytes: ByteReader, length: number): Endpoint | undefined {
         break;
       case endpointIpv4:
       case endpointIpv6:
-        addIpBytes(raw, bytes.part(bytes.varint32()));
+        addIpBytes(raw, bytes, bytes.skip(bytes.varint32()));
         break;
       case endpointPort:
         raw.port = bytes.varint32();

@@ -207,13 +207,13 @@ function readEndpoint(bytes: ByteReader): Endpoint | undefined {
         raw.serviceName = bytes.knownText(bytes.int32());
         break;
       case endpointIpv4:
-        if (bytes.int32() !== 0) addIpBytes(raw, bytes.bytes.subarray(bytes.position - 4, bytes.position));
+        if (bytes.int32() !== 0) addIpBytes(raw, bytes, 4);
         break;
       case endpointPort:
         raw.port = bytes.uint16();
         break;
       case endpointIpv6:
-        addIpBytes(raw, bytes.part(bytes.int32()));
+        addIpBytes(raw, bytes, bytes.skip(bytes.int32()));
         break;
       default:
         skipValue(bytes, type);

@@ -302,9 +302,13 @@ function setAddress(addresses: Addresses, key: string, endpoint: Endpoint | unde
 function sortBinaryAnnotations({ source, first }: Conversion): readonly V1BinaryAnnotation[] {
   const { binaryAnnotations } = source;
   const endpoint = first.localEndpoint;
-  const isInPlace = (each: V1BinaryAnnotation) => each.endpoint === endpoint || isAddressKey(each.key);
-  if (endpoint !== undefined && binaryAnnotations.every(isInPlace)) return binaryAnnotations;
+  if (endpoint !== undefined && areAllOf(endpoint, binaryAnnotations)) return binaryAnnotations;
   return binaryAnnotations.sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? -1 : 1));
+}
+
+function areAllOf(endpoint: Endpoint, annotations: readonly V1BinaryAnnotation[]): boolean {
+  for (const each of annotations) if (each.endpoint !== endpoint && !isAddressKey(each.key)) return false;
+  return true;
 }
 
 function addPeers(conversion: Conversion, { ca, sa, ma }: Addresses): void {

@@ -102,15 +102,20 @@ function longestZeros(parts: readonly number[]): { start: number; end: number } 
 }
 
 /**
- * Reads an address of 4 or 16 bytes; undefined for any other length. Of IPv4 addresses in IPv6 clothes Zipkin undresses only those with
- * zeros in front (`::1.2.3.4`, and not `::1`).
+ * Reads an address of 4 or 16 bytes from `start` on; undefined for any other length. Of IPv4 addresses in IPv6 clothes Zipkin undresses
+ * only those with zeros in front (`::1.2.3.4`, and not `::1`).
  */
-export function readIpAddress(bytes: Uint8Array): IpAddress | undefined {
-  if (bytes.length === 4) return { ipv4: bytes.join('.') };
-  if (bytes.length !== 16) return undefined;
-  const parts = Array.from({ length: partCount }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
+export function readIpAddress(bytes: Uint8Array, start: number, length: number): IpAddress | undefined {
+  if (length === 4) return { ipv4: readIpv4(bytes, start) };
+  if (length !== 16) return undefined;
+  const partAt = (i: number) => ((bytes[start + 2 * i] ?? 0) << 8) | (bytes[start + 2 * i + 1] ?? 0);
+  const parts = Array.from({ length: partCount }, (_, i) => partAt(i));
   const isEmbedded = parts.slice(0, 6).every((part) => part === 0) && !(parts[6] === 0 && parts[7] === 1);
-  return isEmbedded ? { ipv4: bytes.subarray(12).join('.') } : { ipv6: writeIpv6(parts) };
+  return isEmbedded ? { ipv4: readIpv4(bytes, start + 12) } : { ipv6: writeIpv6(parts) };
+}
+
+function readIpv4(bytes: Uint8Array, start: number): string {
+  return `${bytes[start]}.${bytes[start + 1]}.${bytes[start + 2]}.${bytes[start + 3]}`;
 }
 
 /** The 4 or 16 bytes of an address as the model has it; none for what is no address. */

@@ -1,5 +1,6 @@
 /** The clean-up of a span's fields as Zipkin's `Span.Builder` and `Endpoint.Builder` do it, shared by the readers of all its formats. */
 import type { Endpoint, Span, SpanEvent, SpanKind, SpanStatus } from '../../model/span.ts';
+import type { ByteReader } from '../byte-reader.ts';
 import { resourceOfSpan } from '../mesh-resource.ts';
 import { type IpAddress, isIpv4, parseIpAddress, readIpAddress } from './ip-address.ts';
 
@@ -56,9 +57,9 @@ export function addIpAddress(endpoint: RawEndpoint, text: string): void {
   setIpAddress(endpoint, parseIpAddress(text));
 }
 
-/** The same for an address of 4 or 16 bytes. */
-export function addIpBytes(endpoint: RawEndpoint, bytes: Uint8Array): void {
-  setIpAddress(endpoint, readIpAddress(bytes));
+/** The same for an address of 4 or 16 bytes that end where the reader is. */
+export function addIpBytes(endpoint: RawEndpoint, { bytes, position }: ByteReader, length: number): void {
+  setIpAddress(endpoint, readIpAddress(bytes, position - length, length));
 }
 
 function setIpAddress(endpoint: RawEndpoint, address: IpAddress | undefined): void {
