@@ -1,0 +1,369 @@
+/** Traces by what their spans are like, newest first, and whole traces by their ids. */
+import { setImmediate } from 'node:timers/promises';
+import type { Span } from '../../model/span.ts';
+import type { StoreClient } from '../client.ts';
+import { StoreError } from '../client.ts';
+import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
+import { readRowBinary } from './row-binary.ts';
+import { type Bind, createBinder, predicateSql, type SpanPredicate } from './span-condition.ts';
+import { createDetailsReader } from './span-details.ts';
+import { type FiledSpan, inOrder, type ReadOptions, readSpan, spanRow } from './spans.ts';
+
+export type { AttributeHolder, SpanCondition, SpanPredicate } from './span-condition.ts';
+
+export interface TraceSearch {
+  /** Inclusive, µs since 1970. The time of a span is its start, or its arrival where it has no start or one more than a day ahead. */
+  readonly fromUs: number;
+  /** Inclusive. */
+  readonly toUs: number;
+  /**
+   * How far outside the window a span may lie that meets a predicate, as long as another span of its trace lies inside. 0 where it is the
+   * spans that are searched, as Jaeger does.
+   */
+  readonly reachUs: number;
+  /** Each must be met by some span of the trace, and all conditions of one by the same span. None at all takes every trace. */
+  readonly someSpan: readonly SpanPredicate[];
+}
+
+/** A trace of which the store says that its spans meet the predicates. */
+export interface TraceCandidate {
+  readonly traceId: string;
+  /** The newest of its spans that meet one. */
+  readonly newestUs: number;
+}
+
+/** What is left of the time of a search that asks several queries. */
+export interface Deadline {
+  /** The limits of the next query. Throws when the time is over. */
+  limits(): ReadLimits;
+}
+
+/** Starts the time of a search: the limits' own `timeoutMs`, for all its queries together. */
+export function createDeadline(limits: ReadLimits): Deadline {
+  const endsMs = performance.now() + limits.timeoutMs;
+  return {
+    limits() {
+      const timeoutMs = Math.ceil(endsMs - performance.now());
+      if (timeoutMs > 0) return { ...limits, timeoutMs };
+      const message = `the search did not end within ${limits.timeoutMs} ms; ask for a shorter time or for more`;
+      throw new StoreError(message, { code: timeoutExceeded, isRetryable: false });
+    },
+  };
+}
+
+/** ClickHouse's error numbers. */
+const tooManyRows = 158;
+const timeoutExceeded = 159;
+const tooSlow = 160;
+const memoryLimitExceeded = 241;
+const tooManyBytes = 396;
+const boundReached = new Set([tooManyRows, timeoutExceeded, tooSlow, memoryLimitExceeded, tooManyBytes]);
+
+export interface FindOptions {
+  readonly signal: AbortSignal;
+  readonly deadline: Deadline;
+  /** Now; a search begins with the newest minutes. */
+  readonly nowUs: number;
+}
+
+export interface SearchOptions extends ReadOptions {
+  readonly nowUs: number;
+  /** How many traces are wanted. */
+  readonly limit: number;
+  /**
+   * Takes a whole trace, its spans by time, or says false where the predicates only came near to what is asked. It should keep what it
+   * needs and not the spans.
+   */
+  readonly take: (trace: readonly Span[]) => boolean;
+  /** Spans that are read at most, `defaultMaxSpans` unless told. */
+  readonly maxSpans?: number;
+}
+
+export interface SearchEnd {
+  /**
+   * Undefined when enough was found or the whole window was searched. Otherwise why the search ended before: traces older than the last
+   * that was taken may be missing.
+   */
+  readonly endedEarly: string | undefined;
+}
+
+/** Spans of all traces of one search together. */
+export const defaultMaxSpans = 100_000;
+
+/** What is read by one query and lies in memory at once, unless one trace alone has more. */
+const batchTraces = 100;
+const batchSpans = 20_000;
+
+/** Traces that are read by one query, and so given at most by `tracesByIds`. */
+export const maxTracesAtOnce = 500;
+
+/** The newest minute is read first, then each time so many times as much: what is common is found at once, what is rare costs little more than one pass. */
+const firstStepUs = 60_000_000;
+const stepFactor = 6;
+
+/** So many ids come with one query, 40 bytes each: going on to older traces needs no query until they are used up. */
+const maxCandidates = 2000;
+
+/** A trace is read this far around the span by which it was found, so that a large store is not searched whole for it. */
+const traceReachUs = 3_600_000_000;
+
+const spansBetweenTurns = 2000;
+
+/** What `toStartOfMinute` can hold. */
+const lastUs = 4_294_967_000_000_000;
+
+/**
+ * Finds the traces of a search, newest first, in batches: the caller looks at them and takes the next batch if it needs more. A predicate
+ * alone decides the order exactly; where there are several, traces that lie across two steps of the search may come after older ones.
+ * No trace comes twice.
+ */
+export async function* findTraces(
+  client: StoreClient,
+  search: TraceSearch,
+  options: FindOptions,
+): AsyncGenerator<readonly TraceCandidate[], void, undefined> {
+  const predicates = search.someSpan.length === 0 ? [[]] : search.someSpan;
+  const given = new Set<string>();
+  for (const step of steps(search, options.nowUs, predicates.length > 1)) {
+    let after: TraceCandidate | undefined;
+    do {
+      const found = await readCandidates(client, { search, predicates, step, after }, options);
+      const batch = found.filter(({ traceId }) => !given.has(traceId));
+      for (const { traceId } of batch) given.add(traceId);
+      after = found.length < maxCandidates ? undefined : found.at(-1);
+      if (batch.length > 0) yield batch;
+    } while (after !== undefined);
+  }
+}
+
+interface Step {
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+/**
+ * The window in steps that reach further and further back. One span decides: each step begins where the last ended. Several decide: each
+ * begins at the end of the window, so that no trace is missed whose spans lie in two steps; the last is the whole window.
+ */
+function* steps({ fromUs, toUs, reachUs }: TraceSearch, nowUs: number, isNested: boolean): Generator<Step> {
+  const first = Math.max(0, fromUs - reachUs);
+  const last = Math.min(lastUs, toUs + reachUs);
+  let end = last;
+  // What lies ahead of now is nearly always nothing, and is read together with the newest minute.
+  for (let reach = firstStepUs; end >= first; reach *= stepFactor) {
+    const start = Math.max(first, Math.min(last, nowUs) - reach);
+    yield { fromUs: start, toUs: end };
+    if (!isNested) end = start - 1;
+    if (start === first) return;
+  }
+}
+
+interface CandidateQuery {
+  readonly search: TraceSearch;
+  readonly predicates: readonly SpanPredicate[];
+  readonly step: Step;
+  readonly after: TraceCandidate | undefined;
+}
+
+async function readCandidates(
+  client: StoreClient,
+  { search, predicates, step, after }: CandidateQuery,
+  options: FindOptions,
+): Promise<TraceCandidate[]> {
+  const limits = options.deadline.limits();
+  const { bind, parameters } = createBinder();
+  const met = predicates.map((predicate) => predicateSql(predicate, bind));
+  const having = met.length > 1 ? met.map((sql) => `countIf(${sql}) > 0`) : [];
+  if (after !== undefined) {
+    having.push(
+      `(newest, trace_id) < (${bind(after.newestUs, 'Int64')}, toFixedString(unhex(${bind(after.traceId, 'String')}), 16))`,
+    );
+  }
+  const where = [timeSql(step, bind), met.length > 1 ? `(${met.map((sql) => `(${sql})`).join(' OR ')})` : met.join()];
+  where.push(...reachSql(search, step, bind));
+  const bytes = await client.bytes({
+    sql: `SELECT trace_id, max(toUnixTimestamp64Micro(ts)) AS newest FROM spans WHERE ${where.join(' AND ')}
+GROUP BY trace_id${having.length === 0 ? '' : ` HAVING ${having.join(' AND ')}`} ORDER BY newest DESC, trace_id DESC LIMIT ${maxCandidates}`,
+    parameters,
+    format: 'RowBinary',
+    signal: options.signal,
+    timeoutMs: limits.timeoutMs,
+    settings: limitSettings(limits),
+  });
+  const row = readRowBinary(bytes);
+  const candidates: TraceCandidate[] = [];
+  while (!row.isAtEnd()) candidates.push({ traceId: row.fixedHex(16), newestUs: row.safeI64() });
+  return candidates;
+}
+
+/** The table's key begins with the minute, which a condition on the time alone does not use. */
+function timeSql({ fromUs, toUs }: Step, bind: Bind): string {
+  const from = `fromUnixTimestamp64Micro(${bind(Math.max(0, fromUs), 'Int64')}, 'UTC')`;
+  const to = `fromUnixTimestamp64Micro(${bind(Math.min(lastUs, toUs), 'Int64')}, 'UTC')`;
+  return `toStartOfMinute(ts) >= toStartOfMinute(${from}) AND toStartOfMinute(ts) <= toStartOfMinute(${to}) AND ts >= ${from} AND ts <= ${to}`;
+}
+
+/** Spans outside the window count only if their trace has one inside, near the edge. */
+function reachSql({ fromUs, toUs, reachUs }: TraceSearch, step: Step, bind: Bind): string[] {
+  const conditions: string[] = [];
+  if (reachUs === 0) return conditions;
+  const near = (edge: Step) => `trace_id IN (SELECT trace_id FROM spans WHERE ${timeSql(edge, bind)})`;
+  const at = (us: number) => `fromUnixTimestamp64Micro(${bind(us, 'Int64')}, 'UTC')`;
+  if (step.toUs > toUs) {
+    const edge = { fromUs: Math.max(fromUs, toUs - reachUs), toUs };
+    conditions.push(`(ts <= ${at(toUs)} OR ${near(edge)})`);
+  }
+  if (step.fromUs < fromUs) {
+    const edge = { fromUs, toUs: Math.min(toUs, fromUs + reachUs) };
+    conditions.push(`(ts >= ${at(fromUs)} OR ${near(edge)})`);
+  }
+  return conditions;
+}
+
+export interface TracesOptions extends ReadOptions {
+  /** Spans at most, of all traces together. */
+  readonly maxSpans?: number;
+  /** Where to look, µs since 1970; everywhere when it is left out. */
+  readonly within?: Step;
+}
+
+/**
+ * Whole traces by their ids, 32 lower-case hex digits each, at most `maxTracesAtOnce`: those that are known, in the order of the ids, the
+ * spans of each by time. Throws a ResultLimitError where they have more spans than asked for.
+ */
+export async function tracesByIds(
+  client: StoreClient,
+  ids: readonly string[],
+  options: TracesOptions,
+): Promise<Span[][]> {
+  if (ids.length === 0) return [];
+  if (ids.length > maxTracesAtOnce) {
+    throw new ResultLimitError(
+      'traces',
+      `${ids.length} traces were asked for at once; at most ${maxTracesAtOnce} are read`,
+    );
+  }
+  const limits = options.limits ?? defaultReadLimits;
+  const maxSpans = options.maxSpans ?? defaultMaxSpans;
+  const { bind, parameters } = createBinder();
+  const time = options.within === undefined ? '' : ` AND ${timeSql(options.within, bind)}`;
+  const bytes = await client.bytes({
+    sql: `SELECT ${spanRow} FROM spans WHERE trace_id IN (${ids.map(idSql).join()})${time} LIMIT ${maxSpans + 1}`,
+    parameters,
+    format: 'RowBinary',
+    signal: options.signal,
+    timeoutMs: limits.timeoutMs,
+    settings: { ...limitSettings(limits), use_query_condition_cache: 0 },
+  });
+  const row = readRowBinary(bytes);
+  const spans: FiledSpan[] = [];
+  const readDetails = createDetailsReader();
+  while (!row.isAtEnd()) {
+    spans.push(readSpan(row, readDetails));
+    // Others are served between the spans of large traces.
+    if (spans.length % spansBetweenTurns === 0) await setImmediate();
+  }
+  if (spans.length > maxSpans) {
+    throw new ResultLimitError('spans', `${ids.length} traces have more than ${maxSpans} spans`);
+  }
+  return grouped(ids, spans);
+}
+
+/** In the text itself: a parameter travels in the URL, which is too short for many. */
+function idSql(id: string): string {
+  if (!/^[0-9a-f]{32}$/.test(id)) throw new RangeError(`${JSON.stringify(id)} is not 32 lower-case hex digits`);
+  return `unhex('${id}')`;
+}
+
+function grouped(ids: readonly string[], spans: readonly FiledSpan[]): Span[][] {
+  const traces = new Map<string, FiledSpan[]>(ids.map((id) => [id, []]));
+  for (const filed of spans) traces.get(filed.span.traceId)?.push(filed);
+  const known: Span[][] = [];
+  for (const trace of traces.values()) if (trace.length > 0) known.push(inOrder(trace));
+  return known;
+}
+
+/**
+ * Finds traces whose spans meet the predicates, reads them whole and hands them to `take`, newest first, until it has taken `limit`. It costs
+ * a bounded amount: when its time or the spans that it may read are used up, it ends early and says so; when nothing was taken by then, it
+ * throws.
+ */
+export async function searchTraces(
+  client: StoreClient,
+  search: TraceSearch,
+  options: SearchOptions,
+): Promise<SearchEnd> {
+  const taken: Taken = { count: 0, spans: 0 };
+  const clock = createDeadline(options.limits ?? defaultReadLimits);
+  const given = { ...options, deadline: clock };
+  try {
+    for await (const candidates of findTraces(client, search, given)) {
+      await takeFrom(client, candidates, taken, given);
+      if (taken.count >= options.limit) break;
+    }
+    return { endedEarly: undefined };
+  } catch (error) {
+    const reason = endOf(error);
+    if (taken.count === 0 || reason === undefined || options.signal.aborted) throw error;
+    return { endedEarly: reason };
+  }
+}
+
+interface Taken {
+  count: number;
+  spans: number;
+}
+
+async function takeFrom(
+  client: StoreClient,
+  candidates: readonly TraceCandidate[],
+  taken: Taken,
+  options: SearchOptions & { readonly deadline: Deadline },
+): Promise<void> {
+  const { limit, take, signal, deadline } = options;
+  const maxSpans = options.maxSpans ?? defaultMaxSpans;
+  let size = batchTraces;
+  for (let at = 0; at < candidates.length && taken.count < limit; ) {
+    const batch = candidates.slice(at, at + Math.min(size, limit - taken.count));
+    // A trace too large for a batch is read by itself.
+    const room = batch.length === 1 ? maxSpans - taken.spans : Math.min(batchSpans, maxSpans - taken.spans);
+    const read = await readWhole(client, batch, { signal, limits: deadline.limits(), maxSpans: room });
+    if (read === undefined && batch.length > 1) {
+      size = batch.length >> 1;
+      continue;
+    }
+    if (read === undefined) {
+      throw new ResultLimitError('spans', `the traces found have more than ${maxSpans} spans; ask for fewer traces`);
+    }
+    at += batch.length;
+    for (const trace of read) {
+      taken.spans += trace.length;
+      if (take(trace)) taken.count++;
+    }
+  }
+}
+
+/** Undefined where the traces have more spans or bytes than there is room for. */
+async function readWhole(
+  client: StoreClient,
+  batch: readonly TraceCandidate[],
+  options: TracesOptions,
+): Promise<Span[][] | undefined> {
+  const times = batch.map(({ newestUs }) => newestUs);
+  const within = { fromUs: Math.min(...times) - traceReachUs, toUs: Math.max(...times) + traceReachUs };
+  const ids = batch.map(({ traceId }) => traceId);
+  try {
+    return await tracesByIds(client, ids, { ...options, within });
+  } catch (error) {
+    if (error instanceof ResultLimitError || (error instanceof StoreError && error.code === tooManyBytes))
+      return undefined;
+    throw error;
+  }
+}
+
+/** Why a search may end with what it has, undefined where that would hide a fault. */
+function endOf(error: unknown): string | undefined {
+  if (error instanceof ResultLimitError) return error.message;
+  if (!(error instanceof StoreError) || error.code === undefined || !boundReached.has(error.code)) return undefined;
+  return `the search reached a bound: ${error.message}`;
+}
