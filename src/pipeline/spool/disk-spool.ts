@@ -28,6 +28,8 @@ const maxGroupBytes = 8 * mebibyte;
 /** After a failure the disk is left alone for so long; appends are refused meanwhile. */
 const failurePauseMs = 100;
 const retryAfterMs = 1000;
+/** Made once: an abort without a reason makes an exception with a stack each time. */
+const waitOver = new Error('the wait is over');
 
 interface Waiting {
   readonly sections: readonly Section[];
@@ -193,6 +195,8 @@ export class DiskSpool implements Spool {
       await open.writer.commit(isNew && this.#cuts.length > 0 ? [[cutsSection(this.#cuts)], ...records] : records);
       if (isNew) this.#forgetCuts();
       this.#committed(open, group);
+      // Whoever waits for a segment need know of its first record only: when it is due is certain from then on.
+      if (isNew) this.#changed.announce();
     } catch (error) {
       return await this.#diskFailed(asError(error));
     }
@@ -224,7 +228,6 @@ export class DiskSpool implements Spool {
       open.hasPositions = true;
       this.#positions.apply(positions);
     }
-    this.#changed.announce();
   }
 
   /** With a new segment the directory was synced: what was unlinked stays so. What is still on the shelf is said again next time. */
@@ -348,7 +351,7 @@ export class DiskSpool implements Spool {
       );
     } finally {
       signal.removeEventListener('abort', abort);
-      ended.abort();
+      ended.abort(waitOver);
     }
   }
 
