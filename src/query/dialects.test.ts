@@ -85,6 +85,7 @@ beforeAll(async () => {
         serviceNames: (signal) => serviceNames(client, { signal }),
       },
       freshen: () => Promise.resolve(),
+      isCurrent: () => true,
     }),
     ...createPrometheusRoutes({
       samples: { select: (selection, signal) => readSamples(client, selection, { signal }) },

@@ -28,6 +28,7 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, clock: Cl
         serviceNames: (signal) => serviceNames(client, { signal, limits: readLimits }),
       },
       freshen: freshness.freshen,
+      isCurrent: freshness.isCurrent,
     }),
     ...createPrometheusRoutes({
       samples: { select: (selection, signal) => readSamples(client, selection, { signal, limits: sampleLimits }) },

@@ -18,6 +18,8 @@ export interface ZipkinApiOptions {
    * trace is not found, so that whoever sent a span and was answered finds it.
    */
   readonly freshen: (signal: AbortSignal) => Promise<void>;
+  /** Whether everything that was acknowledged can be queried already: a trace that is not found then need not be looked up again. */
+  readonly isCurrent: () => boolean;
 }
 
 /** Beyond this many names Zipkin lets its clients keep the list for a while. */
@@ -35,8 +37,10 @@ const json = (body: string, headers?: QueryResponse['headers']): QueryResponse =
 async function answerTrace(options: ZipkinApiOptions, raw: string, signal: AbortSignal): Promise<QueryResponse> {
   const id = parseTraceId(raw);
   if (id.kind === 'malformed') return textAnswer(400, id.message);
+  // Asked before the look-up: what becomes current during it may have come too late for it.
+  const isCurrent = options.isCurrent();
   let spans = await options.traces.traceById(id.text, signal);
-  if (spans.length === 0) {
+  if (spans.length === 0 && !isCurrent) {
     try {
       await options.freshen(signal);
     } catch (error) {

@@ -31,9 +31,13 @@ const holding = (ids: readonly string[], names: readonly string[] = []): TraceSo
 async function get(
   traces: TraceSource,
   path: '/api/v2/trace/:id' | '/api/v2/services',
-  options: { readonly id?: string; readonly freshen?: () => Promise<void> } = {},
+  options: { readonly id?: string; readonly freshen?: () => Promise<void>; readonly isCurrent?: boolean } = {},
 ): Promise<QueryResponse> {
-  const routes = createZipkinApi({ traces, freshen: options.freshen ?? (() => Promise.resolve()) });
+  const routes = createZipkinApi({
+    traces,
+    freshen: options.freshen ?? (() => Promise.resolve()),
+    isCurrent: () => options.isCurrent ?? false,
+  });
   const route = routes.find((candidate) => candidate.path === path);
   if (route === undefined) throw new Error(`no route ${path}`);
   return route.handle({
@@ -89,6 +93,21 @@ describe('GET /api/v2/trace/:id', () => {
     expect(freshened).toBe(1);
     expect(await get(holding(stored), '/api/v2/trace/:id', { id: 'a', freshen })).toMatchObject({ status: 200 });
     expect(freshened).toBe(1);
+  });
+
+  it('looks up an unknown trace only once when all that was acknowledged could be found before', async () => {
+    let asked = 0;
+    const traces: TraceSource = {
+      ...holding([]),
+      traceById: () => {
+        asked++;
+        return Promise.resolve([]);
+      },
+    };
+    expect(await get(traces, '/api/v2/trace/:id', { id: 'a', isCurrent: true })).toMatchObject({ status: 404 });
+    expect(asked).toBe(1);
+    expect(await get(traces, '/api/v2/trace/:id', { id: 'a' })).toMatchObject({ status: 404 });
+    expect(asked).toBe(3);
   });
 
   it('does not say that a trace is not there when nobody can know', async () => {

@@ -7,6 +7,8 @@ export interface Freshness {
   flush(signal: AbortSignal): Promise<void>;
   /** The same, but all who ask within a second share one flush: for queries, which strangers send as often as they like. */
   freshen(signal: AbortSignal): Promise<void>;
+  /** Whether everything that was kept is in the store, so that a query that begins now misses none of it. */
+  isCurrent(): boolean;
 }
 
 const intervalMs = 1000;
@@ -42,11 +44,16 @@ export function createFreshness(spool: Spool, clock: Clock, flushDeadlineMs: num
     await flush(signal);
   };
 
+  const isCurrent = () => {
+    const { bytes, pendingBytes } = spool.stats();
+    return bytes === 0 && pendingBytes === 0;
+  };
+
   return {
     flush,
+    isCurrent,
     freshen(signal) {
-      const { bytes, pendingBytes } = spool.stats();
-      if (bytes === 0 && pendingBytes === 0) return Promise.resolve();
+      if (isCurrent()) return Promise.resolve();
       if (next === undefined) {
         next = flushForAll();
         // All who wait may have left; whoever waits is told.
