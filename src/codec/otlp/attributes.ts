@@ -10,7 +10,8 @@ export interface SearchableAttributes {
   readonly typed: readonly Attribute[];
 }
 
-function toValue(value: AnyValue | undefined): AttributeValue {
+/** A value as the model has it. */
+export function toValue(value: AnyValue | undefined): AttributeValue {
   if (value === undefined) return null;
   switch (value.case) {
     case 'none':

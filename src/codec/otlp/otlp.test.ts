@@ -142,7 +142,7 @@ describe.each(formats)('OTLP in $name', ({ decode, encode }) => {
     ];
     const { spans, rejected, reason } = decode(encode(ids.map((id) => ({ ...good, ...id }))));
     expect([spans.length, rejected]).toEqual([1, 5]);
-    expect(reason).toBe('resourceSpans[0].scopeSpans[0].spans[1]: traceId is all zeros');
+    expect(reason).toBe('span 2 of the request: traceId is all zeros');
   });
 
   it('takes a request without spans', () => {

@@ -25,32 +25,49 @@ const noEventDetails: readonly SpanEventDetails[] = Object.freeze([]);
 const noLinks: readonly SpanLink[] = Object.freeze([]);
 
 /** Of one message ResourceSpans, said once for all of its spans. */
-interface Emitter {
+export interface Emitter {
   readonly resource: Resource;
   readonly details: ResourceDetails;
   readonly localEndpoint: Endpoint | undefined;
 }
 
-/** Makes spans of a request. */
-export function toSpans({ resourceSpans }: wire.ExportTraceServiceRequest): DecodedSpans {
-  const spans: Span[] = [];
-  let rejected = 0;
-  let reason = '';
-  resourceSpans.forEach((message, i) => {
-    const emitter = toEmitter(message);
-    message.scopeSpans.forEach((scopeSpans, j) => {
-      const scope = toScope(scopeSpans);
-      scopeSpans.spans.forEach((span, k) => {
-        const wrong = findWrongId(span);
-        if (wrong === undefined) spans.push(toSpan(span, emitter, scope));
-        else if (rejected++ === 0) reason = `resourceSpans[${i}].scopeSpans[${j}].spans[${k}]: ${wrong}`;
-      });
-    });
-  });
-  return { spans, rejected, reason };
+/** About so many spans take two milliseconds. */
+export const spansPerStep = 500;
+
+/** Takes a request's spans one by one. */
+export interface SpanCollector {
+  readonly spans: readonly Span[];
+  add(span: wire.Span, emitter: Emitter, scope: SpanScope): void;
+  /** Whether a step's spans were added since it last said so. */
+  isStepOver(): boolean;
+  finish(): DecodedSpans;
 }
 
-function toEmitter({ resource, schemaUrl }: wire.ResourceSpans): Emitter {
+/** Makes a collector of one request's spans. */
+export function createSpanCollector(): SpanCollector {
+  const spans: Span[] = [];
+  let rejected = 0;
+  let added = 0;
+  let reason = '';
+  return {
+    spans,
+    add(span, emitter, scope) {
+      added++;
+      const wrong = findWrongId(span);
+      if (wrong === undefined) spans.push(toSpan(span, emitter, scope));
+      else if (rejected++ === 0) reason = `span ${spans.length + 1} of the request: ${wrong}`;
+    },
+    isStepOver() {
+      if (added < spansPerStep) return false;
+      added = 0;
+      return true;
+    },
+    finish: () => ({ spans, rejected, reason }),
+  };
+}
+
+/** Who emitted the spans of a message ResourceSpans. */
+export function toEmitter(resource: wire.Resource | undefined, schemaUrl: string): Emitter {
   const { texts, typed } = toSearchable(resource?.attributes ?? []);
   const serviceName = texts['service.name'] ?? '';
   return {
@@ -79,7 +96,8 @@ function toEmitter({ resource, schemaUrl }: wire.ResourceSpans): Emitter {
   };
 }
 
-function toScope({ scope, schemaUrl }: wire.ScopeSpans): SpanScope {
+/** The scope of a message ScopeSpans. */
+export function toScope(scope: wire.InstrumentationScope | undefined, schemaUrl: string): SpanScope {
   return {
     name: scope?.name ?? '',
     version: scope?.version ?? '',

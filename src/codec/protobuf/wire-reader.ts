@@ -9,6 +9,12 @@ export interface Bits64 {
   high: number;
 }
 
+/** Where a message lies within another. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** No sender nests deeper; protobuf's own libraries stop here too. */
 const nestingLimit = 100;
 
@@ -35,6 +41,21 @@ export class WireReader extends protobuf.Reader {
   leave(end: number): void {
     this.#depth--;
     if (this.pos !== end) throw new Error('a field reaches beyond its message');
+  }
+
+  /** Passes over a message within the message, to come back to it with `enterAt`. */
+  passOver(): ByteRange {
+    const end = this.#end();
+    const start = this.pos;
+    this.pos = end;
+    return { start, end };
+  }
+
+  /** Begins a message that was passed over. */
+  enterAt({ start, end }: ByteRange): number {
+    if (++this.#depth > nestingLimit) throw new Error(`nested more than ${nestingLimit} deep`);
+    this.pos = start;
+    return end;
   }
 
   /** Passes over a field that the message does not have; one that it has is here only because its wire type is wrong. */
@@ -120,8 +141,12 @@ export function decodeMessage<Message>(bytes: Buffer, decode: (reader: WireReade
   try {
     return decode(reader, bytes.length);
   } catch (error) {
-    // A fault of the program's own is no fault of the sender's.
-    if (error instanceof TypeError || error instanceof ReferenceError || !(error instanceof Error)) throw error;
-    throw new CodecError(`malformed protobuf at byte ${Math.min(reader.pos, bytes.length)}: ${error.message}`);
+    throw malformed(reader, error);
   }
+}
+
+/** What was thrown while `reader` read, with its place, unless it is a fault of the program's own. */
+export function malformed(reader: WireReader, error: unknown): unknown {
+  if (error instanceof TypeError || error instanceof ReferenceError || !(error instanceof Error)) return error;
+  return new CodecError(`malformed protobuf at byte ${Math.min(reader.pos, reader.len)}: ${error.message}`);
 }
