@@ -97,6 +97,27 @@ describe('ingest routes', () => {
     remove();
     expect((await post()).status).toBe(404);
   });
+
+  it('of Zipkin are served on its own port too, whatever their path, and other paths are not', async () => {
+    const listeners = [{ host: '127.0.0.1', port: 0, paths: zipkinPaths }];
+    const { server, url } = await start({ listeners });
+    const route = (path: string, isZipkin: boolean) => ({
+      method: 'POST' as const,
+      path,
+      bodyLimitBytes: 10,
+      inflatedLimitBytes: 10,
+      allowsAnyOrigin: true,
+      isZipkin,
+      handle: async () => ({ status: 202 }),
+      refused: () => {},
+    });
+    server.ingestRoutes.add(route('/my/spans', true));
+    server.ingestRoutes.add(route('/v1/traces', false));
+    const statusOf = async (path: string, method: string) => (await fetch(`${url}${path}`, { method })).status;
+    expect(await statusOf('/my/spans', 'POST')).toBe(202);
+    expect(await statusOf('/my/spans', 'GET')).toBe(404);
+    expect(await statusOf('/v1/traces', 'POST')).toBe(404);
+  });
 });
 
 describe('query routes', () => {
