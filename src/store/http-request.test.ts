@@ -115,15 +115,16 @@ describe('a request to a store', () => {
 
   it.each(['before an answer', 'in the middle of one'])('ends the exchange when it is aborted %s', async (when) => {
     const ending = new AbortController();
+    let left: () => void = () => undefined;
     const gone = new Promise<void>((resolve) => {
-      void serving((_, response) => {
-        response.on('close', resolve);
-        if (when !== 'before an answer') response.write('half');
-        setTimeout(() => ending.abort(), 10);
-      }).then(({ store }) => {
-        void expect(ask(store, { signal: ending.signal })).rejects.toThrow('the request was aborted');
-      });
+      left = resolve;
     });
+    const { store } = await serving((_, response) => {
+      response.on('close', left);
+      if (when !== 'before an answer') response.write('half');
+      setTimeout(() => ending.abort(), 10);
+    });
+    await expect(ask(store, { signal: ending.signal })).rejects.toThrow('the request was aborted');
     await gone;
   });
 
