@@ -45,6 +45,11 @@ const http = z
     zipkin_listen: listenAddress({ mayBeOff: true })
       .default('127.0.0.1:9411')
       .describe("A second address for Zipkin's paths, on the port that Zipkin has; empty for none."),
+    otlp_listen: listenAddress({ mayBeOff: true })
+      .default('127.0.0.1:4318')
+      .describe(
+        "A further address for OTLP over HTTP, on the port that OpenTelemetry's senders expect; empty for none.",
+      ),
     query: z
       .enum(['token', 'open', 'loopback'])
       .default('token')

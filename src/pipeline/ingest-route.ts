@@ -40,9 +40,17 @@ export interface IngestRoute {
   readonly allowsAnyOrigin: boolean;
   /** Served on Zipkin's own port too, whatever its path. */
   readonly isZipkin?: boolean;
+  /** Served on OTLP's own port too, whatever its path. */
+  readonly isOtlp?: boolean;
   handle(request: IngestRequest): Promise<IngestResponse>;
   /** Told of each request that was refused before `handle`, so that the input can count it. */
   refused(problem: IngestProblem, message: string): void;
+  /** How that is said where the protocol has a form for it; plain text without it. `mediaType` is the request's. */
+  tell?(
+    problem: IngestProblem,
+    message: string,
+    mediaType: string,
+  ): Pick<IngestResponse, 'body' | 'contentType'> | undefined;
 }
 
 export interface IngestRoutes {

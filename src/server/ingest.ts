@@ -83,6 +83,7 @@ async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, op
     const answer: Answer = {
       status: problemStatus[problem],
       body: `${message}\n`,
+      ...route.tell?.(problem, message, mediaTypeOf(req.headers['content-type'])),
       ...(problem === 'overloaded' ? { retryAfterMs: overloadedRetryMs } : {}),
       ...(problem === 'unsupported_encoding' ? { headers: { 'Accept-Encoding': supportedEncodings } } : {}),
     };

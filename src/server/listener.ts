@@ -7,6 +7,9 @@ import type { ServerLimits } from './limits.ts';
 /** Zipkin's own paths: what the port 9411 serves, and where Zipkin's manners win over ours. A name that ends in `/` is a prefix. */
 export const zipkinPaths: readonly string[] = ['/api/v2/', '/api/v1/spans', '/zipkin', '/zipkin/'];
 
+/** OTLP's own paths: what the port 4318 serves. */
+export const otlpPaths: readonly string[] = ['/v1/traces'];
+
 export interface ListenerOptions {
   readonly host: string;
   /** 0 for any free port. */

@@ -21,6 +21,7 @@ import {
   type ListenerAddress,
   type ListenerOptions,
   openListener,
+  otlpPaths,
   servesPath,
   zipkinPaths,
 } from './listener.ts';
@@ -353,7 +354,9 @@ function dispatch({ room, app, listener }: Entry, exchange: Exchange): void {
 }
 
 function isServed({ ingest }: Room, { options: { paths } }: Listener, path: string): boolean {
-  return servesPath(paths, path) || (paths === zipkinPaths && ingest.find('POST', path)?.isZipkin === true);
+  if (servesPath(paths, path)) return true;
+  const route = ingest.find('POST', path);
+  return (paths === zipkinPaths && route?.isZipkin === true) || (paths === otlpPaths && route?.isOtlp === true);
 }
 
 /** Only where any origin is welcome: on ingest routes that say so, and on Zipkin's query routes, as Zipkin has it. */

@@ -8,7 +8,7 @@ import { openDataDirectory } from '../../pipeline/data-directory.ts';
 import { createIntake } from '../../pipeline/intake.ts';
 import { createMeter, type Meter } from '../../pipeline/meter.ts';
 import type { AccessOptions } from '../../server/access.ts';
-import { type ListenerOptions, zipkinPaths } from '../../server/listener.ts';
+import { type ListenerOptions, otlpPaths, zipkinPaths } from '../../server/listener.ts';
 import type { KnownRoute } from '../../server/not-found.ts';
 import type { ReloadOutcome } from '../../server/operating.ts';
 import { createServer, type Server } from '../../server/server.ts';
@@ -48,6 +48,7 @@ function parseListen(text: string): { host: string; port: number } {
 function listenersOf({ http }: MainConfig): ListenerOptions[] {
   const listeners: ListenerOptions[] = [{ ...parseListen(http.listen), paths: 'all' }];
   if (http.zipkin_listen !== '') listeners.push({ ...parseListen(http.zipkin_listen), paths: zipkinPaths });
+  if (http.otlp_listen !== '') listeners.push({ ...parseListen(http.otlp_listen), paths: otlpPaths });
   return listeners;
 }
 
