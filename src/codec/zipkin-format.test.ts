@@ -18,6 +18,8 @@ describe('the format of a list of which nothing is known', () => {
   it.each<[string, ZipkinFormat]>([
     ['[{"traceId":"1","id":"1","localEndpoint":{}}]', 'JSON_V2'],
     ['[{"traceId":"1","id":"1","tags":{}}]', 'JSON_V2'],
+    [`[{"name":"${'tags\\"'.repeat(1000)}","tags":{}}]`, 'JSON_V2'],
+    [`[{"name":"my${'tags\\"'.repeat(1000)}","mytags":{}}]`, 'JSON_V1'],
     ['[{"traceId":"1","id":"1","binaryAnnotations":[]}]', 'JSON_V1'],
     ['[]', 'JSON_V1'],
     ['\x0a\x10', 'PROTO3'],

@@ -61,6 +61,17 @@ describe('a v1 span', () => {
     ]);
   });
 
+  it('of a thousand services becomes as many, each with what it wrote, whatever the case of its name', () => {
+    const annotations = Array.from({ length: 3_000 }, (_, i) => ({
+      timestamp: 1 + i,
+      value: `v${i}`,
+      endpoint: { serviceName: `${i % 2 === 0 ? 's' : 'S'}${i % 1_000}` },
+    }));
+    const spans = convert({ annotations });
+    expect(spans).toHaveLength(1_000);
+    expect(spans.every(({ events }) => events.length === 3)).toBe(true);
+  });
+
   it('keeps the sender’s spelling of names, and compares them without regard to case', () => {
     const spans = convert({
       name: 'GET',

@@ -25,7 +25,12 @@ interface Conversion {
   readonly first: SpanDraft;
   /** Further services' spans, in the order they were met. */
   readonly others: SpanDraft[];
+  /** The first of each service among them, from the moment when there are many: looking through them all would take hours for a body. */
+  byService: Map<string | undefined, SpanDraft> | undefined;
 }
+
+/** Spans had two services, and no more. */
+const manyServices = 8;
 
 /** Appends what a v1 span stands for to `spans`. */
 export function convertSpan(source: V1Span, spans: Span[]): void {
@@ -43,6 +48,7 @@ export function convertSpan(source: V1Span, spans: Span[]): void {
     },
     first: newDraft(source),
     others: [],
+    byService: undefined,
   };
   readAnnotations(conversion);
   timeCalls(conversion);
@@ -63,24 +69,40 @@ function newDraft(source: V1Span): SpanDraft {
 
 /** The draft of an endpoint's service. What names no endpoint belongs to the first. */
 function draftOf(conversion: Conversion, endpoint: Endpoint | undefined): SpanDraft {
-  const { first, others } = conversion;
+  const { first, others, byService } = conversion;
   if (endpoint === undefined) return first;
   if (first.localEndpoint === undefined) {
     first.localEndpoint = endpoint;
     return first;
   }
   if (isSameService(first.localEndpoint, endpoint)) return first;
+  if (byService !== undefined) return byService.get(serviceKey(endpoint)) ?? addDraft(conversion, endpoint);
   for (const draft of others) {
     if (draft.localEndpoint !== undefined && isSameService(draft.localEndpoint, endpoint)) return draft;
   }
   return addDraft(conversion, endpoint);
 }
 
-function addDraft({ source, others }: Conversion, endpoint: Endpoint | undefined): SpanDraft {
+function addDraft(conversion: Conversion, endpoint: Endpoint | undefined): SpanDraft {
+  const { source, others } = conversion;
   const draft = newDraft(source);
   draft.localEndpoint = endpoint;
   others.push(draft);
+  if (conversion.byService !== undefined) addService(conversion.byService, draft);
+  else if (others.length >= manyServices) {
+    conversion.byService = new Map();
+    for (const other of others) addService(conversion.byService, other);
+  }
   return draft;
+}
+
+function addService(byService: Map<string | undefined, SpanDraft>, draft: SpanDraft): void {
+  const key = serviceKey(draft.localEndpoint);
+  if (!byService.has(key)) byService.set(key, draft);
+}
+
+function serviceKey(endpoint: Endpoint | undefined): string | undefined {
+  return endpoint?.serviceName?.toLowerCase();
 }
 
 /** Zipkin folds names before it compares them. */
