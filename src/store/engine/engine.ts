@@ -1,6 +1,6 @@
 /** chDB behind a small interface: sessions that each run one query at a time, parameters, and ending a query from outside. */
 import type { Session } from 'chdb';
-import { quoteSql } from './sql-text.ts';
+import { quoteSql, withLiterals } from './sql-text.ts';
 import { createWorkQueue, QueueRefusal } from './work-queue.ts';
 
 /** What the engine said no with; `code` is ClickHouse's error number. */
@@ -158,6 +158,8 @@ function createSession(name: string, session: Session): EngineSession {
     name,
     async run({ sql, format, parameters }) {
       if (parameters.size === 0) return execute(sql, format);
+      const text = sizeOf(parameters) > maxKeptParameterLength ? undefined : withLiterals(sql, parameters);
+      if (text !== undefined) return execute(text, format);
       // chDB binds parameters under a lock of the whole process, held until the query ends; set in the session, four sessions stay four.
       const assign = (value: (sent: string) => string) =>
         `SET ${[...parameters].map(([parameter, sent]) => `param_${parameter} = ${quoteSql(value(sent))}`).join(', ')}`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { blankLiterals, parseRowsInsert, placeholdersOf, quoteSql, refusalOf } from './sql-text.ts';
+import { blankLiterals, parseRowsInsert, placeholdersOf, quoteSql, refusalOf, withLiterals } from './sql-text.ts';
 
 const refusal = (sql: string) => refusalOf(blankLiterals(sql));
 
@@ -87,5 +87,46 @@ describe('what the store process reads in a statement', () => {
     'CREATE DICTIONARY d (k UInt64) PRIMARY KEY k',
   ])('does not let %s read a file in the place of a table', (sql) => {
     expect(refusalOf(blankLiterals(sql))).toBeDefined();
+  });
+});
+
+describe('withLiterals', () => {
+  const replaced = (sql: string, parameters: Record<string, string>) =>
+    withLiterals(sql, new Map(Object.entries(parameters)));
+
+  it('puts strings and integers in the places of their parameters', () => {
+    expect(replaced('SELECT {a:String}, { b : UInt32 } + {b:Int64}', { a: 'x', b: '-3' })).toBe(
+      "SELECT 'x', _CAST('-3', 'UInt32') + _CAST('-3', 'Int64')",
+    );
+  });
+
+  it.each([
+    ["it\\'s", "'it\\'s'"],
+    ["'; DROP TABLE spans --", "'\\'; DROP TABLE spans --'"],
+    ['a\\\\', "'a\\\\'"],
+    ["a\\\\\\'", "'a\\\\\\''"],
+    ['\\t\\n\\r', "'\t\n\r'"],
+    ['{b:String}', "'{b:String}'"],
+    ['$& $1', "'$& $1'"],
+    ['\0', "'\\0'"],
+    ['', "''"],
+  ])('keeps the string that was sent as %j within its quotes', (sent, literal) => {
+    expect(replaced('SELECT {a:String} AS x', { a: sent })).toBe(`SELECT ${literal} AS x`);
+  });
+
+  it('leaves literals, comments and quoted names alone', () => {
+    const sql = 'SELECT \'{a:String}\', "{a:String}" -- {a:String}\n, {a:String} /* {a:String} */';
+    expect(replaced(sql, { a: 'x' })).toBe("SELECT '{a:String}', \"{a:String}\" -- {a:String}\n, 'x' /* {a:String} */");
+  });
+
+  it.each([
+    ['a type that is neither', 'SELECT {a:Array(String)}, {b:String}', { a: "['x']", b: 'y' }],
+    ['an integer that is none', 'SELECT {a:UInt8}', { a: '1 OR 1' }],
+    ['escapes that are not written here', 'SELECT {a:String}', { a: '\\x41' }],
+    ['NULL', 'SELECT {a:String}', { a: '\\N' }],
+    ['a backslash at the end', 'SELECT {a:String}', { a: 'x\\' }],
+    ['a parameter that was not sent', 'SELECT {a:String}', {}],
+  ])('leaves the whole text to the engine with %s', (_, sql, parameters) => {
+    expect(replaced(sql, parameters)).toBeUndefined();
   });
 });

@@ -45,6 +45,36 @@ export function placeholdersOf(blanked: string): ReadonlySet<string> {
   return new Set([...blanked.matchAll(/\{\s*([A-Za-z_]\w*)\s*:/g)].map((match) => match[1] ?? ''));
 }
 
+const simplePlaceholder = /\{\s*([A-Za-z_]\w*)\s*:\s*(String|U?Int(?:8|16|32|64))\s*\}/g;
+const tsvEscapes: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', "'": "'", '\\': '\\' };
+const unescapedTsv = (text: string) => text.replace(/\\(.)/g, (_, letter: string) => tsvEscapes[letter] ?? letter);
+
+/** A parameter's value as a literal of its type, or undefined where the engine should look at it itself. */
+function literalOf(value: string | undefined, type: string): string | undefined {
+  if (value === undefined) return undefined;
+  if (type !== 'String') return /^-?\d{1,20}$/.test(value) ? `_CAST('${value}', '${type}')` : undefined;
+  return /\\(?![tnr'\\])/.test(value.replaceAll('\\\\', '')) ? undefined : quoteSql(unescapedTsv(value));
+}
+
+/**
+ * The text with its placeholders replaced by literals, as the engine itself would do, which spares it a statement that sets them; undefined
+ * where one of them has another type than a string or an integer, or a value with unusual escapes.
+ */
+export function withLiterals(sql: string, parameters: ReadonlyMap<string, string>): string | undefined {
+  const blanked = blankLiterals(sql);
+  const simple = [...blanked.matchAll(simplePlaceholder)];
+  if (simple.length !== [...blanked.matchAll(/\{\s*[A-Za-z_]\w*\s*:/g)].length) return undefined;
+  let text = '';
+  let end = 0;
+  for (const { 0: match, 1: name = '', 2: type = '', index } of simple) {
+    const literalText = literalOf(parameters.get(name), type);
+    if (literalText === undefined) return undefined;
+    text += sql.slice(end, index) + literalText;
+    end = index + match.length;
+  }
+  return text + sql.slice(end);
+}
+
 export function quoteSql(text: string): string {
   return `'${text.replace(/[\\']/g, '\\$&').replaceAll('\0', '\\0')}'`;
 }
