@@ -77,15 +77,11 @@ export class WireReader extends protobuf.Reader {
 
   /** Text that comes again and again. */
   repeatedText(): string {
-    const start = this.pos;
     const end = this.#end();
-    const known = knownText(this.#bytes, this.pos, end);
-    if (known === undefined) {
-      this.pos = start;
-      return this.text();
-    }
+    const start = this.pos;
     this.pos = end;
-    return known;
+    // What is not known is copied: names are kept in caches, and a part of the message's text would keep all of it.
+    return knownText(this.#bytes, start, end) ?? this.#bytes.toString('utf8', start, end);
   }
 
   /** Bytes as lower-case hex digits. */
