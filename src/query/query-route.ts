@@ -8,6 +8,8 @@ export interface QueryRequest {
   readonly query: URLSearchParams;
   /** The body of a POST with `application/x-www-form-urlencoded`; undefined when there was none. */
   readonly form: URLSearchParams | undefined;
+  /** The body of a POST of any other type, inflated by nobody; undefined when there was none. */
+  readonly body?: Buffer | undefined;
   /** Aborts when the client leaves or the server's deadline passes; it ends the query in the store as well. */
   readonly signal: AbortSignal;
 }
@@ -25,5 +27,7 @@ export interface QueryRoute {
   readonly method: 'GET' | 'POST';
   /** May hold `:name` parts, e.g. `/api/v2/trace/:id`. */
   readonly path: string;
+  /** How large the body of a POST may be, where it is no form; the server's limit for forms unless given. */
+  readonly maxBodyBytes?: number;
   handle(request: QueryRequest): Promise<QueryResponse>;
 }

@@ -31,7 +31,7 @@ export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRou
       config: { group: 'query' },
       handler: async (request, reply) => {
         const exchange = options.exchangeOf(request.raw);
-        const form = await readForm(exchange, options);
+        const form = await readForm(exchange, route.maxBodyBytes ?? options.limits.formBytes, options.budget);
         if (form.kind === 'refused') {
           if (!request.raw.complete) void reply.header('connection', 'close');
           return reply.code(form.status).type('text/plain; charset=utf-8').send(`${form.message}\n`);
@@ -40,7 +40,13 @@ export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRou
         const signal = exchange.signal;
         const query = queryOf(request.raw.url ?? '');
         try {
-          const response = await route.handle({ params: request.params, query, form: form.form, signal });
+          const response = await route.handle({
+            params: request.params,
+            query,
+            form: form.form,
+            body: form.body,
+            signal,
+          });
           return await send(reply, response, exchange);
         } catch (error) {
           // The client left or was told 503 at the deadline: nobody is there to tell.
@@ -54,19 +60,19 @@ export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRou
 }
 
 type Form =
-  | { readonly kind: 'read'; readonly form: URLSearchParams | undefined }
+  | { readonly kind: 'read'; readonly form: URLSearchParams | undefined; readonly body: Buffer | undefined }
   | { readonly kind: 'refused'; readonly status: number; readonly message: string };
 
-async function readForm(exchange: Exchange, { limits, budget }: QueryOptions): Promise<Form> {
-  const { req } = exchange;
-  if (req.method !== 'POST') return { kind: 'read', form: undefined };
+async function readForm({ req }: Exchange, limitBytes: number, budget: ByteBudget): Promise<Form> {
+  if (req.method !== 'POST') return { kind: 'read', form: undefined, body: undefined };
   const lease = budget.lease();
   try {
-    const early = refusedByLength(req, limits.formBytes, lease);
-    const read = early ?? (await readBody(req, { limitBytes: limits.formBytes, lease }));
+    const read = refusedByLength(req, limitBytes, lease) ?? (await readBody(req, { limitBytes, lease }));
     if (read.kind === 'refused') return { ...read, status: problemStatus[read.problem] };
     const isForm = mediaTypeOf(req.headers['content-type']) === 'application/x-www-form-urlencoded';
-    return { kind: 'read', form: isForm ? new URLSearchParams(read.body.toString('utf8')) : undefined };
+    return isForm
+      ? { kind: 'read', form: new URLSearchParams(read.body.toString('utf8')), body: undefined }
+      : { kind: 'read', form: undefined, body: read.body };
   } finally {
     lease.release();
   }

@@ -1,0 +1,88 @@
+/**
+ * A trace as Jaeger keeps it: OTLP's messages, put right as Jaeger's collector puts them right when they arrive
+ * (internal/jptrace/sanitizer). Everything that is answered is made of these, and the adjusters change them in place.
+ */
+import { fromSpans } from '../../codec/otlp/from-spans.ts';
+import type { AnyValue, KeyValue, Resource, ResourceSpans, ScopeSpans, Span } from '../../codec/otlp/otlp.generated.ts';
+import { newResource } from '../../codec/otlp/otlp.generated.ts';
+import { bigOf, bitsOf } from '../../codec/protobuf/wire-writer.ts';
+import type { Span as ModelSpan } from '../../model/span.ts';
+import { goTime } from './go-text.ts';
+import { addWarning } from './warnings.ts';
+
+/** A trace of OTLP's messages. */
+export type OtlpTrace = ResourceSpans[];
+
+/** The numbers that OTLP's messages have for kinds and statuses. */
+export const otlpKinds = { unspecified: 0, internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
+export const otlpStatuses = { unset: 0, ok: 1, error: 2 } as const;
+
+export const missingServiceName = 'missing-service-name';
+export const emptySpanName = 'empty-span-name';
+const serviceNameKey = 'service.name';
+const emptyServiceName = 'empty-service-name';
+const serviceNameOfWrongType = 'service-name-wrong-type';
+
+/** Each span with the messages that it lies in, in order. */
+export function* spansOf(trace: OtlpTrace): Generator<PlacedSpan> {
+  for (const resourceSpans of trace) {
+    for (const scopeSpans of resourceSpans.scopeSpans) {
+      for (const span of scopeSpans.spans) yield { resourceSpans, scopeSpans, span };
+    }
+  }
+}
+
+export interface PlacedSpan {
+  readonly resourceSpans: ResourceSpans;
+  readonly scopeSpans: ScopeSpans;
+  readonly span: Span;
+}
+
+/** Makes the messages of a trace of the store. */
+export function toOtlpTrace(spans: readonly ModelSpan[]): OtlpTrace {
+  const trace = fromSpans(spans);
+  for (const resourceSpans of trace) {
+    resourceSpans.resource ??= newResource();
+    nameService(resourceSpans.resource);
+  }
+  for (const { span } of spansOf(trace)) {
+    if (span.name === '') span.name = emptySpanName;
+    putEndRight(span);
+  }
+  return trace;
+}
+
+/** The value of an attribute, undefined when there is none of this key. */
+export function attributeOf(attributes: readonly KeyValue[], key: string): AnyValue | undefined {
+  return attributes.find((attribute) => attribute.key === key)?.value;
+}
+
+/** The name of the service that a resource tells of, '' when it tells none. */
+export function serviceNameOf(resource: Resource | undefined): string {
+  const name = attributeOf(resource?.attributes ?? [], serviceNameKey);
+  return name?.case === 'stringValue' ? name.value : '';
+}
+
+function nameService({ attributes }: Resource): void {
+  const at = attributes.findIndex(({ key }) => key === serviceNameKey);
+  const name = attributes[at]?.value;
+  if (name?.case === 'stringValue' && name.value !== '') return;
+  const value =
+    at === -1 ? missingServiceName : name?.case === 'stringValue' ? emptyServiceName : serviceNameOfWrongType;
+  const attribute: KeyValue = { key: serviceNameKey, value: { case: 'stringValue', value } };
+  if (at === -1) attributes.push(attribute);
+  else attributes[at] = attribute;
+}
+
+/** Jaeger does so for spans of no length at all, too, which tells a reader nothing and makes each of them suspicious; those stay as they are. */
+function putEndRight(span: Span): void {
+  const start = bigOf(span.startTimeUnixNano);
+  const end = bigOf(span.endTimeUnixNano);
+  if (end >= start) return;
+  const adjusted = start + 1n;
+  span.endTimeUnixNano = bitsOf(adjusted);
+  addWarning(
+    span,
+    `Negative duration detected, sanitizing end timestamp. Original end timestamp: ${goTime(end)}, adjusted to: ${goTime(adjusted)}`,
+  );
+}

@@ -1,0 +1,84 @@
+/** Traces of the store as OTLP's messages: by their ids and by a search, adjusted unless they are wanted raw. */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Span } from '../../model/span.ts';
+import { adjustTrace } from './adjusters.ts';
+import { isEnded, JaegerRefusal } from './answers.ts';
+import { type OtlpTrace, toOtlpTrace } from './otlp-trace.ts';
+import type { TraceSearchRequest } from './search-parameters.ts';
+import type { JaegerApiOptions } from './source.ts';
+import { hasMatch, predicateOf } from './span-match.ts';
+
+/** More are not given, whatever is asked for. */
+export const maxTraces = 500;
+
+/** Reads a trace; undefined when it is not there. */
+export async function readTrace(
+  options: JaegerApiOptions,
+  traceId: string,
+  ask: { readonly isRaw: boolean; readonly signal: AbortSignal },
+): Promise<OtlpTrace | undefined> {
+  const spans = await readSpans(options, traceId, ask.signal);
+  if (spans.length === 0) return undefined;
+  const trace = toOtlpTrace(spans);
+  await turn();
+  if (!ask.isRaw) adjustTrace(trace);
+  await turn();
+  return trace;
+}
+
+/** Whoever sent a span and was answered finds it: a trace that is not there is looked up again once all that was acknowledged is. */
+async function readSpans(
+  { source, freshen, isCurrent }: JaegerApiOptions,
+  traceId: string,
+  signal: AbortSignal,
+): Promise<readonly Span[]> {
+  // Asked before the look-up: what becomes current during it may have come too late for it.
+  const wasCurrent = isCurrent();
+  const spans = await source.traceById(traceId, signal);
+  if (spans.length > 0 || wasCurrent) return spans;
+  try {
+    await freshen(signal);
+  } catch (error) {
+    if (isEnded(error, signal)) throw error;
+    // A 404 would be a promise that the trace is not there, which nobody knows now.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new JaegerRefusal(503, `trace not found yet: the store is behind (${reason})`);
+  }
+  return source.traceById(traceId, signal);
+}
+
+export interface FoundTraces {
+  readonly traces: readonly OtlpTrace[];
+  /** Why some may be missing; undefined when none can be. */
+  readonly incomplete: string | undefined;
+}
+
+/** Searches traces, newest first. */
+export async function findTraces(
+  { source }: JaegerApiOptions,
+  { query, limit, isRaw }: TraceSearchRequest,
+  signal: AbortSignal,
+): Promise<FoundTraces> {
+  const predicate = predicateOf(query);
+  if (predicate === undefined) return { traces: [], incomplete: undefined };
+  const found: OtlpTrace[] = [];
+  const search = { fromUs: toUs(query.startNs), toUs: toUs(query.endNs), reachUs: 0, someSpan: [predicate] };
+  const { incomplete } = await source.searchTraces(search, {
+    limit: Math.min(limit, maxTraces),
+    signal,
+    take(spans) {
+      const trace = toOtlpTrace(spans);
+      if (!hasMatch(trace, query)) return false;
+      if (!isRaw) adjustTrace(trace);
+      found.push(trace);
+      return true;
+    },
+  });
+  return { traces: found, incomplete };
+}
+
+/** Times that no double holds are those of no span. */
+function toUs(ns: bigint): number {
+  const us = Number(ns / 1000n);
+  return Math.max(0, Math.min(us, Number.MAX_SAFE_INTEGER));
+}
