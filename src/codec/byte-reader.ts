@@ -130,6 +130,11 @@ export class ByteReader {
     for (let i = start; i < end; i++) {
       if ((bytes[i] ?? 0) > 0x7f) return decodeUtf8(bytes.subarray(start, end));
     }
+    return this.ascii(start, end);
+  }
+
+  /** The text of bytes from `start` to `end` that are known to be ASCII. */
+  ascii(start: number, end: number): string {
     if (start < this.#stretchStart || end > this.#stretchStart + this.#stretch.length) this.#stretchFrom(start, end);
     return this.#stretch.slice(start - this.#stretchStart, end - this.#stretchStart);
   }

@@ -13,8 +13,7 @@ import { readSpansFast } from './fast-reader.ts';
 export function decodeSpans(body: Buffer): Span[] {
   if (body.length === 0) return [];
   checkListFormat(body, 'JSON_V1');
-  const text = decodeUtf8(body);
   const spans: Span[] = [];
-  for (const span of readSpansFast(text) ?? readSpansExactly(text)) convertSpan(span, spans);
+  for (const span of readSpansFast(body) ?? readSpansExactly(decodeUtf8(body))) convertSpan(span, spans);
   return spans;
 }
