@@ -13,4 +13,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (line) => process.stdout.write(`${line}\n`),
   error: (line) => process.stderr.write(`${line}\n`),
   environment: process.env,
+  isTty: process.stdout.isTTY === true,
+  columns: process.stdout.columns,
+  input: () => process.stdin,
 });

@@ -22,13 +22,18 @@ export interface Terminal {
   out(line: string): void;
   error(line: string): void;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Whether a person sees what goes out, and how many characters fit into a line there. */
+  readonly isTty?: boolean;
+  readonly columns?: number | undefined;
+  /** Standard input, for commands that read it. */
+  input?(): AsyncIterable<Uint8Array>;
 }
 
 export interface Command {
   /** The words that call it, e.g. `query trace`. */
   readonly name: string;
   readonly summary: string;
-  /** What follows the name in the usage line, e.g. `TRACE_ID`. */
+  /** What follows the name in the usage line, e.g. `TRACE_ID`; the last may be `FILE…`, one or more. */
   readonly positionals: readonly string[];
   readonly options: Readonly<Record<string, Option>>;
   /** Shown at the end of its help: a line to copy. */
@@ -69,7 +74,8 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
     throw new UsageError(sentence, { cause: error });
   }
   const { values, positionals } = parsed;
-  if (positionals.length !== command.positionals.length) {
+  const isOpen = command.positionals.at(-1)?.endsWith('…') === true && positionals.length > command.positionals.length;
+  if (positionals.length !== command.positionals.length && !isOpen) {
     const wanted =
       command.positionals.length === 0 ? 'takes no argument' : `needs ${command.positionals.join(' and ')}`;
     throw new UsageError(
