@@ -55,9 +55,8 @@ const sets = ['jaeger', 'jaeger-v3', 'zipkin-in-jaeger'];
 const recordsAFault: ReadonlySet<string> = new Set(['grafana-jaeger-v3.traces']);
 
 const isThere = existsSync(resolve(directory, 'run.mjs'));
-if (!isThere) console.log(`Jaeger's cases are skipped: ${directory} is not there`);
 
-describe.skipIf(!isThere)('answers as a real Jaeger recorded them', async () => {
+describe.skipIf(!isThere)(`Jaeger's answers (${isThere ? directory : `skipped: no ${directory}`})`, async () => {
   if (!isThere) return;
   const runner: Runner = await import(pathToFileURL(resolve(directory, 'run.mjs')).href);
   const cases: Cases = JSON.parse(readFileSync(resolve(directory, 'client-calls.json'), 'utf8'));
