@@ -1,4 +1,4 @@
-/** What the readers that leave the parsing to JSON.parse share: fields of parsed values, each checked, and how long the text they came from is. */
+/** Fields of spans that JSON.parse has parsed, each checked, and how long the text is that they came from. */
 import type { Endpoint } from '../../model/span.ts';
 import { addIpAddress, type RawEndpoint, toEndpoint } from './span-fields.ts';
 
