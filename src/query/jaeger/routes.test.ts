@@ -1,0 +1,491 @@
+import { describe, expect, it } from 'vitest';
+import { createMemoryTraces } from '../../../test/fixtures/memory-traces.ts';
+import { decodeJsonSpans } from '../../codec/otlp/decode-spans.ts';
+import { StoreError } from '../../store/client.ts';
+import type { QueryResponse } from '../query-route.ts';
+import { createJaegerApi, type JaegerApiOptions, type JaegerSource } from './index.ts';
+import type { OperationStatsQuery } from './source.ts';
+
+const nowMs = Date.parse('2026-11-21T12:00:00Z');
+const traceId = '5b8efff798038103d269b633813fc60c';
+
+const spans = decodeJsonSpans(
+  Buffer.from(
+    JSON.stringify({
+      resourceSpans: ['Shop', 'a+b'].map((service, i) => ({
+        resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] },
+        scopeSpans: [
+          {
+            spans: [
+              {
+                traceId,
+                spanId: `00000000000000a${i}`,
+                name: i === 0 ? '' : 'op',
+                startTimeUnixNano: String(BigInt(nowMs) * 1_000_000n),
+                endTimeUnixNano: String(BigInt(nowMs) * 1_000_000n + 5_000n),
+              },
+            ],
+          },
+        ],
+      })),
+    }),
+  ),
+).spans;
+
+interface Ask {
+  readonly method?: 'GET' | 'POST';
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: string;
+  readonly body?: string;
+  readonly source?: Partial<JaegerSource>;
+  readonly options?: Partial<JaegerApiOptions>;
+  readonly signal?: AbortSignal;
+}
+
+async function ask(path: string, asked: Ask = {}): Promise<QueryResponse & { readonly json: unknown }> {
+  const routes = createJaegerApi({
+    source: { ...createMemoryTraces(spans), ...asked.source },
+    freshen: () => Promise.resolve(),
+    isCurrent: () => true,
+    nowMs: () => nowMs,
+    ...asked.options,
+  });
+  const route = routes.find((candidate) => candidate.path === path && candidate.method === (asked.method ?? 'GET'));
+  if (route === undefined) throw new Error(`no route ${path}`);
+  const response = await route.handle({
+    params: asked.params ?? {},
+    query: new URLSearchParams(asked.query),
+    form: undefined,
+    body: asked.body === undefined ? undefined : Buffer.from(asked.body),
+    signal: asked.signal ?? AbortSignal.timeout(5000),
+  });
+  return { ...response, json: JSON.parse(response.body.toString()) };
+}
+
+const refused = (code: number, msg: unknown) => ({
+  status: code,
+  contentType: 'text/plain; charset=utf-8',
+  json: { data: null, total: 0, limit: 0, offset: 0, errors: [{ code, msg }] },
+});
+
+describe('GET /api/traces/:id', () => {
+  const byId = (id: string, more: Ask = {}) => ask('/api/traces/:id', { params: { id }, ...more });
+
+  it.each([traceId, traceId.toUpperCase(), Buffer.from(traceId, 'hex').toString('base64')])(
+    'takes the id %s',
+    async (id) => {
+      expect(await byId(id)).toMatchObject({ status: 200, json: { data: [{ traceID: traceId, spans: [{}, {}] }] } });
+    },
+  );
+
+  it.each([
+    ['', 'strconv.ParseUint: parsing "": invalid syntax'],
+    ['xyz', 'strconv.ParseUint: parsing "xyz": invalid syntax'],
+    ['1'.repeat(33), `TraceID cannot be longer than 32 hex characters: ${'1'.repeat(33)}`],
+  ])('refuses the id %j', async (id, msg) => {
+    expect(await byId(id)).toMatchObject(refused(400, msg));
+  });
+
+  it('indents where it is asked to', async () => {
+    const { body } = await byId(traceId, { query: 'prettyPrint=true' });
+    expect(body.toString().startsWith('{\n    "data": [\n        {\n            "traceID": ')).toBe(true);
+    expect((await byId(traceId, { query: 'prettyPrint=false' })).body.toString()).toMatch(/^\{"data":\[\{"traceID":/);
+  });
+
+  it('adjusts nothing of a raw trace', async () => {
+    const orphan = (spans[0] && [{ ...spans[0], parentId: '00000000000000ff' }]) ?? [];
+    const source = { traceById: () => Promise.resolve(orphan) };
+    expect(await byId(traceId, { source })).toMatchObject({
+      json: { data: [{ spans: [{ warnings: [expect.stringContaining('parent span')] }] }] },
+    });
+    expect(await byId(traceId, { source, query: 'raw=1' })).toMatchObject({
+      json: { data: [{ spans: [{ warnings: null }] }] },
+    });
+    expect(await byId(traceId, { query: 'raw=maybe' })).toMatchObject(
+      refused(400, `unable to parse param 'raw': strconv.ParseBool: parsing "maybe": invalid syntax`),
+    );
+  });
+
+  it('waits for what was just acknowledged before it says that a trace is not there, and only then', async () => {
+    let freshened = 0;
+    let isThere = false;
+    const freshen = () => {
+      freshened++;
+      isThere = true;
+      return Promise.resolve();
+    };
+    const source = { traceById: () => Promise.resolve(isThere ? spans : []) };
+    const options = { freshen, isCurrent: () => false };
+    expect(await byId(traceId, { source, options })).toMatchObject({ status: 200 });
+    expect(await byId(traceId, { source, options })).toMatchObject({ status: 200 });
+    expect(freshened).toBe(1);
+    isThere = false;
+    expect(await byId(traceId, { source, options: { ...options, isCurrent: () => true } })).toMatchObject(
+      refused(404, 'trace not found'),
+    );
+    expect(freshened).toBe(1);
+  });
+
+  it('does not say that a trace is not there when nobody can know', async () => {
+    const options = {
+      freshen: () => Promise.reject(new DOMException('took too long', 'TimeoutError')),
+      isCurrent: () => false,
+    };
+    expect(await byId('beef', { options })).toMatchObject({
+      ...refused(503, 'trace not found yet: the store is behind (took too long)'),
+      headers: { 'retry-after': '1' },
+    });
+    expect(await ask('/api/v3/traces/:id', { params: { id: 'beef' }, options })).toMatchObject({
+      status: 503,
+      json: { error: { httpCode: 503 } },
+      headers: { 'retry-after': '1' },
+    });
+  });
+
+  it('says what is the matter with the store, and throws what is a bug', async () => {
+    const failing = (error: Error): Partial<JaegerSource> => ({ traceById: () => Promise.reject(error) });
+    const away = new StoreError('connect ENOENT', { isRetryable: true });
+    expect(await byId('a', { source: failing(away) })).toMatchObject(
+      refused(503, 'the store cannot answer now: connect ENOENT'),
+    );
+    await expect(byId('a', { source: failing(new RangeError('a bug')) })).rejects.toThrow('a bug');
+    expect(await byId('a', { source: failing(away), signal: AbortSignal.abort() })).toMatchObject({ status: 499 });
+  });
+});
+
+describe('GET /api/traces', () => {
+  it('gives no more than 500 traces, the newest of the last two days unless told otherwise', async () => {
+    const asked: unknown[] = [];
+    const source: Partial<JaegerSource> = {
+      searchTraces(search, { limit }) {
+        asked.push({ ...search, limit });
+        return Promise.resolve({ incomplete: undefined });
+      },
+    };
+    await ask('/api/traces', { source, query: 'service=Shop' });
+    await ask('/api/traces', { source, query: 'limit=1500&start=-5&end=9223372036854775807' });
+    expect(asked).toEqual([
+      {
+        fromUs: (nowMs - 48 * 3_600_000) * 1000,
+        toUs: nowMs * 1000,
+        reachUs: 0,
+        someSpan: [[{ kind: 'localService', text: 'Shop', isFolded: false }]],
+        limit: 100,
+      },
+      { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER, reachUs: 0, someSpan: [[]], limit: 500 },
+    ]);
+  });
+
+  it('says in a header why traces may be missing', async () => {
+    const source: Partial<JaegerSource> = {
+      searchTraces: () => Promise.resolve({ incomplete: 'a bound\nwas reached' }),
+    };
+    for (const path of ['/api/traces', '/api/v3/trace-summaries']) {
+      const query = 'service=a&query.startTimeMin=2026-11-21T00:00:00Z&query.startTimeMax=2026-11-21T01:00:00Z';
+      expect(await ask(path, { source, query })).toMatchObject({
+        status: 200,
+        headers: { 'x-trawl-incomplete': 'a bound?was reached' },
+      });
+    }
+  });
+
+  it('fetches traces by their ids, each once, and names those that are not there', async () => {
+    expect(await ask('/api/traces', { query: `traceID=${traceId}&traceID=${traceId}&traceID=BEEF` })).toMatchObject({
+      status: 200,
+      json: {
+        data: [{ traceID: traceId }],
+        errors: [{ msg: 'trace not found', traceID: '000000000000beef' }],
+      },
+    });
+  });
+
+  it.each([
+    ['limit=0', 'invalid parameter: limit must be greater than 0'],
+    ['limit=9999999999', 'strconv.ParseInt: parsing "9999999999": value out of range'],
+    ['start=1.5', `unable to parse param 'start': strconv.ParseInt: parsing "1.5": invalid syntax`],
+    ['maxDuration=5', `unable to parse param 'maxDuration': time: missing unit in duration "5"`],
+    ['tags=[]', "malformed 'tags' parameter, cannot unmarshal JSON: expected an object, got array"],
+    ['traceID=xyz', 'cannot parse traceID param: strconv.ParseUint: parsing "xyz": invalid syntax'],
+  ])('refuses %s', async (query, msg) => {
+    expect(await ask('/api/traces', { query })).toMatchObject(refused(400, msg));
+  });
+});
+
+describe('names', () => {
+  it('takes a plus in a path for itself where a service has one, and else for a space', async () => {
+    const operations = (service: string, source: Partial<JaegerSource> = {}) =>
+      ask('/api/services/:service/operations', { params: { service }, source });
+    expect(await operations('a+b')).toMatchObject({ json: { data: ['op'], total: 1 } });
+    const spaced: Partial<JaegerSource> = {
+      operationsOf: (name) => Promise.resolve(name === 'a b' ? [{ name: 'spaced', kind: undefined }] : []),
+    };
+    expect(await operations('a+b', spaced)).toMatchObject({ json: { data: ['spaced'], total: 1 } });
+    expect(await operations('nobody')).toMatchObject({ json: { data: null, total: 0 } });
+  });
+
+  it('calls an operation without a name as Jaeger does', async () => {
+    expect(await ask('/api/operations', { query: 'service=Shop' })).toMatchObject({
+      json: { data: [{ name: 'empty-span-name', spanKind: '' }], total: 1 },
+    });
+    expect(await ask('/api/v3/operations', { query: 'service=Shop' })).toMatchObject({
+      json: { operations: [{ name: 'empty-span-name', spanKind: 'internal' }] },
+    });
+    expect(await ask('/api/v3/operations', { query: 'service=Shop&span_kind=server' })).toMatchObject({
+      json: { operations: [] },
+    });
+  });
+});
+
+describe('GET /api/dependencies', () => {
+  const windows: unknown[] = [];
+  const source: Partial<JaegerSource> = {
+    dependencies(window) {
+      windows.push(window);
+      return Promise.resolve([
+        { parent: 'b', child: 'c', callCount: 2 },
+        { parent: 'a', child: '', callCount: 1 },
+      ]);
+    },
+  };
+
+  it('looks a day back from now unless told otherwise', async () => {
+    windows.length = 0;
+    expect(await ask('/api/dependencies', { source })).toMatchObject({
+      json: {
+        data: [
+          { parent: 'a', child: 'missing-service-name', callCount: 1 },
+          { parent: 'b', child: 'c', callCount: 2 },
+        ],
+      },
+    });
+    await ask('/api/dependencies', { source, query: 'endTs=1000&lookback=9223372036854775807' });
+    await ask('/api/dependencies', { source, query: 'endTs=9223372036854775807&lookback=1' });
+    expect(windows).toEqual([
+      { startMs: nowMs - 86_400_000, endMs: nowMs },
+      { startMs: 0, endMs: 1000 },
+      { startMs: 4_294_967_000_000, endMs: 4_294_967_000_000 },
+    ]);
+  });
+
+  it('gives the calls of one service', async () => {
+    expect(await ask('/api/dependencies', { source, query: 'service=c' })).toMatchObject({
+      json: { data: [{ parent: 'b', child: 'c', callCount: 2 }] },
+    });
+  });
+
+  it('finds nothing in a window that ends before it starts', async () => {
+    windows.length = 0;
+    expect(await ask('/api/dependencies', { source, query: 'lookback=-1' })).toMatchObject({ json: { data: [] } });
+    expect(windows).toEqual([]);
+  });
+});
+
+describe('GET /api/metrics', () => {
+  const asked: OperationStatsQuery[] = [];
+  const point = { timeMs: nowMs, calls: 30, errors: 3, coveredMs: 60_000, quantileUs: 1500 };
+  const source: Partial<JaegerSource> = {
+    operationStats(query) {
+      asked.push(query);
+      const operation = query.byOperation ? 'GET /' : undefined;
+      const empty = { ...point, timeMs: nowMs + 1, calls: 0, errors: 0, quantileUs: undefined };
+      return Promise.resolve([{ service: 'a', operation, points: [point, empty] }]);
+    },
+  };
+  const family = (name: string, help: string, first: number, second: number | string, byOperation = false) => ({
+    name,
+    type: 'GAUGE',
+    help,
+    metrics: [
+      {
+        labels: [{ name: 'service_name', value: 'a' }, ...(byOperation ? [{ name: 'operation', value: 'GET /' }] : [])],
+        metricPoints: [
+          { gaugeValue: { doubleValue: first }, timestamp: '2026-11-21T12:00:00Z' },
+          { gaugeValue: { doubleValue: second }, timestamp: '2026-11-21T12:00:00.001Z' },
+        ],
+      },
+    ],
+  });
+
+  it('draws rates a second, shares of errors and milliseconds', async () => {
+    expect((await ask('/api/metrics/calls', { source, query: 'service=a' })).json).toEqual(
+      family('service_call_rate', 'calls/sec, grouped by service', 0.5, 0),
+    );
+    expect((await ask('/api/metrics/errors', { source, query: 'service=a' })).json).toEqual(
+      family(
+        'service_error_rate',
+        'error rate, computed as a fraction of errors/sec over calls/sec, grouped by service',
+        0.1,
+        'NaN',
+      ),
+    );
+    expect(
+      (await ask('/api/metrics/latencies', { source, query: 'service=a&quantile=.95&groupByOperation=true' })).json,
+    ).toEqual(
+      family(
+        'service_operation_latencies',
+        '0.95th quantile latency, grouped by service & operation',
+        1.5,
+        'NaN',
+        true,
+      ),
+    );
+  });
+
+  it('looks back an hour in steps of 5 s over 10 minutes each, at servers, unless told otherwise', async () => {
+    asked.length = 0;
+    await ask('/api/metrics/calls', { source, query: 'service=a&service=b' });
+    await ask('/api/metrics/latencies', {
+      source,
+      query:
+        'service=a&quantile=0.5&endTs=1000000&lookback=60000&step=10000&ratePer=120000&spanKind=client&spanKind=unspecified',
+    });
+    expect(asked).toEqual([
+      {
+        services: ['a', 'b'],
+        kinds: ['SERVER'],
+        byOperation: false,
+        startMs: nowMs - 3_600_000,
+        endMs: nowMs,
+        stepMs: 5000,
+        ratePerMs: 600_000,
+      },
+      {
+        services: ['a'],
+        kinds: ['CLIENT', undefined],
+        byOperation: false,
+        startMs: 940_000,
+        endMs: 1_000_000,
+        stepMs: 10_000,
+        ratePerMs: 120_000,
+        quantile: 0.5,
+      },
+    ]);
+  });
+
+  it.each([
+    ['latencies', 'service=a', `unable to parse param 'quantile': strconv.ParseFloat: parsing "": invalid syntax`],
+    ['latencies', 'service=a&quantile=2', "unable to parse param 'quantile': 2 is not between 0 and 1"],
+    ['calls', '', "unable to parse param 'service': please provide at least one service name"],
+    ['calls', 'service=a&spanKind=zzz', "unable to parse param 'spanKind': unsupported span kind: 'zzz'"],
+    ['calls', 'service=a&step=0', "unable to parse param 'step': it must be greater than 0"],
+    [
+      'errors',
+      'service=a&lookback=9999999999&step=1',
+      "unable to parse param 'step': 9999999999 points are more than 11000; choose a longer step",
+    ],
+  ])('refuses %s of %s', async (metric, query, msg) => {
+    expect(await ask(`/api/metrics/${metric}`, { source, query })).toMatchObject(refused(400, msg));
+  });
+
+  it('says how fine its points can be', async () => {
+    expect(await ask('/api/metrics/minstep')).toMatchObject({ status: 200, json: { data: 60_000 } });
+  });
+});
+
+describe('POST', () => {
+  it('/api/archive/:id keeps nothing, and says so', async () => {
+    expect(await ask('/api/archive/:id', { method: 'POST', params: { id: traceId } })).toMatchObject(
+      refused(501, expect.stringContaining('archive')),
+    );
+    expect(await ask('/api/archive/:id', { method: 'POST', params: { id: 'x' } })).toMatchObject({ status: 400 });
+  });
+
+  it('/api/transform tells the traces of a file apart and adjusts none', async () => {
+    const span = (trace: string, id: string) => ({
+      traceId: trace.padStart(32, '0'),
+      spanId: id.padStart(16, '0'),
+      parentSpanId: 'ff'.padStart(16, '0'),
+    });
+    const body = JSON.stringify({
+      resourceSpans: [
+        { scopeSpans: [{ spans: [span('a', '1'), span('b', '2')] }, { spans: [span('a', '3')] }] },
+        { resource: { attributes: [] }, scopeSpans: [{ spans: [span('b', '4')] }] },
+      ],
+    });
+    const { json, status } = await ask('/api/transform', { method: 'POST', body });
+    expect(status).toBe(200);
+    expect(json).toMatchObject({
+      data: [
+        {
+          traceID: '000000000000000a',
+          spans: [{ spanID: '0000000000000001', warnings: null }, { spanID: '0000000000000003' }],
+        },
+        {
+          traceID: '000000000000000b',
+          spans: [{ spanID: '0000000000000002' }, { spanID: '0000000000000004' }],
+          processes: { p1: { serviceName: 'OTLPResourceNoServiceName', tags: [] } },
+        },
+      ],
+    });
+  });
+
+  it('/api/transform refuses what is no such file', async () => {
+    for (const body of [undefined, '', 'x', '[]', '{"resourceSpans":7}']) {
+      const answer = await ask('/api/transform', { method: 'POST', ...(body === undefined ? {} : { body }) });
+      expect([body, answer.status]).toEqual([body, 400]);
+    }
+  });
+});
+
+describe('/api/v3', () => {
+  const times = 'query.startTimeMin=2026-11-21T11:00:00Z&query.startTimeMax=2026-11-21T13:00:00Z';
+  const refusedByV3 = (httpCode: number, message: string) => ({
+    status: httpCode,
+    contentType: 'text/plain; charset=utf-8',
+    json: { error: { httpCode, message } },
+  });
+
+  it("answers traces as OTLP's JSON", async () => {
+    expect((await ask('/api/v3/traces/:id', { params: { id: traceId } })).json).toMatchObject({
+      result: {
+        resourceSpans: [
+          {
+            resource: { attributes: [{ key: 'service.name', value: { stringValue: 'Shop' } }] },
+            scopeSpans: [
+              { scope: {}, spans: [{ traceId, spanId: '00000000000000a0', name: 'empty-span-name', status: {} }] },
+            ],
+          },
+          { scopeSpans: [{ spans: [{ spanId: '00000000000000a1' }] }] },
+        ],
+      },
+    });
+  });
+
+  it.each([
+    [`${times}&query.searchDepth=-1`, 'query.searchDepth must be greater than 0'],
+    [
+      `${times}&query.num_traces=x`,
+      'malformed parameter query.num_traces: strconv.ParseInt: parsing "x": invalid syntax',
+    ],
+    [`${times}&query.duration_min=x`, 'malformed parameter query.duration_min: time: invalid duration "x"'],
+    [`${times}&query.durationMin=2s&query.durationMax=1s`, 'query.durationMax must be greater than query.durationMin'],
+    [`${times}&query.filter={}`, 'parameter query.filter is not supported; leave it out'],
+    ['query.serviceName=a', 'query.startTimeMin and query.startTimeMax are required'],
+    [
+      'query.startTimeMin=2026-11-21T13:00:00Z&query.startTimeMax=2026-11-21T11:00:00Z',
+      'query.startTimeMin must be before query.startTimeMax',
+    ],
+  ])('refuses %s', async (query, message) => {
+    expect(await ask('/api/v3/traces', { query })).toMatchObject(refusedByV3(400, message));
+    expect(await ask('/api/v3/trace-summaries', { query })).toMatchObject(refusedByV3(400, message));
+  });
+
+  it('summarizes traces', async () => {
+    expect((await ask('/api/v3/trace-summaries', { query: `${times}&query.service_name=Shop` })).json).toEqual({
+      summaries: [
+        {
+          traceId,
+          rootServiceName: 'Shop',
+          rootOperationName: 'empty-span-name',
+          minStartTimeUnixNano: `${nowMs}000000`,
+          maxEndTimeUnixNano: `${nowMs}005000`,
+          spanCount: 2,
+          services: [
+            { name: 'Shop', spanCount: 1 },
+            { name: 'a+b', spanCount: 1 },
+          ],
+        },
+      ],
+    });
+  });
+});
