@@ -174,6 +174,11 @@ const query = z
     max_waiting: count(0, 100_000)
       .default(64)
       .describe('The most queries that wait their turn; further ones are answered 503.'),
+    autocomplete_keys: z
+      .array(z.string().min(1, 'must be the name of a tag'))
+      .default([])
+      .describe("The tags whose values Zipkin's search page suggests, e.g. `environment`.")
+      .meta({ example: ['environment', 'region'] }),
   })
   .prefault({})
   .describe('The limits of a query.');

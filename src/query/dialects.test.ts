@@ -5,17 +5,18 @@ import { decodeSpans } from '../codec/zipkin-v2-json/decode-spans.ts';
 import type { LogRecord } from '../model/log-record.ts';
 import { emptyResource } from '../model/resource.ts';
 import { createSeries } from '../model/sample.ts';
+import { defaultReadLimits } from '../store/readers/limits.ts';
 import { readLogs } from '../store/readers/logs.ts';
-import { serviceNames } from '../store/readers/names.ts';
 import { readSamples } from '../store/readers/samples.ts';
-import { traceById } from '../store/readers/spans.ts';
 import { createLogEncoder, logColumns } from '../store/writers/logs.ts';
 import { createSampleEncoder, sampleColumns, seriesColumns } from '../store/writers/samples.ts';
 import { createSpanEncoder, spanColumns } from '../store/writers/spans.ts';
 import { createLokiRoutes } from './loki/index.ts';
 import { createPrometheusRoutes } from './prometheus/index.ts';
 import type { QueryRoute } from './query-route.ts';
+import { createSearchGate } from './search-gate.ts';
 import { createZipkinApi } from './zipkin/index.ts';
+import { createZipkinSource } from './zipkin/source.ts';
 
 const t0Ms = 1_736_938_800_000;
 
@@ -47,6 +48,8 @@ const line = (offsetNs: bigint, body: string): LogRecord => ({
   attributes: {},
   resource: { ...emptyResource, service: 'reviews', namespace: 'default', pod: 'reviews-v1-1', container: 'app' },
 });
+
+const readsNothing = new Set(['/api/v2/autocompleteKeys', '/zipkin/config.json', '/health', '/info']);
 
 let store: TestStore;
 let routes: readonly QueryRoute[] = [];
@@ -80,12 +83,17 @@ beforeAll(async () => {
   const now = () => t0Ms + 60_000;
   routes = [
     ...createZipkinApi({
-      traces: {
-        traceById: (id, signal) => traceById(client, id, { signal }),
-        serviceNames: (signal) => serviceNames(client, { signal }),
-      },
+      traces: createZipkinSource({
+        client,
+        limits: defaultReadLimits,
+        searches: createSearchGate({ atOnce: 4, waiting: 4 }),
+        nowMs: now,
+      }),
       freshen: () => Promise.resolve(),
       isCurrent: () => true,
+      nowMs: now,
+      autocompleteKeys: ['environment'],
+      state: { whyNotReady: () => undefined, version: '0' },
     }),
     ...createPrometheusRoutes({
       samples: { select: (selection, signal) => readSamples(client, selection, { signal }) },
@@ -124,6 +132,12 @@ describe('over a real store', () => {
       body: '000000000000000c not found',
     });
     expect(await get('/api/v2/services', {})).toEqual({ status: 200, body: ['productpage', 'reviews'] });
+    expect(await get('/api/v2/traces', { serviceName: 'Productpage', annotationQuery: 'retry' })).toEqual({
+      status: 200,
+      body: [[zipkinBody[0]]],
+    });
+    expect(await get('/api/v2/traces', { serviceName: 'reviews' })).toEqual({ status: 200, body: [] });
+    expect(await get('/api/v2/traceMany', { traceIds: 'b,c' })).toEqual({ status: 200, body: [[zipkinBody[1]]] });
   });
 
   it('a rate is what Prometheus would say', async () => {
@@ -160,12 +174,15 @@ describe('over a real store', () => {
 
   it('a query that its client left is told apart from a store that is away', async () => {
     for (const { path, method, handle } of routes) {
-      if (method !== 'GET') continue;
+      if (method !== 'GET' || readsNothing.has(path)) continue;
       const query = new URLSearchParams({
         query: path.startsWith('/loki') ? '{pod="x"}' : 'x',
         start: '1',
         end: '2',
         step: '1',
+        serviceName: 'x',
+        traceIds: 'a,b',
+        key: 'environment',
       });
       const answer = await handle({ params: { id: 'a' }, query, form: undefined, signal: AbortSignal.abort() });
       expect([path, answer.status]).toEqual([path, 499]);

@@ -29,5 +29,9 @@ export interface QueryRoute {
   readonly path: string;
   /** How large the body of a POST may be, where it is no form; the server's limit for forms unless given. */
   readonly maxBodyBytes?: number;
+  /** Paths with the same `:name` parts where the same is served, for clients of a protocol that look there too. */
+  readonly aliases?: readonly string[];
+  /** Who may ask: those who may query, unless it is `open` to everybody. */
+  readonly group?: 'query' | 'open';
   handle(request: QueryRequest): Promise<QueryResponse>;
 }

@@ -5,7 +5,7 @@ import { isLoopbackAddress } from './access.ts';
 import type { ServerLimits } from './limits.ts';
 
 /** Zipkin's own paths: what the port 9411 serves, and where Zipkin's manners win over ours. A name that ends in `/` is a prefix. */
-export const zipkinPaths: readonly string[] = ['/api/v2/', '/api/v1/spans', '/zipkin', '/zipkin/'];
+export const zipkinPaths: readonly string[] = ['/api/v2/', '/api/v1/spans', '/zipkin', '/zipkin/', '/health', '/info'];
 
 /** OTLP's own paths: what the port 4318 serves. */
 export const otlpPaths: readonly string[] = ['/v1/traces'];

@@ -7,6 +7,8 @@ import { servesPath, zipkinPaths } from './listener.ts';
 export interface KnownRoute {
   readonly method: string;
   readonly path: string;
+  /** Another path to a route that is listed by its own. */
+  readonly isAlias?: boolean;
 }
 
 const comparedLength = 64;

@@ -20,15 +20,19 @@ export interface QueryOptions {
   exchangeOf(req: IncomingMessage): Exchange;
 }
 
-/** Adds the routes to the app, each in the group `query`. */
+/** Adds the routes to the app, and their aliases. */
 export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRoute[], options: QueryOptions): void {
-  for (const route of routes) {
+  const places = routes.flatMap((route) => [
+    { route, path: route.path, isAlias: false },
+    ...(route.aliases ?? []).map((path) => ({ route, path, isAlias: true })),
+  ]);
+  for (const { route, path, isAlias } of places) {
     app.route<{ Params: Record<string, string> }>({
       method: route.method,
-      url: route.path,
+      url: path,
       // Zipkin has no HEAD (reference: traces 1.1).
-      exposeHeadRoute: route.method === 'GET' && !servesPath(zipkinPaths, route.path),
-      config: { group: 'query' },
+      exposeHeadRoute: route.method === 'GET' && !servesPath(zipkinPaths, path),
+      config: { group: route.group ?? 'query', isAlias },
       handler: async (request, reply) => {
         const exchange = options.exchangeOf(request.raw);
         const form = await readForm(exchange, route.maxBodyBytes ?? options.limits.formBytes, options.budget);

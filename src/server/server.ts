@@ -36,6 +36,7 @@ import { startWatchdog } from './watchdog.ts';
 declare module 'fastify' {
   interface FastifyContextConfig {
     group?: RouteGroup;
+    isAlias?: boolean;
   }
 }
 
@@ -89,7 +90,7 @@ export function createServer(options: ServerOptions): Server {
     get addresses() {
       return listeners.map((listener) => listener.address);
     },
-    routes: () => allRoutes(room),
+    routes: () => allRoutes(room).filter(({ isAlias }) => isAlias !== true),
     async start() {
       await app.ready();
       listeners = await openAll(options.listeners, room, app);
@@ -224,9 +225,10 @@ function createApp(options: ServerOptions, room: Room, addresses: () => readonly
   app.removeAllContentTypeParsers();
   // Bodies are read raw, by the route that wants one.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  app.addHook('onRoute', ({ method, url }) => {
+  app.addHook('onRoute', ({ method, url, config }) => {
     // HEAD goes with GET and is not told apart from it.
-    if (typeof method === 'string' && method !== 'HEAD') room.routes.push({ method, path: url });
+    if (typeof method !== 'string' || method === 'HEAD') return;
+    room.routes.push({ method, path: url, isAlias: config?.isAlias === true });
   });
   app.addHook('onRequest', (request, reply, done) => {
     const exchange = exchangeOf(request.raw);

@@ -4,14 +4,15 @@ import type { Clock } from '../../pipeline/component.ts';
 import { createLokiRoutes } from '../../query/loki/index.ts';
 import { createPrometheusRoutes, defaultPrometheusLimits } from '../../query/prometheus/index.ts';
 import type { QueryRoute } from '../../query/query-route.ts';
+import { createSearchGate } from '../../query/search-gate.ts';
 import { createTopologyRoute } from '../../query/topology/index.ts';
 import { createZipkinApi } from '../../query/zipkin/index.ts';
+import { createZipkinSource } from '../../query/zipkin/source.ts';
 import { defaultReadLimits } from '../../store/readers/limits.ts';
 import { readLogs } from '../../store/readers/logs.ts';
-import { serviceNames } from '../../store/readers/names.ts';
 import { defaultSampleLimits, readSamples } from '../../store/readers/samples.ts';
-import { traceById } from '../../store/readers/spans.ts';
 import { readTopology } from '../../store/rollups/topology.ts';
+import { version } from '../version.ts';
 import type { StoreLink } from './store-link.ts';
 
 /** Every query route of the agent. */
@@ -21,14 +22,15 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, clock: Cl
   const { timeout: timeoutMs } = config.query;
   const readLimits = { ...defaultReadLimits, timeoutMs };
   const sampleLimits = { ...defaultSampleLimits, timeoutMs };
+  const searches = createSearchGate({ atOnce: config.query.max_concurrent, waiting: config.query.max_waiting });
   return [
     ...createZipkinApi({
-      traces: {
-        traceById: (traceId, signal) => traceById(client, traceId, { signal, limits: readLimits }),
-        serviceNames: (signal) => serviceNames(client, { signal, limits: readLimits }),
-      },
+      traces: createZipkinSource({ client, limits: readLimits, searches, nowMs: now }),
       freshen: freshness.freshen,
       isCurrent: freshness.isCurrent,
+      nowMs: now,
+      autocompleteKeys: config.query.autocomplete_keys,
+      state: { whyNotReady: link.whyNotReady, version },
     }),
     ...createPrometheusRoutes({
       samples: { select: (selection, signal) => readSamples(client, selection, { signal, limits: sampleLimits }) },

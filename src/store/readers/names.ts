@@ -26,6 +26,13 @@ export function operationsOf(client: StoreClient, service: string, options: Read
   return readNames(client, { sql, parameters: { service }, what: `operations of ${service}`, read, options });
 }
 
+/** Names and kinds of the spans of a service of exactly this name; '' among them where spans have no name. */
+export function operationsAsSpelled(client: StoreClient, service: string, options: ReadOptions): Promise<Operation[]> {
+  const sql = 'SELECT name, kind FROM spans WHERE local_service = {service:String} GROUP BY name, kind';
+  const read = (row: RowBinary): Operation => ({ name: row.string(), kind: spanKinds[row.u8() - 1] });
+  return readNames(client, { sql, parameters: { service }, what: `operations of ${service}`, read, options });
+}
+
 /** The names that a service's spans gave their remote endpoints, as they were spelled. */
 export function remoteServiceNames(client: StoreClient, service: string, options: ReadOptions): Promise<string[]> {
   const sql = `SELECT remote_service FROM spans WHERE ${isService} AND remote_service != '' GROUP BY remote_service`;
@@ -33,7 +40,20 @@ export function remoteServiceNames(client: StoreClient, service: string, options
   return readNames(client, { sql, parameters: { service }, what, read: (row) => row.string(), options });
 }
 
-const isService = 'lower(local_service) = lower({service:String})';
+/** A tag's values of the last day, among OpenTelemetry spans also those that their resources have. */
+export function tagValues(client: StoreClient, key: string, options: ReadOptions): Promise<string[]> {
+  const sql = `SELECT DISTINCT arrayJoin([tags[{key:String}], if(details = '', '', resource[{key:String}])]) AS value
+FROM spans WHERE toStartOfMinute(ts) >= toStartOfMinute(now64(6) - INTERVAL 1 DAY) AND value != ''`;
+  return readNames(client, {
+    sql,
+    parameters: { key },
+    what: `values of the tag ${key}`,
+    read: (row) => row.string(),
+    options,
+  });
+}
+
+const isService = 'lowerUTF8(local_service) = lowerUTF8({service:String})';
 
 async function readNames<Name>(
   client: StoreClient,

@@ -56,18 +56,16 @@ export function createBinder(): { readonly bind: Bind; readonly parameters: Read
   };
 }
 
-/** A predicate as SQL. */
-export function predicateSql(predicate: SpanPredicate, bind: Bind): string {
-  return allOf(predicate.map((condition) => conditionSql(condition, bind)));
-}
-
-const allOf = (parts: readonly string[]): string => (parts.length === 0 ? '1' : parts.join(' AND '));
-const anyOf = (parts: readonly string[]): string =>
+/** Conditions that must all be met, as SQL. */
+export const allOf = (parts: readonly string[]): string => (parts.length === 0 ? '1' : parts.join(' AND '));
+/** Conditions of which one must be met, as SQL. */
+export const anyOf = (parts: readonly string[]): string =>
   parts.length === 0 ? '0' : parts.length === 1 ? (parts[0] ?? '0') : `(${parts.join(' OR ')})`;
 
 const columnOf = { localService: 'local_service', remoteService: 'remote_service', name: 'name' } as const;
 
-function conditionSql(condition: SpanCondition, bind: Bind): string {
+/** A condition as SQL over the table `spans`. */
+export function conditionSql(condition: SpanCondition, bind: Bind): string {
   switch (condition.kind) {
     case 'localService':
     case 'remoteService':
@@ -92,7 +90,7 @@ function conditionSql(condition: SpanCondition, bind: Bind): string {
     case 'any':
       return anyOf(condition.of.map((part) => `(${conditionSql(part, bind)})`));
     case 'all':
-      return `(${predicateSql(condition.of, bind)})`;
+      return `(${allOf(condition.of.map((part) => conditionSql(part, bind)))})`;
     case 'not':
       return `NOT (${conditionSql(condition.of, bind)})`;
   }
@@ -130,4 +128,33 @@ function spanAttributeSql({ key, value }: Attribute, bind: Bind): string {
   }
   if (value === undefined) return `mapContains(tags, ${bind(key, 'String')})`;
   return `has(${searchedKeyValues('tags', key)}, ${bind(`${key}=${value}`, 'String')})`;
+}
+
+/** How rare spans are likely to be that meet a predicate, as a number to compare. What an index finds is rarer than what it does not. */
+export const rarity = (predicate: SpanPredicate): number => Math.max(0, ...predicate.map(rarityOf));
+
+function rarityOf(condition: SpanCondition): number {
+  switch (condition.kind) {
+    case 'attribute':
+      return condition.value === undefined ? 3 : 6;
+    case 'any':
+      return Math.min(...condition.of.map(rarityOf));
+    case 'all':
+      return rarity(condition.of);
+    case 'event':
+      return 4;
+    case 'status':
+      return condition.statuses.includes('unset') ? 0 : 3;
+    case 'duration':
+      return condition.minUs > 1_000_000 ? 3 : 2;
+    case 'remoteService':
+    case 'name':
+      return 2;
+    case 'localService':
+      return 1;
+    case 'spanKind':
+    case 'hasDetails':
+    case 'not':
+      return 0;
+  }
 }

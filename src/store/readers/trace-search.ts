@@ -5,7 +5,7 @@ import type { StoreClient } from '../client.ts';
 import { StoreError } from '../client.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
-import { type Bind, createBinder, predicateSql, type SpanPredicate } from './span-condition.ts';
+import { allOf, anyOf, type Bind, conditionSql, createBinder, rarity, type SpanPredicate } from './span-condition.ts';
 import { createDetailsReader } from './span-details.ts';
 import { type FiledSpan, inOrder, type ReadOptions, readSpan, spanRow } from './spans.ts';
 
@@ -80,11 +80,8 @@ export interface SearchOptions extends ReadOptions {
 }
 
 export interface SearchEnd {
-  /**
-   * Undefined when enough was found or the whole window was searched. Otherwise why the search ended before: traces older than the last
-   * that was taken may be missing.
-   */
-  readonly endedEarly: string | undefined;
+  /** Why traces may be missing among those that were taken: the search ended early, or one was too large. Undefined when none can be. */
+  readonly incomplete: string | undefined;
 }
 
 /** Spans of all traces of one search together. */
@@ -172,17 +169,16 @@ async function readCandidates(
 ): Promise<TraceCandidate[]> {
   const limits = options.deadline.limits();
   const { bind, parameters } = createBinder();
-  const met = predicates.map((predicate) => predicateSql(predicate, bind));
-  const having = met.length > 1 ? met.map((sql) => `countIf(${sql}) > 0`) : [];
+  const time = timeSql(step, bind);
+  const { where, having } = metSql(predicates, { time, bind });
   if (after !== undefined) {
     having.push(
       `(newest, trace_id) < (${bind(after.newestUs, 'Int64')}, toFixedString(unhex(${bind(after.traceId, 'String')}), 16))`,
     );
   }
-  const where = [timeSql(step, bind), met.length > 1 ? `(${met.map((sql) => `(${sql})`).join(' OR ')})` : met.join()];
-  where.push(...reachSql(search, step, bind));
+  const conditions = [time, ...where, ...reachSql(search, step, bind)];
   const bytes = await client.bytes({
-    sql: `SELECT trace_id, max(toUnixTimestamp64Micro(ts)) AS newest FROM spans WHERE ${where.join(' AND ')}
+    sql: `SELECT trace_id, max(toUnixTimestamp64Micro(ts)) AS newest FROM spans WHERE ${conditions.join(' AND ')}
 GROUP BY trace_id${having.length === 0 ? '' : ` HAVING ${having.join(' AND ')}`} ORDER BY newest DESC, trace_id DESC LIMIT ${maxCandidates}`,
     parameters,
     format: 'RowBinary',
@@ -194,6 +190,28 @@ GROUP BY trace_id${having.length === 0 ? '' : ` HAVING ${having.join(' AND ')}`}
   const candidates: TraceCandidate[] = [];
   while (!row.isAtEnd()) candidates.push({ traceId: row.fixedHex(16), newestUs: row.safeI64() });
   return candidates;
+}
+
+/**
+ * One predicate is a condition on the rows. Of several, the rows are those of traces that meet the one which is likely the rarest, which its
+ * index finds, and each must be met by one of a trace's rows; what all have in common is asked of each row.
+ */
+function metSql(
+  predicates: readonly SpanPredicate[],
+  { time, bind }: { readonly time: string; readonly bind: Bind },
+): { readonly where: string[]; readonly having: string[] } {
+  const parts = predicates.map((predicate) => predicate.map((condition) => conditionSql(condition, bind)));
+  const [first = []] = parts;
+  if (parts.length <= 1) return { where: first, having: [] };
+  const common = first.filter((sql) => parts.every((others) => others.includes(sql)));
+  const own = parts.map((others) => allOf(others.filter((sql) => !common.includes(sql))));
+  const rarest = predicates.reduce((best, each, i) => (rarity(each) > rarity(predicates[best] ?? []) ? i : best), 0);
+  const rare = allOf([time, ...(parts[rarest] ?? [])]);
+  return {
+    where: [...common, `trace_id IN (SELECT trace_id FROM spans WHERE ${rare})`, anyOf(own.map((sql) => `(${sql})`))],
+    // The rarest too: the rows here are fewer, where those outside the window count only with another inside.
+    having: [...new Set(own)].map((sql) => `countIf(${sql}) > 0`),
+  };
 }
 
 /** The table's key begins with the minute, which a condition on the time alone does not use. */
@@ -293,7 +311,7 @@ export async function searchTraces(
   search: TraceSearch,
   options: SearchOptions,
 ): Promise<SearchEnd> {
-  const taken: Taken = { count: 0, spans: 0 };
+  const taken: Taken = { count: 0, spans: 0, tooLarge: undefined };
   const clock = createDeadline(options.limits ?? defaultReadLimits);
   const given = { ...options, deadline: clock };
   try {
@@ -301,17 +319,18 @@ export async function searchTraces(
       await takeFrom(client, candidates, taken, given);
       if (taken.count >= options.limit) break;
     }
-    return { endedEarly: undefined };
+    return { incomplete: taken.tooLarge };
   } catch (error) {
     const reason = endOf(error);
     if (taken.count === 0 || reason === undefined || options.signal.aborted) throw error;
-    return { endedEarly: reason };
+    return { incomplete: reason };
   }
 }
 
 interface Taken {
   count: number;
   spans: number;
+  tooLarge: string | undefined;
 }
 
 async function takeFrom(
@@ -332,11 +351,13 @@ async function takeFrom(
       size = batch.length >> 1;
       continue;
     }
-    if (read === undefined) {
+    if (read === undefined && taken.spans > 0) {
       throw new ResultLimitError('spans', `the traces found have more than ${maxSpans} spans; ask for fewer traces`);
     }
+    if (read === undefined)
+      taken.tooLarge = `trace ${batch[0]?.traceId} is too large to be among others; ask for it by its id`;
     at += batch.length;
-    for (const trace of read) {
+    for (const trace of read ?? []) {
       taken.spans += trace.length;
       if (take(trace)) taken.count++;
     }
