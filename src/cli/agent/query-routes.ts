@@ -1,6 +1,7 @@
 /** The query dialects over the store's readers. */
 import type { MainConfig } from '../../config/main-config.ts';
 import type { Clock } from '../../pipeline/component.ts';
+import { createJaegerApi, createJaegerSource } from '../../query/jaeger/index.ts';
 import { createLokiRoutes } from '../../query/loki/index.ts';
 import { createPrometheusRoutes, defaultPrometheusLimits } from '../../query/prometheus/index.ts';
 import type { QueryRoute } from '../../query/query-route.ts';
@@ -31,6 +32,12 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, clock: Cl
       nowMs: now,
       autocompleteKeys: config.query.autocomplete_keys,
       state: { whyNotReady: link.whyNotReady, version },
+    }),
+    ...createJaegerApi({
+      source: createJaegerSource({ client, limits: readLimits, searches, nowMs: now }),
+      freshen: freshness.freshen,
+      isCurrent: freshness.isCurrent,
+      nowMs: now,
     }),
     ...createPrometheusRoutes({
       samples: { select: (selection, signal) => readSamples(client, selection, { signal, limits: sampleLimits }) },

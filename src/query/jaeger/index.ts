@@ -8,6 +8,7 @@ import { createV1Routes } from './v1-routes.ts';
 import { createV3Routes } from './v3-routes.ts';
 
 export type { JaegerApiOptions, JaegerSource } from './source.ts';
+export { createJaegerSource } from './store-source.ts';
 
 /** The routes of both. */
 export function createJaegerApi(options: JaegerApiOptions): readonly QueryRoute[] {
