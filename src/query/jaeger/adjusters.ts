@@ -13,15 +13,24 @@ import {
   writeSpan,
 } from '../../codec/otlp/otlp.generated.ts';
 import { warnOfClockSkew } from './clock-skew.ts';
-import { attributeOf, type OtlpTrace, otlpKinds, type PlacedSpan, spansOf } from './otlp-trace.ts';
+import { attributeOf, type OtlpTrace, otlpKinds, type PlacedSpan, runToEnd, spansOf } from './otlp-trace.ts';
 import { addWarning } from './warnings.ts';
 
 /** Applies all of them. */
 export function adjustTrace(trace: OtlpTrace): void {
+  runToEnd(adjustInSteps(trace));
+}
+
+/** Applies all of them, in steps between which others are served. */
+export function* adjustInSteps(trace: OtlpTrace): Generator<void, void> {
   splitSharedIds(trace);
+  yield;
   sortCollections(trace);
+  yield;
   dropIdenticalSpans(trace);
-  warnOfClockSkew(trace);
+  yield;
+  yield* warnOfClockSkew(trace);
+  yield;
   for (const placed of spansOf(trace)) {
     writeOutIpAddresses(placed.span);
     moveLibraryAttributes(placed);
@@ -60,15 +69,25 @@ function splitSharedIds(trace: OtlpTrace): void {
 /** So that copies of one span, whose attributes came in another order, are the same. */
 function sortCollections(trace: OtlpTrace): void {
   for (const { resource, scopeSpans } of trace) {
-    resource?.attributes.sort(byKey);
+    sortByKey(resource?.attributes ?? []);
     for (const { scope, spans } of scopeSpans) {
-      scope?.attributes.sort(byKey);
+      sortByKey(scope?.attributes ?? []);
       for (const span of spans) {
-        span.attributes.sort(byKey);
-        span.events.sort(byTime);
-        for (const event of span.events) event.attributes.sort(byKey);
-        for (const link of span.links) link.attributes.sort(byKey);
+        sortByKey(span.attributes);
+        if (span.events.length > 1) span.events.sort(byTime);
+        for (const event of span.events) sortByKey(event.attributes);
+        for (const link of span.links) sortByKey(link.attributes);
       }
+    }
+  }
+}
+
+/** They nearly always are: the store sorts them. */
+function sortByKey(attributes: KeyValue[]): void {
+  for (let i = 1; i < attributes.length; i++) {
+    if ((attributes[i - 1]?.key ?? '') > (attributes[i]?.key ?? '')) {
+      attributes.sort(byKey);
+      return;
     }
   }
 }

@@ -19,13 +19,17 @@ interface Skew {
   readonly deltaNs: bigint;
 }
 
-/** Adds the warnings. */
-export function warnOfClockSkew(trace: OtlpTrace): void {
-  const open = rootsOf(trace).map((node) => ({
+const nodesPerStep = 2000;
+
+/** Adds the warnings, in steps between which others are served. */
+export function* warnOfClockSkew(trace: OtlpTrace): Generator<void, void> {
+  const open: Open[] = rootsOf(trace).map((node) => ({
     node,
-    parent: undefined as Node | undefined,
+    parent: undefined,
     skew: { host: node.host, deltaNs: 0n },
   }));
+  yield;
+  let done = 0;
   // A loop, since a trace may be deeper than the stack.
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
     const { node, parent } = at;
@@ -39,14 +43,22 @@ export function warnOfClockSkew(trace: OtlpTrace): void {
       );
     }
     for (const child of node.children) open.push({ node: child, parent: node, skew });
+    if (++done % nodesPerStep === 0) yield;
   }
+}
+
+interface Open {
+  readonly node: Node;
+  readonly parent: Node | undefined;
+  readonly skew: Skew;
 }
 
 function rootsOf(trace: OtlpTrace): Node[] {
   const nodes = new Map<string, Node>();
+  const hosts = new Map(trace.map((resourceSpans) => [resourceSpans, hostOf(resourceSpans)]));
   for (const { resourceSpans, span } of spansOf(trace)) {
     if (nodes.has(span.spanId)) addWarning(span, 'duplicate span IDs; skipping clock skew adjustment');
-    else nodes.set(span.spanId, { span, host: hostOf(resourceSpans), children: [] });
+    else nodes.set(span.spanId, { span, host: hosts.get(resourceSpans) ?? '', children: [] });
   }
   const roots: Node[] = [];
   for (const node of nodes.values()) {

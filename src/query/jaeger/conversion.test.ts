@@ -419,6 +419,31 @@ describe('what is adjusted', () => {
     expect(warningsOn('h1')?.warnings).toBeNull();
   });
 
+  it('keeps emitters and scopes together in a trace that is made in several steps', () => {
+    const id = (n: number) => n.toString(16).padStart(16, '0');
+    const spans = (first: number) =>
+      Array.from({ length: 1500 }, (_, i) =>
+        otlpSpan({ spanId: id(first + 2 * i), startTimeUnixNano: String(startNs + BigInt(first + 2 * i)) }),
+      );
+    const { spans: decoded } = decodeJsonSpans(
+      Buffer.from(
+        JSON.stringify({
+          resourceSpans: [
+            emitter('a', spans(1), { scope: { name: 'x' } }),
+            emitter('b', spans(2), { scope: { name: 'y' } }),
+          ],
+        }),
+      ),
+    );
+    const mixed = [...decoded].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const trace = toOtlpTrace(mixed);
+    expect(trace.map(({ scopeSpans }) => scopeSpans.map((scope) => [scope.scope?.name, scope.spans.length]))).toEqual([
+      [['x', 1500]],
+      [['y', 1500]],
+    ]);
+    expect(new Set([...spansOf(trace)].map(({ span }) => span.spanId)).size).toBe(3000);
+  });
+
   it('goes through a trace deeper than any stack', () => {
     const id = (n: number) => n.toString(16).padStart(16, '0');
     const spans = Array.from({ length: 20_000 }, (_, i) =>

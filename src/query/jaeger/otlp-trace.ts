@@ -4,7 +4,7 @@
  */
 import { fromSpans } from '../../codec/otlp/from-spans.ts';
 import type { AnyValue, KeyValue, Resource, ResourceSpans, ScopeSpans, Span } from '../../codec/otlp/otlp.generated.ts';
-import { newResource } from '../../codec/otlp/otlp.generated.ts';
+import { newResource, writeInstrumentationScope, writeResource } from '../../codec/otlp/otlp.generated.ts';
 import { bigOf, bitsOf } from '../../codec/protobuf/wire-writer.ts';
 import type { Span as ModelSpan } from '../../model/span.ts';
 import { goTime } from './go-text.ts';
@@ -38,19 +38,66 @@ export interface PlacedSpan {
   readonly span: Span;
 }
 
+/** About 10 ms of work each. */
+const spansPerStep = 1000;
+
 /** Makes the messages of a trace of the store. */
 export function toOtlpTrace(spans: readonly ModelSpan[]): OtlpTrace {
-  const trace = fromSpans(spans);
-  for (const resourceSpans of trace) {
-    resourceSpans.resource ??= newResource();
-    nameService(resourceSpans.resource);
-  }
-  for (const { span } of spansOf(trace)) {
-    if (span.name === '') span.name = emptySpanName;
-    putEndRight(span);
+  return runToEnd(toOtlpInSteps(spans));
+}
+
+/** Makes what `toOtlpTrace` does, in steps between which others are served. */
+export function* toOtlpInSteps(spans: readonly ModelSpan[]): Generator<void, OtlpTrace> {
+  const trace: OtlpTrace = [];
+  for (let at = 0; at < spans.length; at += spansPerStep) {
+    const part = fromSpans(spans.slice(at, at + spansPerStep));
+    for (const resourceSpans of part) {
+      resourceSpans.resource ??= newResource();
+      nameService(resourceSpans.resource);
+    }
+    for (const { span } of spansOf(part)) {
+      if (span.name === '') span.name = emptySpanName;
+      putEndRight(span);
+    }
+    if (trace.length === 0) trace.push(...part);
+    else merge(trace, part);
+    yield;
   }
   return trace;
 }
+
+/** Takes all steps at once. */
+export function runToEnd<Result>(steps: Generator<void, Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Adds a part's spans to the emitters and scopes of a trace that are the same. */
+function merge(trace: OtlpTrace, part: OtlpTrace): void {
+  const emitters = new Map(trace.map((emitter) => [emitterKey(emitter), emitter]));
+  for (const emitter of part) {
+    const known = emitters.get(emitterKey(emitter));
+    if (known === undefined) trace.push(emitter);
+    else mergeScopes(known.scopeSpans, emitter.scopeSpans);
+  }
+}
+
+function mergeScopes(into: ScopeSpans[], part: readonly ScopeSpans[]): void {
+  const scopes = new Map(into.map((scope) => [scopeKey(scope), scope]));
+  for (const scope of part) {
+    const known = scopes.get(scopeKey(scope));
+    if (known === undefined) into.push(scope);
+    else for (const span of scope.spans) known.spans.push(span);
+  }
+}
+
+const emitterKey = ({ resource, schemaUrl }: ResourceSpans): string =>
+  `${schemaUrl}\n${resource === undefined ? '' : writeResource(resource)}`;
+
+const scopeKey = ({ scope, schemaUrl }: ScopeSpans): string =>
+  `${schemaUrl}\n${scope === undefined ? '' : writeInstrumentationScope(scope)}`;
 
 /** The value of an attribute, undefined when there is none of this key. */
 export function attributeOf(attributes: readonly KeyValue[], key: string): AnyValue | undefined {

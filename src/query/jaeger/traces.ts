@@ -1,9 +1,9 @@
 /** Traces of the store as OTLP's messages: by their ids and by a search, adjusted unless they are wanted raw. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Span } from '../../model/span.ts';
-import { adjustTrace } from './adjusters.ts';
+import { adjustInSteps, adjustTrace } from './adjusters.ts';
 import { isEnded, JaegerRefusal } from './answers.ts';
-import { type OtlpTrace, toOtlpTrace } from './otlp-trace.ts';
+import { type OtlpTrace, toOtlpInSteps, toOtlpTrace } from './otlp-trace.ts';
 import type { TraceSearchRequest } from './search-parameters.ts';
 import type { JaegerApiOptions } from './source.ts';
 import { hasMatch, predicateOf } from './span-match.ts';
@@ -19,11 +19,18 @@ export async function readTrace(
 ): Promise<OtlpTrace | undefined> {
   const spans = await readSpans(options, traceId, ask.signal);
   if (spans.length === 0) return undefined;
-  const trace = toOtlpTrace(spans);
-  await turn();
-  if (!ask.isRaw) adjustTrace(trace);
-  await turn();
+  const trace = await inTurns(toOtlpInSteps(spans), ask.signal);
+  if (!ask.isRaw) await inTurns(adjustInSteps(trace), ask.signal);
   return trace;
+}
+
+/** Lets others have their turn between the steps. */
+async function inTurns<Result>(steps: Generator<void, Result>, signal: AbortSignal): Promise<Result> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await turn(undefined, { signal });
+  }
 }
 
 /** Whoever sent a span and was answered finds it: a trace that is not there is looked up again once all that was acknowledged is. */
