@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   agent: async () => (await import('./agent-command.ts')).agentCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   'query trace': async () => (await import('./query-trace.ts')).queryTrace,
+  'query traces': async () => (await import('./query-traces.ts')).queryTraces,
   'send span': async () => (await import('./send-span.ts')).sendSpan,
   store: async () => (await import('./store-command.ts')).storeCommand,
 };
