@@ -163,7 +163,8 @@ export function openApiDocument(version: string): object {
     info: {
       title: 'Trawl',
       version,
-      description: "The agent's own routes. It also serves Zipkin's, Prometheus' and Loki's, as those describe them.",
+      description:
+        "The agent's own routes. It also serves Zipkin's, Jaeger's, Prometheus' and Loki's, as those describe them.",
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths,
