@@ -31,11 +31,15 @@ beforeAll(async () => {
 
 afterAll(() => store.stop());
 
-async function find(search: TraceSearch): Promise<TraceCandidate[]> {
+async function find(search: TraceSearch, { laterUs = 0 } = {}): Promise<TraceCandidate[]> {
   const found: TraceCandidate[] = [];
-  const deadline = createDeadline(defaultReadLimits);
-  for await (const batch of findTraces(store.client, search, { nowUs, deadline, signal: signal() }))
-    found.push(...batch);
+  const options = {
+    nowUs: nowUs + laterUs,
+    deadline: createDeadline(defaultReadLimits),
+    signal: signal(),
+    stepSpans: 100,
+  };
+  for await (const batch of findTraces(store.client, search, options)) found.push(...batch);
   return found;
 }
 
@@ -71,7 +75,9 @@ describe(`findTraces (seed ${seed})`, () => {
         reachUs: random() < 0.5 ? 0 : 60_000_000,
         someSpan: Array.from({ length: Math.floor(random() * 4) }, () => randomPredicate(random)),
       };
-      const found = await find(search);
+      // Of spans that are older than a day it is not known in which minutes they are.
+      const laterUs = random() < 0.6 ? 0 : Math.floor(random() * 30 * hourUs);
+      const found = await find(search, { laterUs });
       const wanted = expected(search);
       const what = `round ${round}: ${JSON.stringify(search)}`;
       expect(found.map(({ traceId }) => traceId).sort(), what).toEqual([...wanted.keys()].sort());
@@ -82,4 +88,108 @@ describe(`findTraces (seed ${seed})`, () => {
       ).toEqual([...wanted.values()].sort((a, b) => b - a));
     }
   }, 60_000);
+});
+
+const endpoint = (serviceName: string) => ({ serviceName, ipv4: undefined, ipv6: undefined, port: undefined });
+
+/** A trace of so many spans of a service of its own. */
+function traceOf(service: string, size: number, startUs: number): Span[] {
+  const [first] = traces[0] ?? [];
+  if (first === undefined) throw new Error('there are no traces');
+  const traceId = `${'0'.repeat(16)}${startUs.toString(16).padStart(16, '0')}`;
+  return Array.from({ length: size }, (_, i) => ({
+    ...first,
+    traceId,
+    id: (i + 1).toString(16).padStart(16, '0'),
+    startUs: startUs + i,
+    localEndpoint: endpoint(service),
+  }));
+}
+
+describe('searchTraces', () => {
+  const hour = { fromUs: nowUs - hourUs, toUs: nowUs, reachUs: 0 };
+  const ofService = (text: string): TraceSearch => ({
+    ...hour,
+    someSpan: [[{ kind: 'localService', text, isFolded: false }]],
+  });
+  const search = async (
+    asked: TraceSearch,
+    options: { limit: number; maxSpans?: number; timeoutMs?: number; take?: () => boolean },
+  ) => {
+    const taken: (readonly Span[])[] = [];
+    const { timeoutMs = 10_000, take = () => true, ...rest } = options;
+    const limits = { ...defaultReadLimits, timeoutMs };
+    const { incomplete } = await searchTraces(store.client, asked, {
+      ...rest,
+      limits,
+      nowUs,
+      signal: signal(),
+      take(trace) {
+        const isTaken = take();
+        if (isTaken) taken.push(trace);
+        return isTaken;
+      },
+    });
+    return { taken, incomplete };
+  };
+
+  it('goes on to older traces until enough were taken', async () => {
+    const spans = Array.from({ length: 30 }, (_, i) => traceOf('patient', 2, nowUs - 60_000_000 * (i + 1))).flat();
+    await insertSpans(store.client, spans, nowUs / 1000);
+    const { taken, incomplete } = await search(ofService('patient'), { limit: 5 });
+    expect(taken.map((trace) => trace.map(({ startUs }) => (nowUs - (startUs ?? 0)) / 60_000_000))).toEqual(
+      [1, 2, 3, 4, 5].map((i) => [i, i - 1e-6 / 60]).map(([a = 0, b = 0]) => [a, expect.closeTo(b, 6)]),
+    );
+    expect(incomplete).toBeUndefined();
+    let asked = 0;
+    const late = await search(ofService('patient'), { limit: 2, take: () => ++asked > 25 });
+    expect(late.taken.map(([span]) => (nowUs - (span?.startUs ?? 0)) / 60_000_000)).toEqual([26, 27]);
+  });
+
+  it('reads large traces by themselves, and says when there is no room for all', async () => {
+    const spans = [
+      traceOf('large', 300, nowUs - 1_000_000),
+      traceOf('large', 900, nowUs - 2_000_000),
+      traceOf('large', 200, nowUs - 3_000_000),
+    ];
+    await insertSpans(store.client, spans.flat(), nowUs / 1000);
+    const sizes = async (maxSpans: number) => {
+      const { taken, incomplete } = await search(ofService('large'), { limit: 10, maxSpans });
+      return { sizes: taken.map((trace) => trace.length), incomplete };
+    };
+    expect(await sizes(1400)).toEqual({ sizes: [300, 900, 200], incomplete: undefined });
+    expect(await sizes(700)).toEqual({ sizes: [300], incomplete: expect.stringContaining('more than 700 spans') });
+    expect(await sizes(250)).toEqual({
+      sizes: [200],
+      incomplete: expect.stringContaining('too large to be among others'),
+    });
+  });
+
+  it('ends when its time is over, and throws when nothing was found by then', async () => {
+    const ended = search({ ...hour, someSpan: [] }, { limit: 10, timeoutMs: 0 });
+    await expect(ended).rejects.toMatchObject({ name: 'StoreError', code: 159 });
+    await expect(ended).rejects.toBeInstanceOf(StoreError);
+  });
+});
+
+describe('tracesByIds', () => {
+  it('gives whole traces in the order of the ids, without those that are not known', async () => {
+    const [a = [], b = []] = [traces[3], traces[11]];
+    const ids = [b[0]?.traceId ?? '', 'f'.repeat(32), a[0]?.traceId ?? ''];
+    const read = await tracesByIds(store.client, ids, { signal: signal() });
+    expect(read.map((trace) => trace.map(({ id }) => id).sort())).toEqual(
+      [b, a].map((t) => t.map(({ id }) => id).sort()),
+    );
+    expect(await tracesByIds(store.client, [], { signal: signal() })).toEqual([]);
+  });
+
+  it('takes nothing but ids, and not too many', async () => {
+    await expect(tracesByIds(store.client, ["x') OR (1"], { signal: signal() })).rejects.toThrow('32 lower-case hex');
+    const many = Array.from({ length: 501 }, () => 'a'.repeat(32));
+    await expect(tracesByIds(store.client, many, { signal: signal() })).rejects.toThrow('at most 500');
+    const ids = traces.slice(0, 5).map(([span]) => span?.traceId ?? '');
+    await expect(tracesByIds(store.client, ids, { signal: signal(), maxSpans: 2 })).rejects.toThrow(
+      'more than 2 spans',
+    );
+  });
 });

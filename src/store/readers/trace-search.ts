@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Span } from '../../model/span.ts';
 import type { StoreClient } from '../client.ts';
 import { StoreError } from '../client.ts';
+import { type Arrivals, createArrivals } from './arrivals.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
 import { allOf, anyOf, type Bind, conditionSql, createBinder, rarity, type SpanPredicate } from './span-condition.ts';
@@ -62,12 +63,16 @@ const boundReached = new Set([tooManyRows, timeoutExceeded, tooSlow, memoryLimit
 export interface FindOptions {
   readonly signal: AbortSignal;
   readonly deadline: Deadline;
-  /** Now; a search begins with the newest minutes. */
   readonly nowUs: number;
+  /** What `createArrivals` makes, for those who search often: otherwise each search counts by itself. */
+  readonly arrivals?: ReturnType<typeof createArrivals> | undefined;
+  /** How many spans the first step looks at, `defaultStepSpans` unless told. */
+  readonly stepSpans?: number;
 }
 
 export interface SearchOptions extends ReadOptions {
   readonly nowUs: number;
+  readonly arrivals?: FindOptions['arrivals'];
   /** How many traces are wanted. */
   readonly limit: number;
   /**
@@ -94,9 +99,12 @@ const batchSpans = 20_000;
 /** Traces that are read by one query, and so given at most by `tracesByIds`. */
 export const maxTracesAtOnce = 500;
 
-/** The newest minute is read first, then each time so many times as much: what is common is found at once, what is rare costs little more than one pass. */
+/** So many of the newest spans are looked at first, then each time so many times as many: what is common is found at once, what is rare costs little more than one pass. */
+export const defaultStepSpans = 250_000;
+const stepFactor = 8;
+
+/** The first step where it is not known how many spans there are. */
 const firstStepUs = 60_000_000;
-const stepFactor = 6;
 
 /** So many ids come with one query, 40 bytes each: going on to older traces needs no query until they are used up. */
 const maxCandidates = 2000;
@@ -121,7 +129,10 @@ export async function* findTraces(
 ): AsyncGenerator<readonly TraceCandidate[], void, undefined> {
   const predicates = search.someSpan.length === 0 ? [[]] : search.someSpan;
   const given = new Set<string>();
-  for (const step of steps(search, options.nowUs, predicates.length > 1)) {
+  const countArrivals = options.arrivals ?? createArrivals(client);
+  const { nowUs, signal, deadline, stepSpans = defaultStepSpans } = options;
+  const arrivals = await countArrivals({ nowUs, signal, limits: deadline.limits() });
+  for (const step of steps(search, { arrivals, stepSpans, isNested: predicates.length > 1 })) {
     let after: TraceCandidate | undefined;
     do {
       const found = await readCandidates(client, { search, predicates, step, after }, options);
@@ -142,17 +153,39 @@ interface Step {
  * The window in steps that reach further and further back. One span decides: each step begins where the last ended. Several decide: each
  * begins at the end of the window, so that no trace is missed whose spans lie in two steps; the last is the whole window.
  */
-function* steps({ fromUs, toUs, reachUs }: TraceSearch, nowUs: number, isNested: boolean): Generator<Step> {
+function* steps(
+  { fromUs, toUs, reachUs }: TraceSearch,
+  {
+    arrivals,
+    isNested,
+    stepSpans,
+  }: { readonly arrivals: Arrivals; readonly isNested: boolean; readonly stepSpans: number },
+): Generator<Step> {
   const first = Math.max(0, fromUs - reachUs);
   const last = Math.min(lastUs, toUs + reachUs);
   let end = last;
-  // What lies ahead of now is nearly always nothing, and is read together with the newest minute.
-  for (let reach = firstStepUs; end >= first; reach *= stepFactor) {
-    const start = Math.max(first, Math.min(last, nowUs) - reach);
-    yield { fromUs: start, toUs: end };
-    if (!isNested) end = start - 1;
-    if (start === first) return;
+  let stepUs = firstStepUs;
+  for (let spans = stepSpans; end >= first; spans *= stepFactor) {
+    let start = end < arrivals.sinceUs ? undefined : startOfNewest(arrivals, isNested ? last : end, spans);
+    if (start === undefined) {
+      start = Math.min(last, end, arrivals.sinceUs) - stepUs;
+      stepUs *= stepFactor;
+    }
+    start = Math.max(first, start);
+    yield { fromUs: start, toUs: isNested ? last : end };
+    end = start - 1;
   }
+}
+
+/** When the newest so many spans until `endUs` begin, on the minute, as far as is known. */
+function startOfNewest({ minutes, sinceUs }: Arrivals, endUs: number, spans: number): number {
+  let count = 0;
+  for (const minute of minutes) {
+    if (minute.startUs > endUs) continue;
+    count += minute.spans;
+    if (count >= spans) return minute.startUs;
+  }
+  return sinceUs;
 }
 
 interface CandidateQuery {
