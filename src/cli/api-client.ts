@@ -11,12 +11,16 @@ const errorBytes = 4096;
 export interface ApiAnswer {
   readonly status: number;
   readonly text: string;
+  /** Of the header Retry-After, where it is a number of seconds. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 export interface ApiCall {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly json?: unknown;
+  /** A body that is written already, of JSON; goes before `json`. */
+  readonly body?: string | undefined;
   readonly token?: string | undefined;
 }
 
@@ -28,17 +32,23 @@ export async function callApi(baseUrl: string, call: ApiCall): Promise<ApiAnswer
     throw new ApiError(`"${baseUrl}" is no URL of HTTP; try --url ${example}`);
   }
   const headers: Record<string, string> = {};
-  if (call.json !== undefined) headers['content-type'] = 'application/json';
+  const body = call.body ?? (call.json === undefined ? undefined : JSON.stringify(call.json));
+  if (body !== undefined) headers['content-type'] = 'application/json';
   if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
   try {
     const answer = await request(new URL(call.path, baseUrl), {
       method: call.method,
       headers,
-      ...(call.json === undefined ? {} : { body: JSON.stringify(call.json) }),
+      ...(body === undefined ? {} : { body }),
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
-    return { status: answer.statusCode, text: await answer.body.text() };
+    const retryAfter = Number(answer.headers['retry-after'] ?? Number.NaN);
+    return {
+      status: answer.statusCode,
+      text: await answer.body.text(),
+      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+    };
   } catch (cause) {
     const reason =
       cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause);

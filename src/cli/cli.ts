@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'query trace': async () => (await import('./query-trace.ts')).queryTrace,
   'query traces': async () => (await import('./query-traces.ts')).queryTraces,
   'send span': async () => (await import('./send-span.ts')).sendSpan,
+  'send traces': async () => (await import('./send-traces.ts')).sendTraces,
   store: async () => (await import('./store-command.ts')).storeCommand,
 };
 

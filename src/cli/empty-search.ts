@@ -37,8 +37,10 @@ export async function explainNothing(search: TraceSearch, agent: Agent): Promise
 }
 
 async function explainConditions(search: TraceSearch, agent: Agent): Promise<string[]> {
-  const finds = async (other: TraceSearch) =>
-    ((await agent.getJson(searchPath({ ...other, limit: 1 }))) as unknown[]).length > 0;
+  const finds = async (other: TraceSearch) => {
+    const traces = await agent.getJson(searchPath({ ...other, limit: 1 }));
+    return Array.isArray(traces) && traces.length > 0;
+  };
   const { endMs, lookbackMs } = search;
   const none = { span: undefined, remote: undefined, tags: [], minUs: undefined, maxUs: undefined };
   const who =

@@ -94,7 +94,7 @@ export function readSearch(args: Arguments, nowMs: number): TraceSearch {
     service: args.text('service'),
     span: args.text('span'),
     remote: args.text('remote'),
-    tags: args.texts('tag').map(tagOf),
+    tags: tagsOf(args),
     minUs,
     maxUs,
     endMs,
@@ -121,6 +121,15 @@ function momentOf(args: Arguments, name: string, nowMs: number): number | undefi
       `--${name} ${harmless(text)} is no time; write it as 2026-11-21T14:00 (UTC), or as 1h for an hour ago`,
     );
   return ms;
+}
+
+function tagsOf(args: Arguments): readonly SearchTag[] {
+  const tags = args.texts('tag').map(tagOf);
+  const keys = tags.map(({ key }) => key);
+  const twice = keys.find((key, i) => keys.indexOf(key) !== i);
+  if (twice !== undefined)
+    throw new UsageError(`--tag ${harmless(twice)} is there twice; a search takes one value of a key`);
+  return tags;
 }
 
 function tagOf(text: string): SearchTag {
