@@ -38,6 +38,8 @@ interface Walk {
   readonly node: TraceNode;
   readonly calls: readonly TraceNode[];
   next: number;
+  /** Where it ends for its caller, which may have begun later. */
+  readonly floorUs: number;
   /** Up to where the path is known. */
   untilUs: number;
 }
@@ -59,19 +61,20 @@ export function findCriticalPath(tree: TraceTree): CriticalPath {
   const { adopter, adopted } = adoptOrphans(tree);
   const callsOf = (node: TraceNode) => (node === adopter ? [...node.children, ...adopted] : node.children);
   const walk = (top: TraceNode, untilUs: number) => {
-    const stack: Walk[] = [beginWalk(top, callsOf(top), untilUs)];
+    const stack: Walk[] = [beginWalk(top, callsOf(top), { floorUs: top.startUs, untilUs })];
     for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {
       const child = nextCall(at);
       const { node } = at;
       if (child === undefined) {
-        add(node, Math.min(node.startUs, at.untilUs), at.untilUs);
+        add(node, Math.min(at.floorUs, at.untilUs), at.untilUs);
         stack.pop();
         continue;
       }
       const endUs = Math.min(child.endUs, at.untilUs);
       add(node, endUs, at.untilUs);
-      at.untilUs = Math.max(child.startUs, node.startUs);
-      stack.push(beginWalk(child, callsOf(child), endUs));
+      const floorUs = Math.max(child.startUs, at.floorUs);
+      at.untilUs = floorUs;
+      stack.push(beginWalk(child, callsOf(child), { floorUs, untilUs: endUs }));
     }
   };
   const callerOf = (node: TraceNode) => node.parent ?? (adopted.has(node) ? adopter : undefined);
@@ -85,6 +88,8 @@ export function findCriticalPath(tree: TraceTree): CriticalPath {
     atUs = Math.min(node.startUs, atUs);
     node = callerOf(node) ?? topBefore(atUs);
   }
+  // Somebody's callee began before anybody who is known to have called it.
+  gapUs += Math.max(0, atUs - tree.startUs);
   return { segments, ownUs, gapUs };
 }
 
@@ -96,8 +101,13 @@ function adoptOrphans({ tops }: TraceTree): { adopter: TraceNode | undefined; ad
   return { adopter, adopted: new Set(tops.filter((top) => top.standing !== 'root' && top.isTimed && isWithin(top))) };
 }
 
-const beginWalk = (node: TraceNode, children: readonly TraceNode[], untilUs: number): Walk => ({
+const beginWalk = (
+  node: TraceNode,
+  children: readonly TraceNode[],
+  { floorUs, untilUs }: Pick<Walk, 'floorUs' | 'untilUs'>,
+): Walk => ({
   node,
+  floorUs,
   calls: children
     .filter((child) => child.isTimed && child.endUs > child.startUs && !isDetached(child, node))
     .sort((a, b) => b.endUs - a.endUs || b.startUs - a.startUs),
@@ -109,7 +119,7 @@ const beginWalk = (node: TraceNode, children: readonly TraceNode[], untilUs: num
 function nextCall(walk: Walk): TraceNode | undefined {
   for (let child = walk.calls[walk.next++]; child !== undefined; child = walk.calls[walk.next++]) {
     const endUs = Math.min(child.endUs, walk.node.endUs);
-    if (endUs <= walk.untilUs && child.startUs < walk.untilUs) return child;
+    if (endUs <= walk.untilUs && endUs > walk.floorUs && child.startUs < walk.untilUs) return child;
   }
   return undefined;
 }
