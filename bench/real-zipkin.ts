@@ -2,13 +2,12 @@
  * Hands spans on to a real Zipkin server, which is started anew, killed in the middle and started again, and counts what arrived:
  * `ZIPKIN_JAR=zipkin-server-3.6.1-exec.jar npx tsx bench/real-zipkin.ts [--spans 5000]`. Prints one JSON object.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createSpanOracle } from '../test/fault/oracle.ts';
 import { startAgent } from '../test/fixtures/agent.ts';
+import { freePort } from '../test/fixtures/free-port.ts';
+import { startZipkinServer } from '../test/fixtures/zipkin-server.ts';
 
 const { values } = parseArgs({ options: { spans: { type: 'string', default: '5000' } } });
 const jar = process.env['ZIPKIN_JAR'];
@@ -17,29 +16,9 @@ if (jar === undefined)
     'set ZIPKIN_JAR to the executable jar of zipkin-server (Maven: io.zipkin:zipkin-server, classifier exec)',
   );
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
 const port = await freePort();
 const zipkin = `http://127.0.0.1:${port}`;
-
-async function startZipkin(): Promise<ChildProcess> {
-  const child = spawn('java', ['-jar', jar ?? ''], {
-    env: { ...process.env, QUERY_PORT: String(port), STORAGE_TYPE: 'mem', MEM_MAX_SPANS: '1000000' },
-    stdio: 'ignore',
-  });
-  for (;;) {
-    const answer = await fetch(`${zipkin}/health`).catch(() => undefined);
-    if (answer?.ok) return child;
-    if (child.exitCode !== null) throw new Error('Zipkin did not start');
-    await sleep(100);
-  }
-}
+const startZipkin = () => startZipkinServer(jar, { port, environment: { MEM_MAX_SPANS: '1000000' } });
 
 async function spansAt(
   base: string,
@@ -90,8 +69,7 @@ const ids = (from: number, to: number) =>
     (from / 4 + i + 1).toString(16).padStart(16, '0').padStart(32, 'a'),
   );
 const beforeKill = await spansAt(zipkin, ids(0, total / 2));
-server.kill('SIGKILL');
-await once(server, 'exit');
+await server.stop();
 await send(total);
 const downSince = performance.now();
 await sleep(5000);
@@ -111,6 +89,6 @@ console.log(
     caughtUpAfterSeconds: Math.round((performance.now() - upAgain) / 1000),
   }),
 );
-server.kill('SIGKILL');
+await server.stop();
 await agent.remove();
 process.exit(0);

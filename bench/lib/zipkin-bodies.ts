@@ -10,8 +10,8 @@ export interface ZipkinBodies {
   readonly proto3: readonly Buffer[];
 }
 
-/** v1 as tracers wrote it: begin and end as annotations, and the endpoint with each of them and with each tag. */
-function toV1(span: Span): V1SpanJson {
+/** A span in v1 as tracers wrote it: begin and end as annotations, and the endpoint with each of them and with each tag. */
+export function toV1(span: Span): V1SpanJson {
   const { serviceName = '', ipv4, port } = span.localEndpoint ?? {};
   const endpoint = {
     serviceName,
