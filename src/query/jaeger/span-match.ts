@@ -146,7 +146,7 @@ function tagCondition(key: string, value: string): SpanCondition | 'never' | und
     }
     case 'scope.name':
     case 'scope.version':
-      return value === '' ? undefined : { kind: 'hasDetails' };
+      return value === '' ? undefined : attribute(`otel.${key}`, value, ['detail']);
   }
   const of: readonly AttributeHolder[] = key.startsWith(resourcePrefix) ? ['resource'] : ['span', 'resource', 'detail'];
   const name = key.startsWith(resourcePrefix) ? key.slice(resourcePrefix.length) : key;
