@@ -38,6 +38,34 @@ describe('what the store process reads in a statement', () => {
     }
   });
 
+  it.each([
+    ['a heredoc', "SELECT $$'$$ AS q, * FROM file('x') -- '"],
+    ['a heredoc with a tag', "SELECT $a$'$a$ AS q, * FROM file('x') -- '"],
+    ['typographic quotes', "SELECT ‘'’ AS q, * FROM file('x') -- '"],
+    ['a name in typographic quotes', "SELECT * FROM “file”('x')"],
+    ['a path in typographic quotes', 'SELECT * FROM “/etc/passwd”'],
+    ['white space of no width', "SELECT * FROM file\u200b('x')"],
+    ['the next-line character', "SELECT * FROM file\u0085('x')"],
+    ['a comment of two slashes', "SELECT 1 //'\n, * FROM file('x') -- '"],
+    ['a query in a string', "SELECT * FROM eval('SELECT * FROM file(\\'x\\')')"],
+    ['a name that is a parameter', 'SELECT * FROM { x : Identifier }'],
+    ['a quoted name of a parameter', 'SELECT * FROM {`x`:Identifier}'],
+    [
+      'an engine with a directory of its own',
+      "CREATE TABLE t (a Int8) ENGINE = EmbeddedRocksDB(0, '/tmp/x') PRIMARY KEY a",
+    ],
+    ['an engine that runs what is inserted', 'CREATE TABLE t (query String) ENGINE QueryRunner'],
+    ['an engine behind another statement', 'DROP TABLE a PARALLEL WITH CREATE TABLE t (a Int8) ENGINE=FileLog'],
+  ])('cannot be deceived by %s', (_, sql) => {
+    expect(refusal(sql)).toBeDefined();
+  });
+
+  it('takes any character within quotes and comments, and every engine that keeps rows', () => {
+    expect(refusal("SELECT '$$ // ‘“​ é' -- é $$\n/* “ */ AS a")).toBeUndefined();
+    expect(refusal('CREATE TABLE t (a Int8) ENGINE = ReplacingMergeTree(a) ORDER BY a')).toBeUndefined();
+    expect(refusal('SELECT engine FROM system.tables')).toBeUndefined();
+  });
+
   it('reads a text of megabytes that closes nothing it opens in one pass', () => {
     // Reading it once for each opening would take minutes and run into the test's time limit.
     for (const piece of ['/*', "'", '"', '`', "\\'", "''\\"]) {

@@ -2,9 +2,21 @@
 
 /** Functions and clauses that reach outside of the store: files, other hosts, programs. Our own SQL never uses them. */
 const outsideFunctions =
-  /\b(file|fileCluster|filesystem|url|urlCluster|s3|s3Cluster|gcs|hdfs|hdfsCluster|azureBlobStorage\w*|oss|cosn|remote|remoteSecure|cluster|clusterAllReplicas|executable|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|iceberg\w*|deltaLake\w*|hudi\w*|paimon\w*|python|ytsaurus|arrowFlight|catBoostEvaluate)\s*\(/i;
+  /\b(file|fileCluster|filesystem|url|urlCluster|s3|s3Cluster|gcs|hdfs|hdfsCluster|azureBlobStorage\w*|oss|cosn|remote|remoteSecure|cluster|clusterAllReplicas|executable|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|iceberg\w*|deltaLake\w*|hudi\w*|paimon\w*|python|ytsaurus|arrowFlight|arrowStream|catBoostEvaluate|eval|ai(?:Classify|Embed|Extract|Generate|Translate))\s*\(/i;
 const outsideClauses =
   /\bINTO\s+OUTFILE\b|\bFROM\s+INFILE\b|\bENGINE\s*=?\s*(File|URL|S3\w*|HDFS|MySQL|PostgreSQL|MongoDB|Redis|SQLite|ODBC|JDBC|Executable\w*|Kafka|RabbitMQ|NATS|AzureBlobStorage|AzureQueue|Iceberg\w*|DeltaLake\w*|Hudi|Filesystem|Overlay)\b|\bDICTIONARY\b|^\s*(ATTACH|BACKUP|RESTORE)\b/i;
+
+/** Engines whose tables lie in the store's own directory and hold nothing but rows; others open files, hosts, or run what is inserted. */
+const engineClause = /\bENGINE\s*=?\s*(?!(?:\w*MergeTree|Memory|Null)\b)\w+/i;
+const createClause = /\bCREATE\b|\bREPLACE\s+TABLE\b/i;
+/** A name that comes as a parameter is not looked at here, and a path in the place of a table is read as a file. */
+const nameParameter = /\{\s*\w+\s*:\s*Identifier\b/i;
+
+/**
+ * What the engine's own reader takes for a quote, a comment or white space and the one below does not: ‘’, “”, $$, //, U+200B and their like.
+ * After one of them the two would not agree on what is quoted. (ClickHouse: src/Parsers/Lexer.cpp)
+ */
+const otherwiseRead = /[^\t\n\r -~]|\$|\/\//;
 
 /** What is opened and never closed reaches to the end, so that no text is read more than once. */
 const literal =
@@ -31,10 +43,15 @@ export function blankLiterals(sql: string): string {
 /** Why a statement may not be run, or undefined. */
 export function refusalOf(blanked: string): string | undefined {
   if (blanked.includes(escapedName)) return 'quoted names are plain words here';
+  const unread = otherwiseRead.exec(blanked);
+  if (unread !== null) return `${JSON.stringify(unread[0])} stands outside of quotes`;
+  if (nameParameter.test(blanked)) return 'a parameter cannot be a name (Identifier)';
   const call = outsideFunctions.exec(blanked);
   if (call !== null) return `${call[1]}() reaches outside of the store`;
   const clause = outsideClauses.exec(blanked);
   if (clause !== null) return `${clause[0].trim()} reaches outside of the store`;
+  const engine = createClause.test(blanked) ? engineClause.exec(blanked) : null;
+  if (engine !== null) return `${engine[0]} is none of the store's engines (MergeTree and its kin, Memory, Null)`;
   if (/^\s*(SET|USE)\b/i.test(blanked)) return 'settings stand in the text of the query they are for (SETTINGS …)';
   if (/;\s*\S/.test(blanked)) return 'a request carries one statement';
   return undefined;
