@@ -34,7 +34,8 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, clock: Cl
       state: { whyNotReady: link.whyNotReady, version },
     }),
     ...createJaegerApi({
-      source: createJaegerSource({ client, limits: readLimits, searches, nowMs: now }),
+      source: createJaegerSource({ client, limits: readLimits, nowMs: now }),
+      searches,
       freshen: freshness.freshen,
       isCurrent: freshness.isCurrent,
       nowMs: now,

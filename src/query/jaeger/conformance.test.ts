@@ -11,6 +11,7 @@ import { decodeJsonSpans } from '../../codec/otlp/decode-spans.ts';
 import { decodeSpans } from '../../codec/zipkin-v2-json/decode-spans.ts';
 import type { Span } from '../../model/span.ts';
 import type { QueryResponse, QueryRoute } from '../query-route.ts';
+import { createSearchGate } from '../search-gate.ts';
 import { createJaegerApi } from './index.ts';
 
 const directory = resolve(
@@ -63,6 +64,7 @@ describe.skipIf(!isThere)(`Jaeger's answers (${isThere ? directory : `skipped: n
   const vars = runner.makeVars('5eed0001');
   const routes = createJaegerApi({
     source: createMemoryTraces(loadedSpans()),
+    searches: createSearchGate({ atOnce: 4, waiting: 100 }),
     freshen: () => Promise.resolve(),
     isCurrent: () => true,
     nowMs: Date.now,

@@ -3,6 +3,7 @@ import { createMemoryTraces } from '../../../test/fixtures/memory-traces.ts';
 import { decodeJsonSpans } from '../../codec/otlp/decode-spans.ts';
 import { StoreError } from '../../store/client.ts';
 import type { QueryResponse } from '../query-route.ts';
+import { createSearchGate } from '../search-gate.ts';
 import { createJaegerApi, type JaegerApiOptions, type JaegerSource } from './index.ts';
 import type { OperationStatsQuery } from './source.ts';
 
@@ -45,6 +46,7 @@ interface Ask {
 async function ask(path: string, asked: Ask = {}): Promise<QueryResponse & { readonly json: unknown }> {
   const routes = createJaegerApi({
     source: { ...createMemoryTraces(spans), ...asked.source },
+    searches: createSearchGate({ atOnce: 4, waiting: 100 }),
     freshen: () => Promise.resolve(),
     isCurrent: () => true,
     nowMs: () => nowMs,
@@ -140,6 +142,23 @@ describe('GET /api/traces/:id', () => {
       json: { error: { httpCode: 503 } },
       headers: { 'retry-after': '1' },
     });
+  });
+
+  it('lets a large trace wait for its turn among searches, and a small one not', async () => {
+    const passed: number[] = [];
+    const searches: JaegerApiOptions['searches'] = {
+      pass(_signal, run) {
+        passed.push(1);
+        return run();
+      },
+    };
+    const [first] = spans;
+    const large = Array.from({ length: 5001 }, (_, i) => first && { ...first, id: i.toString(16).padStart(16, '0') });
+    const source = { traceById: () => Promise.resolve(large.flatMap((span) => span ?? [])) };
+    expect(await byId(traceId, { options: { searches } })).toMatchObject({ status: 200 });
+    expect(passed).toHaveLength(0);
+    expect(await byId(traceId, { source, options: { searches } })).toMatchObject({ status: 200 });
+    expect(passed).toHaveLength(1);
   });
 
   it('says what is the matter with the store, and throws what is a bug', async () => {

@@ -4,6 +4,7 @@ import type { Operation } from '../../store/readers/names.ts';
 import type { SearchEnd, TraceSearch } from '../../store/readers/trace-search.ts';
 import type { JaegerDependency } from '../../store/rollups/jaeger-dependencies.ts';
 import type { OperationSeries } from '../../store/rollups/operation-stats.ts';
+import type { SearchGate } from '../search-gate.ts';
 
 export interface JaegerSource {
   /** `traceId` is 32 lower-case hex digits. */
@@ -41,6 +42,8 @@ export interface OperationStatsQuery extends MsWindow {
 
 export interface JaegerApiOptions {
   readonly source: JaegerSource;
+  /** Of all searches of the agent: what is found lies in memory until the answer is written. */
+  readonly searches: SearchGate;
   /** Resolves once what was acknowledged before the call can be queried, at most once a second for all who wait. */
   readonly freshen: (signal: AbortSignal) => Promise<void>;
   /** Whether everything that was acknowledged can be queried already. */

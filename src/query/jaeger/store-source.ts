@@ -4,24 +4,20 @@ import type { ReadLimits } from '../../store/readers/limits.ts';
 import { operationsAsSpelled, serviceNames } from '../../store/readers/names.ts';
 import { traceById } from '../../store/readers/spans.ts';
 import { searchTraces } from '../../store/readers/trace-search.ts';
-import type { SearchGate } from '../search-gate.ts';
 import { JaegerRefusal } from './answers.ts';
 import type { JaegerSource } from './source.ts';
 
 export interface JaegerStore {
   readonly client: StoreClient;
   readonly limits: ReadLimits;
-  /** Of all searches of the agent. */
-  readonly searches: SearchGate;
   readonly nowMs: () => number;
 }
 
 /** Binds the readers. */
-export function createJaegerSource({ client, limits, searches, nowMs }: JaegerStore): JaegerSource {
+export function createJaegerSource({ client, limits, nowMs }: JaegerStore): JaegerSource {
   return {
     traceById: (traceId, signal) => traceById(client, traceId, { signal, limits }),
-    searchTraces: (search, options) =>
-      searches.pass(options.signal, () => searchTraces(client, search, { ...options, limits, nowUs: nowMs() * 1000 })),
+    searchTraces: (search, options) => searchTraces(client, search, { ...options, limits, nowUs: nowMs() * 1000 }),
     serviceNames: (signal) => serviceNames(client, { signal, limits }),
     operationsOf: (service, signal) => operationsAsSpelled(client, service, { signal, limits }),
     dependencies: () => Promise.reject(new JaegerRefusal(501, 'dependencies are not read yet')),

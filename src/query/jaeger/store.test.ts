@@ -82,6 +82,7 @@ function randomQuery(): SpanQuery {
 async function idsFound(source: JaegerSource, query: SpanQuery, limit: number): Promise<string[]> {
   const options: JaegerApiOptions = {
     source,
+    searches: createSearchGate({ atOnce: 4, waiting: 4 }),
     freshen: () => Promise.resolve(),
     isCurrent: () => true,
     nowMs: () => nowMs,
@@ -96,7 +97,6 @@ describe(`searches over a store (seed ${seed})`, () => {
     createJaegerSource({
       client: store.client,
       limits: defaultReadLimits,
-      searches: createSearchGate({ atOnce: 4, waiting: 4 }),
       nowMs: () => nowMs,
     });
 

@@ -11,16 +11,35 @@ import { hasMatch, predicateOf } from './span-match.ts';
 /** More are not given, whatever is asked for. */
 export const maxTraces = 500;
 
-/** Reads a trace; undefined when it is not there. */
-export async function readTrace(
+/** A trace of more spans waits for its turn like a search: it takes as much memory. */
+const largeTraceSpans = 5000;
+
+interface Ask {
+  readonly isRaw: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Reads a trace and hands it to `use`; undefined when it is not there. */
+export async function useTrace<Result>(
   options: JaegerApiOptions,
   traceId: string,
-  ask: { readonly isRaw: boolean; readonly signal: AbortSignal },
-): Promise<OtlpTrace | undefined> {
+  ask: Ask & { readonly use: (trace: OtlpTrace) => Promise<Result> },
+): Promise<Result | undefined> {
   const spans = await readSpans(options, traceId, ask.signal);
   if (spans.length === 0) return undefined;
-  const trace = await inTurns(toOtlpInSteps(spans), ask.signal);
-  if (!ask.isRaw) await inTurns(adjustInSteps(trace), ask.signal);
+  const run = async () => ask.use(await convert(spans, ask));
+  return spans.length > largeTraceSpans ? options.searches.pass(ask.signal, run) : run();
+}
+
+/** Reads a trace; undefined when it is not there. */
+export async function readTrace(options: JaegerApiOptions, traceId: string, ask: Ask): Promise<OtlpTrace | undefined> {
+  const spans = await readSpans(options, traceId, ask.signal);
+  return spans.length === 0 ? undefined : convert(spans, ask);
+}
+
+async function convert(spans: readonly Span[], { isRaw, signal }: Ask): Promise<OtlpTrace> {
+  const trace = await inTurns(toOtlpInSteps(spans), signal);
+  if (!isRaw) await inTurns(adjustInSteps(trace), signal);
   return trace;
 }
 

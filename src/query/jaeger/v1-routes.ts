@@ -15,10 +15,17 @@ import { parseGoBool } from './go-text.ts';
 import { answerMonitor, minStepMs, monitorMetrics } from './monitor.ts';
 import { byText, readOperations } from './operations.ts';
 import { missingServiceName, type OtlpTrace } from './otlp-trace.ts';
-import { ParameterError, parsedValue, parseInt64, parseV1Search, v1Value } from './search-parameters.ts';
+import {
+  ParameterError,
+  parsedValue,
+  parseInt64,
+  parseV1Search,
+  type V1SearchRequest,
+  v1Value,
+} from './search-parameters.ts';
 import type { JaegerApiOptions } from './source.ts';
 import { parseJaegerTraceId } from './trace-id.ts';
-import { findTraces, maxTraces, readTrace } from './traces.ts';
+import { findTraces, maxTraces, readTrace, useTrace } from './traces.ts';
 import { parseOtlpFile } from './transform.ts';
 import { jaegerTraceId } from './ui-trace.ts';
 
@@ -86,21 +93,33 @@ async function answerOperations({ source }: JaegerApiOptions, { query, signal }:
 
 async function answerSearch(options: JaegerApiOptions, { query, signal }: QueryRequest): Promise<QueryResponse> {
   const asked = parseV1Search(query, options.nowMs());
-  if (asked.traceIds.length === 0) {
+  if (asked.traceIds.length > 0) return answerTraces(options, asked, { query, signal });
+  return options.searches.pass(signal, async () => {
     const { traces, incomplete } = await findTraces(options, asked, signal);
     return markIncomplete(await tracesAnswer(traces, null, { query, signal }), incomplete);
+  });
+}
+
+/** The traces of these ids, and an error for each that is not there. */
+function answerTraces(
+  options: JaegerApiOptions,
+  { traceIds, isRaw }: V1SearchRequest,
+  { query, signal }: Asked,
+): Promise<QueryResponse> {
+  const ids = new Set(traceIds);
+  if (ids.size > maxTraces) {
+    throw new ParameterError(`${ids.size} traces are asked for at once; at most ${maxTraces} are given`);
   }
-  if (asked.traceIds.length > maxTraces) {
-    throw new ParameterError(`${asked.traceIds.length} traces are asked for at once; at most ${maxTraces} are given`);
-  }
-  const traces: OtlpTrace[] = [];
-  const errors: StructuredError[] = [];
-  for (const id of new Set(asked.traceIds)) {
-    const trace = await readTrace(options, id, { isRaw: asked.isRaw, signal });
-    if (trace === undefined) errors.push({ msg: traceNotFound, traceID: jaegerTraceId(id) });
-    else traces.push(trace);
-  }
-  return tracesAnswer(traces, errors.length === 0 ? null : errors, { query, signal });
+  return options.searches.pass(signal, async () => {
+    const traces: OtlpTrace[] = [];
+    const errors: StructuredError[] = [];
+    for (const id of ids) {
+      const trace = await readTrace(options, id, { isRaw, signal });
+      if (trace === undefined) errors.push({ msg: traceNotFound, traceID: jaegerTraceId(id) });
+      else traces.push(trace);
+    }
+    return tracesAnswer(traces, errors.length === 0 ? null : errors, { query, signal });
+  });
 }
 
 interface Asked {
@@ -127,10 +146,14 @@ function parseTraceRequest({ params, query }: QueryRequest): { readonly id: stri
 
 async function answerTrace(options: JaegerApiOptions, request: QueryRequest): Promise<QueryResponse> {
   const { id, isRaw } = parseTraceRequest(request);
-  const trace = await readTrace(options, id, { isRaw, signal: request.signal });
+  const answer = await useTrace(options, id, {
+    isRaw,
+    signal: request.signal,
+    use: (trace) => tracesAnswer([trace], null, request),
+  });
   // Never 200 with an empty list: Grafana takes the first trace unseen.
-  if (trace === undefined) throw new JaegerRefusal(404, traceNotFound);
-  return tracesAnswer([trace], null, request);
+  if (answer === undefined) throw new JaegerRefusal(404, traceNotFound);
+  return answer;
 }
 
 function refuseArchive(_options: JaegerApiOptions, request: QueryRequest): Promise<QueryResponse> {

@@ -9,7 +9,7 @@ import { parsedValue, parseV3Search, v3Parameter, v3Value } from './search-param
 import type { JaegerApiOptions } from './source.ts';
 import { summarizeTrace } from './summary.ts';
 import { parseJaegerTraceId } from './trace-id.ts';
-import { findTraces, readTrace } from './traces.ts';
+import { findTraces, useTrace } from './traces.ts';
 
 type Handle = (options: JaegerApiOptions, request: QueryRequest) => Promise<QueryResponse>;
 
@@ -53,13 +53,16 @@ async function answerTrace(options: JaegerApiOptions, { params, query, signal }:
   v3Value(v3Parameter(query, 'startTime', 'start_time'), parseGoTime, 0n);
   v3Value(v3Parameter(query, 'endTime', 'end_time'), parseGoTime, 0n);
   const isRaw = v3Value(v3Parameter(query, 'rawTraces', 'raw_traces'), parseGoBool, false);
-  const trace = await readTrace(options, id, { isRaw, signal });
-  return tracesAnswer(trace === undefined ? [] : [trace], { query, signal });
+  const use = (trace: OtlpTrace) => tracesAnswer([trace], { query, signal });
+  return (await useTrace(options, id, { isRaw, signal, use })) ?? tracesAnswer([], { query, signal });
 }
 
 async function answerSearch(options: JaegerApiOptions, { query, signal }: QueryRequest): Promise<QueryResponse> {
-  const { traces, incomplete } = await findTraces(options, parseV3Search(query), signal);
-  return markIncomplete(await tracesAnswer(traces, { query, signal }), incomplete);
+  const asked = parseV3Search(query);
+  return options.searches.pass(signal, async () => {
+    const { traces, incomplete } = await findTraces(options, asked, signal);
+    return markIncomplete(await tracesAnswer(traces, { query, signal }), incomplete);
+  });
 }
 
 async function tracesAnswer(
@@ -71,7 +74,8 @@ async function tracesAnswer(
 }
 
 async function answerSummaries(options: JaegerApiOptions, { query, signal }: QueryRequest): Promise<QueryResponse> {
-  const { traces, incomplete } = await findTraces(options, parseV3Search(query), signal);
+  const asked = parseV3Search(query);
+  const { traces, incomplete } = await options.searches.pass(signal, () => findTraces(options, asked, signal));
   const body = JSON.stringify({ summaries: traces.map(summarizeTrace) });
   return markIncomplete(jsonAnswer(body, query), incomplete);
 }
