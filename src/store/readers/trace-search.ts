@@ -99,8 +99,8 @@ const batchSpans = 20_000;
 /** Traces that are read by one query, and so given at most by `tracesByIds`. */
 export const maxTracesAtOnce = 500;
 
-/** So many of the newest spans are looked at first, then each time so many times as many: what is common is found at once, what is rare costs little more than one pass. */
-export const defaultStepSpans = 250_000;
+/** So many of the newest spans are looked at first, then each time so many times as many, or that twice where there was nothing: what is common is found at once, what is rare costs little more than one pass. */
+export const defaultStepSpans = 50_000;
 const stepFactor = 8;
 
 /** The first step where it is not known how many spans there are. */
@@ -132,15 +132,20 @@ export async function* findTraces(
   const countArrivals = options.arrivals ?? createArrivals(client);
   const { nowUs, signal, deadline, stepSpans = defaultStepSpans } = options;
   const arrivals = await countArrivals({ nowUs, signal, limits: deadline.limits() });
-  for (const step of steps(search, { arrivals, stepSpans, isNested: predicates.length > 1 })) {
+  const steps = stepsBack(search, { arrivals, stepSpans, isNested: predicates.length > 1 });
+  for (let next = steps.next(); next.done !== true; ) {
+    const step = next.value;
     let after: TraceCandidate | undefined;
+    let count = 0;
     do {
       const found = await readCandidates(client, { search, predicates, step, after }, options);
       const batch = found.filter(({ traceId }) => !given.has(traceId));
       for (const { traceId } of batch) given.add(traceId);
+      count += found.length;
       after = found.length < maxCandidates ? undefined : found.at(-1);
       if (batch.length > 0) yield batch;
     } while (after !== undefined);
+    next = steps.next(count > 0);
   }
 }
 
@@ -153,27 +158,29 @@ interface Step {
  * The window in steps that reach further and further back. One span decides: each step begins where the last ended. Several decide: each
  * begins at the end of the window, so that no trace is missed whose spans lie in two steps; the last is the whole window.
  */
-function* steps(
+function* stepsBack(
   { fromUs, toUs, reachUs }: TraceSearch,
   {
     arrivals,
     isNested,
     stepSpans,
   }: { readonly arrivals: Arrivals; readonly isNested: boolean; readonly stepSpans: number },
-): Generator<Step> {
+): Generator<Step, void, boolean> {
   const first = Math.max(0, fromUs - reachUs);
   const last = Math.min(lastUs, toUs + reachUs);
   let end = last;
   let stepUs = firstStepUs;
-  for (let spans = stepSpans; end >= first; spans *= stepFactor) {
+  let spans = stepSpans;
+  while (end >= first) {
     let start = end < arrivals.sinceUs ? undefined : startOfNewest(arrivals, isNested ? last : end, spans);
     if (start === undefined) {
       start = Math.min(last, end, arrivals.sinceUs) - stepUs;
       stepUs *= stepFactor;
     }
     start = Math.max(first, start);
-    yield { fromUs: start, toUs: isNested ? last : end };
+    const hasFound = yield { fromUs: start, toUs: isNested ? last : end };
     end = start - 1;
+    spans *= hasFound ? stepFactor : stepFactor ** 2;
   }
 }
 
@@ -209,7 +216,7 @@ async function readCandidates(
       `(newest, trace_id) < (${bind(after.newestUs, 'Int64')}, toFixedString(unhex(${bind(after.traceId, 'String')}), 16))`,
     );
   }
-  const conditions = [time, ...where, ...reachSql(search, step, bind)];
+  const conditions = [time, ...where, ...reachSql(search, { step, bind, nowUs: options.nowUs })];
   const bytes = await client.bytes({
     sql: `SELECT trace_id, max(toUnixTimestamp64Micro(ts)) AS newest FROM spans WHERE ${conditions.join(' AND ')}
 GROUP BY trace_id${having.length === 0 ? '' : ` HAVING ${having.join(' AND ')}`} ORDER BY newest DESC, trace_id DESC LIMIT ${maxCandidates}`,
@@ -226,24 +233,28 @@ GROUP BY trace_id${having.length === 0 ? '' : ` HAVING ${having.join(' AND ')}`}
 }
 
 /**
- * One predicate is a condition on the rows. Of several, the rows are those of traces that meet the one which is likely the rarest, which its
- * index finds, and each must be met by one of a trace's rows; what all have in common is asked of each row.
+ * One predicate is a condition on the rows. Of several, each narrows the traces in which the next is looked for, the one first that is likely
+ * the rarest; where it is in none, nothing else is read. What all have in common is asked of each row.
  */
 function metSql(
   predicates: readonly SpanPredicate[],
   { time, bind }: { readonly time: string; readonly bind: Bind },
 ): { readonly where: string[]; readonly having: string[] } {
-  const parts = predicates.map((predicate) => predicate.map((condition) => conditionSql(condition, bind)));
+  const parts = [...predicates]
+    .sort((a, b) => rarity(b) - rarity(a))
+    .map((predicate) => predicate.map((condition) => conditionSql(condition, bind)));
   const [first = []] = parts;
   if (parts.length <= 1) return { where: first, having: [] };
   const common = first.filter((sql) => parts.every((others) => others.includes(sql)));
-  const own = parts.map((others) => allOf(others.filter((sql) => !common.includes(sql))));
-  const rarest = predicates.reduce((best, each, i) => (rarity(each) > rarity(predicates[best] ?? []) ? i : best), 0);
-  const rare = allOf([time, ...(parts[rarest] ?? [])]);
+  const own = [...new Set(parts.map((others) => allOf(others.filter((sql) => !common.includes(sql)))))];
+  const narrowed = own.reduce(
+    (traces, sql) => `trace_id IN (SELECT trace_id FROM spans WHERE ${allOf([time, ...common, sql, traces])})`,
+    '1',
+  );
   return {
-    where: [...common, `trace_id IN (SELECT trace_id FROM spans WHERE ${rare})`, anyOf(own.map((sql) => `(${sql})`))],
-    // The rarest too: the rows here are fewer, where those outside the window count only with another inside.
-    having: [...new Set(own)].map((sql) => `countIf(${sql}) > 0`),
+    where: [...common, narrowed, anyOf(own.map((sql) => `(${sql})`))],
+    // Once more, because rows outside the window count only where they are reached.
+    having: own.map((sql) => `countIf(${sql}) > 0`),
   };
 }
 
@@ -255,12 +266,16 @@ function timeSql({ fromUs, toUs }: Step, bind: Bind): string {
 }
 
 /** Spans outside the window count only if their trace has one inside, near the edge. */
-function reachSql({ fromUs, toUs, reachUs }: TraceSearch, step: Step, bind: Bind): string[] {
+function reachSql(
+  { fromUs, toUs, reachUs }: TraceSearch,
+  { step, bind, nowUs }: { readonly step: Step; readonly bind: Bind; readonly nowUs: number },
+): string[] {
   const conditions: string[] = [];
   if (reachUs === 0) return conditions;
   const near = (edge: Step) => `trace_id IN (SELECT trace_id FROM spans WHERE ${timeSql(edge, bind)})`;
   const at = (us: number) => `fromUnixTimestamp64Micro(${bind(us, 'Int64')}, 'UTC')`;
-  if (step.toUs > toUs) {
+  // What lies ahead of now is too little to look up the traces of the minute before.
+  if (step.toUs > toUs && toUs < nowUs - reachUs) {
     const edge = { fromUs: Math.max(fromUs, toUs - reachUs), toUs };
     conditions.push(`(ts <= ${at(toUs)} OR ${near(edge)})`);
   }
