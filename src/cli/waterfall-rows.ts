@@ -58,14 +58,15 @@ function choose({ nodes, tops }: TraceTree, path: CriticalPath, limit: number): 
   };
   const length = (node: TraceNode) => node.endUs - node.startUs;
   if (tops[0] !== undefined) add(tops[0]);
+  // A path of thousands of spans must leave room for the error among them.
   const groups = [
-    () => [...path.ownUs].sort(([, a], [, b]) => b - a).map(([node]) => node),
-    () => nodes.filter(({ span }) => span.status === 'error'),
-    () => [...nodes].sort((a, b) => length(b) - length(a)),
+    { most: limit / 2, list: () => [...path.ownUs].sort(([, a], [, b]) => b - a).map(([node]) => node) },
+    { most: (limit * 3) / 4, list: () => nodes.filter(({ span }) => span.status === 'error') },
+    { most: limit, list: () => [...nodes].sort((a, b) => length(b) - length(a)) },
   ];
-  for (const group of groups) {
-    for (const node of group()) {
-      if (chosen.size >= limit) return chosen;
+  for (const { most, list } of groups) {
+    for (const node of list()) {
+      if (chosen.size >= most) break;
       add(node);
     }
   }

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { bookinfo, type SpanSketch, sketchTrace } from '../../test/fixtures/sketched-trace.ts';
+import type { Span } from '../model/span.ts';
+import { widthOf } from './cells.ts';
+import { screenOf } from './screen.ts';
+import { drawTrace, type WaterfallOptions } from './waterfall.ts';
+
+const quiet = { out: () => undefined, error: () => undefined };
+const utf8 = { LANG: 'C.UTF-8' };
+const plainScreen = (columns = 80) => screenOf({ ...quiet, environment: utf8 }, columns);
+const draw = (spans: readonly Span[], options: Partial<WaterfallOptions> = {}) =>
+  drawTrace(spans, { screen: plainScreen(), ...options });
+const drawSketches = (...sketches: SpanSketch[]) => draw(sketchTrace(...sketches));
+
+describe('the picture of a trace', () => {
+  it('shows who called whom, when, for how long, what failed, and what the end waited for', () => {
+    expect(draw(bookinfo()).join('\n')).toBe(
+      `
+productpage get /productpage
+2026-11-21 14:23:07.123 UTC · 412.3 ms · 11 spans · 4 services · 4 errors
+trace 463ac35c9f6413ad48485a3953bb6124
+
+                                0           206.2 ms    412.3 ms
+productpage get /productpage   ●█░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█ 412.3 ms
+├ productpage → get /details/0 ●█░                                14.2 ms
+│ └ details get /details/0     ● █                                12.4 ms
+├ productpage → get /reviews/0 ●  ░░░░░░░░░░                     120.7 ms ✗ 503
+│ └ reviews get /reviews/0     ●  █░░░░░░░░█                     118.9 ms ✗ 503
+│   └ reviews → get /ratings/0 ●   ░░░░░░░░                      100.1 ms ✗ 503
+│     └ ratings get /ratings/0 ●   ████████                       98.0 ms ✗ 503
+└ productpage → get /reviews/0 ●            ░░░░░░░░░░░░░░░░░░░  238.0 ms
+  └ reviews get /reviews/0     ●            ██░░░░░░░░░░░░░░░██  235.1 ms
+    └ reviews → get /ratings/0 ●             █░░░░░░░░░░░░░░░    190.6 ms
+      └ ratings get /ratings/0 ●              ███████████████    188.0 ms
+
+● █ the critical path, which the end waited for; ░ the rest. Its longest parts:
+   69 %  286.0 ms  ratings get /ratings/0 (2 spans)
+   15 %   63.3 ms  reviews get /reviews/0 (2 spans)
+   10 %   39.4 ms  productpage get /productpage
+    3 %   12.4 ms  details get /details/0
+    1 %   4.70 ms  productpage → get /reviews/0 (2 spans)
+`.trim(),
+    );
+  });
+
+  it('fits the width, whatever it is and whatever the names are', () => {
+    const long = bookinfo().map((span) => ({ ...span, name: `${span.name} 評価🐟 ${'long '.repeat(40)}` }));
+    for (const columns of [40, 61, 80, 133, 250]) {
+      const lines = draw([...bookinfo(), ...long], { screen: plainScreen(columns), tags: 'all' });
+      const bars = lines.filter((line) => /[█░]/.test(line) || line.startsWith('  '));
+      expect(
+        Math.max(...bars.filter((line) => !line.startsWith('●')).map(widthOf)),
+        `${columns} columns`,
+      ).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  it('is drawn in ASCII where the locale has no more', () => {
+    const screen = screenOf({ ...quiet, environment: { LC_ALL: 'C', LANG: 'C.UTF-8' } });
+    const spans = [
+      ...bookinfo(),
+      ...sketchTrace({ id: 20, parent: 1, name: 'žlutý', kind: 'PRODUCER', start: 1, duration: 0.4 }),
+    ];
+    const text = draw(spans, { screen }).join('\n');
+    expect(text).toMatch(/^[\n -~]*$/);
+    expect(text).toContain('|- productpage -> get /details/0'.replace('|- ', '| '));
+    expect(text).toContain('400 us');
+    expect(text).toContain('>> ?lut?');
+    expect(text).toContain('! 503');
+  });
+
+  it('has colours only for a person who wants them', () => {
+    const screens = (environment: Record<string, string>, isTty: boolean) =>
+      screenOf({ ...quiet, environment: { ...utf8, ...environment }, isTty, columns: 100 });
+    const isColoured = (screen: ReturnType<typeof screenOf>) =>
+      draw(bookinfo(), { screen }).join('').includes('\u001b[');
+    expect(isColoured(screens({}, true))).toBe(true);
+    expect(isColoured(screens({ NO_COLOR: '1' }, true))).toBe(false);
+    expect(isColoured(screens({ NO_COLOR: '' }, true))).toBe(true);
+    expect(isColoured(screens({ TERM: 'dumb' }, true))).toBe(false);
+    expect(isColoured(screens({}, false))).toBe(false);
+    expect(screens({}, true).width).toBe(100);
+    expect(screens({}, false).width).toBe(80);
+  });
+
+  it('prints nothing of a name that a terminal would obey', () => {
+    const nasty = '\u001b]0;owned\u0007\n\u202e\u0000';
+    const text = draw(sketchTrace({ id: 1, service: nasty, name: nasty, tags: { [nasty]: nasty }, error: true }), {
+      tags: 'all',
+    }).join('\n');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(text.split('\n').filter((line) => line.includes('owned'))).toHaveLength(4);
+  });
+
+  it('prints the tags that were asked for below their span, or all with the annotations', () => {
+    const spans = sketchTrace({ id: 1, tags: { 'http.method': 'GET', error: 'no route' } });
+    expect(draw(spans, { tags: ['error', 'nothing'] }).filter((line) => line.includes('='))).toEqual([
+      '  error=no route',
+    ]);
+    const events = spans.map((span) => ({
+      ...span,
+      events: [{ timestampUs: (span.startUs ?? 0) + 400, value: 'retry' }],
+    }));
+    expect(draw(events, { tags: 'all' }).filter((line) => /^ {2}[+a-z]/.test(line))).toEqual([
+      '  error=no route',
+      '  http.method=GET',
+      '  +400 µs retry',
+    ]);
+  });
+
+  it("calls a mesh's services by their short names, and its spans by what was asked for", () => {
+    const [span] = sketchTrace({
+      id: 1,
+      service: 'reviews.default',
+      name: 'reviews.default.svc.cluster.local:9080/*',
+      kind: 'SERVER',
+      tags: { 'http.url': 'http://reviews:9080/reviews/0?user=jo' },
+    });
+    if (span === undefined) throw new Error('no span');
+    const resource = { ...span.resource, service: 'reviews', namespace: 'default' };
+    expect(draw([{ ...span, resource }])[0]).toBe('reviews :9080/reviews/0');
+    const other = {
+      ...span,
+      id: '2222222222222222',
+      resource: { ...resource, namespace: 'shop' },
+      localEndpoint: { serviceName: 'reviews.shop', ipv4: undefined, ipv6: undefined, port: undefined },
+    };
+    expect(draw([{ ...span, resource }, other])[0]).toBe('reviews.default reviews:9080/reviews/0');
+  });
+
+  it('says what a reader must know: moved clocks, missing callers, rings, times that are not there', () => {
+    const lines = drawSketches(
+      { id: 1, service: 'a', kind: 'CLIENT', duration: 100 },
+      { id: 2, parent: 1, service: 'b', kind: 'SERVER', start: -5000, duration: 80 },
+      { id: 3, parent: 99, service: 'c', start: 5 },
+      { id: 4, parent: 5, service: 'd', start: 6 },
+      { id: 5, parent: 4, service: 'd', start: 7 },
+    );
+    expect(lines).toContain('Clocks differ; moved into their calls: b by +5.01 s');
+    expect(lines).toContain('1 span without the caller: not reported, sampled out, or still on the way');
+    expect(lines.some((line) => line.includes('c span 3 (its caller is missing)'))).toBe(true);
+    expect(lines.some((line) => line.includes('d span 4 (calls itself in a'))).toBe(true);
+    const untimed = draw(
+      sketchTrace({ id: 1 }).map((span) => ({ ...span, startUs: undefined, durationUs: undefined })),
+    );
+    expect(untimed).toContain('1 span without a time');
+    expect(untimed[1]).toBe('no time · 0 µs · 1 span · 1 service · no error');
+  });
+
+  it('is cut to the spans that tell most, says how many there are and how to see them', () => {
+    const crowd = Array.from({ length: 100_000 }, (_, i) => ({
+      id: i + 100,
+      parent: 9,
+      service: 'reviews',
+      start: 170 + i / 10_000,
+      duration: 0.1,
+    }));
+    const failed = {
+      id: 99,
+      parent: 9,
+      service: 'reviews',
+      name: 'the one that failed',
+      start: 170,
+      duration: 0.01,
+      error: true,
+    };
+    const lines = draw([...bookinfo(), ...sketchTrace(...crowd, failed)], {
+      limit: 50,
+      allCommand: 'trawl query trace ID --all',
+    });
+    expect(lines.length).toBeLessThan(70);
+    expect(lines.some((line) => line.includes('the one that failed'))).toBe(true);
+    expect(lines.filter((line) => line.includes('ratings get /ratings/0'))).toHaveLength(3);
+    expect(lines.some((line) => line.includes('└ … 99,962 spans not shown'))).toBe(true);
+    expect(lines).toContain('50 of 100,012 spans are shown: the critical path, errors, then the longest.');
+    expect(lines.at(-1)).toBe('All of them:  trawl query trace ID --all');
+  });
+});
