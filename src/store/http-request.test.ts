@@ -50,19 +50,27 @@ describe('a request to a store', () => {
     );
     const answer = await ask(store, { sql: 'SELECT {a:String}', parameters: { a: 'x\ty' } });
     expect(answer.toString()).toBe('answer');
-    expect(seen).toEqual(['POST', 'database=mesh&param_a=x%5Cty', 'SELECT {a:String}', 'default:a:token']);
+    expect(seen).toEqual([
+      'POST',
+      'database=mesh&wait_end_of_query=1&param_a=x%5Cty',
+      'SELECT {a:String}',
+      'default:a:token',
+    ]);
   });
 
   it.each([
     ['bytes', () => Buffer.from('rows')],
     ['a stream', () => Readable.from([Buffer.from('ro'), Buffer.from('ws')], { objectMode: false })],
   ])('carries an INSERT in the URL and its rows, given as %s, in the body', async (_, body) => {
+    let seen = '';
     const { store } = await serving((request, response) => {
-      void textOf(request).then((text) =>
-        response.end(`${new URL(request.url ?? '', 'http://a').searchParams.get('query')}|${text}`),
-      );
+      void textOf(request).then((text) => {
+        seen = `${new URL(request.url ?? '', 'http://a').searchParams.get('query')}|${text}`;
+        response.end();
+      });
     });
-    expect((await ask(store, { sql: 'INSERT', body: body() })).toString()).toBe('INSERT|rows');
+    await ask(store, { sql: 'INSERT', body: body() });
+    expect(seen).toBe('INSERT|rows');
   });
 
   it('uses a connection again', async () => {
@@ -95,6 +103,38 @@ describe('a request to a store', () => {
       response.end(body);
     });
     await expect(ask(store)).rejects.toMatchObject({ name: 'StoreAnswerError', code, type, message });
+  });
+
+  it('takes no exception that follows the beginning of an answer for a part of it', async () => {
+    const exception = 'Code: 241. DB::Exception: Too much memory. (MEMORY_LIMIT_EXCEEDED)';
+    const { store } = await serving((_, response) => {
+      response.setHeader('X-ClickHouse-Exception-Tag', 'rumfyutuqkncbgau');
+      response.write('1\t2\n');
+      response.end(`\r\n__exception__\r\nrumfyutuqkncbgau\r\n${exception}\n66 rumfyutuqkncbgau\r\n__exception__\r\n`);
+    });
+    await expect(ask(store)).rejects.toMatchObject({ code: 241, type: 'MEMORY_LIMIT_EXCEEDED' });
+  });
+
+  it('takes rows that tell of an exception for rows', async () => {
+    const rows = 'Code: 241. DB::Exception: Too much memory.\r\n__exception__\r\nguessed\r\n__exception__\r\n';
+    const { store } = await serving((_, response) => {
+      response.setHeader('X-ClickHouse-Exception-Tag', 'rumfyutuqkncbgau');
+      response.end(rows);
+    });
+    expect((await ask(store)).toString()).toBe(rows);
+  });
+
+  it.each([
+    ['an exception', 'Code: 252. DB::Exception: Too many parts. (TOO_MANY_PARTS)', 252],
+    ['anything else', '<html>Welcome</html>', undefined],
+  ])('takes no INSERT for done that is answered 200 with %s', async (_, said, code) => {
+    const { store } = await serving((request, response) => {
+      request.on('end', () => response.end(said)).resume();
+    });
+    await expect(ask(store, { sql: 'INSERT', body: Buffer.from('rows') })).rejects.toMatchObject({
+      name: 'StoreAnswerError',
+      code,
+    });
   });
 
   it('fails when the answer is cut short', async () => {

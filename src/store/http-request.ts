@@ -49,15 +49,16 @@ const idleTimeoutMs = 5_000;
 
 /** Connections to one store, opened as they are needed. */
 export function openConnections(at: StoreAddress, maxConnections: number): StoreConnections {
-  const { send, options, database } = targetOf(at, maxConnections);
+  const { send, options, always } = targetOf(at, maxConnections);
   return {
     ask: ({ sql, parameters, body, signal }) => {
-      const search = new URLSearchParams(database);
+      const search = new URLSearchParams(always);
       for (const [name, value] of Object.entries(parameters ?? {})) search.set(`param_${name}`, parameterText(value));
       if (body !== undefined) search.set('query', sql);
       const text = search.toString();
       const path = text === '' ? '/' : `/?${text}`;
-      return exchange(() => send({ ...options, path, method: 'POST' }), body ?? Buffer.from(sql), signal);
+      const start = () => send({ ...options, path, method: 'POST' });
+      return exchange(start, { body: body ?? Buffer.from(sql), isInsert: body !== undefined, signal });
     },
     close: () => options.agent.destroy(),
   };
@@ -66,14 +67,18 @@ export function openConnections(at: StoreAddress, maxConnections: number): Store
 interface Target {
   readonly send: (options: RequestOptions) => ClientRequest;
   readonly options: RequestOptions & { readonly agent: HttpAgent };
-  readonly database: Readonly<Record<string, string>>;
+  /** What stands in the URL of every request. */
+  readonly always: Readonly<Record<string, string>>;
 }
+
+/** Otherwise ClickHouse may say 200 and begin an answer before the query fails, and the rest of that answer is then the exception's text. */
+const wholeAnswers = { wait_end_of_query: '1' };
 
 function targetOf(at: StoreAddress, maxSockets: number): Target {
   const pool = { keepAlive: true, maxSockets, scheduling: 'lifo' as const, timeout: idleTimeoutMs };
   if ('socketPath' in at) {
     const agent = new HttpAgent(pool);
-    return { send: httpRequest, options: { agent, socketPath: at.socketPath, host: 'store' }, database: {} };
+    return { send: httpRequest, options: { agent, socketPath: at.socketPath, host: 'store' }, always: {} };
   }
   const url = new URL(at.url);
   const isSecure = url.protocol === 'https:';
@@ -88,11 +93,14 @@ function targetOf(at: StoreAddress, maxSockets: number): Target {
       port: url.port,
       auth: `${user}:${password}`,
     },
-    database: database === '' ? {} : { database },
+    always: database === '' ? wholeAnswers : { database, ...wholeAnswers },
   };
 }
 
-function exchange(send: () => ClientRequest, body: Uint8Array | Readable, signal: AbortSignal): Promise<Buffer> {
+function exchange(
+  send: () => ClientRequest,
+  { body, isInsert, signal }: { body: Uint8Array | Readable; isInsert: boolean; signal: AbortSignal },
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const request = send();
     const settle = () => signal.removeEventListener('abort', onAbort);
@@ -109,7 +117,7 @@ function exchange(send: () => ClientRequest, body: Uint8Array | Readable, signal
     request.on('response', (response) => {
       read(response).then((bytes) => {
         settle();
-        const refusal = refusalOf(response, bytes);
+        const refusal = refusalOf(response, bytes, isInsert);
         if (refusal === undefined) resolve(bytes);
         else fail(refusal);
       }, fail);
@@ -130,10 +138,29 @@ async function read(response: IncomingMessage): Promise<Buffer> {
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 
-function refusalOf({ statusCode = 0, headers }: IncomingMessage, body: Buffer): StoreAnswerError | undefined {
+/** Where a query failed after its answer had begun, the server closes that with its exception between two of these marks. */
+const exceptionMark = '__exception__';
+/** The exception is cut to 16 KiB. */
+const exceptionTailBytes = 20 * 1024;
+
+/** What stands behind the answer that a query had begun to give when it failed; '' where it did not. */
+function lateException({ headers }: IncomingMessage, body: Buffer): string {
+  const tag = headers['x-clickhouse-exception-tag'];
+  if (typeof tag !== 'string' || tag === '') return '';
+  const tail = body.subarray(-exceptionTailBytes);
+  if (!tail.subarray(-exceptionMark.length - 2).includes(exceptionMark)) return '';
+  const start = tail.indexOf(`${exceptionMark}\r\n${tag}\r\n`);
+  return start < 0 ? '' : tail.toString('utf8', start);
+}
+
+function refusalOf(response: IncomingMessage, body: Buffer, isInsert: boolean): StoreAnswerError | undefined {
+  const { statusCode = 0, headers } = response;
   const named = headers['x-clickhouse-exception-code'];
-  if (statusCode >= 200 && statusCode < 300 && named === undefined) return undefined;
-  const text = body.toString('utf8').trim();
+  const late = lateException(response, body);
+  // An INSERT that succeeded has nothing to say; its rows must never be taken for stored on the word of something in between.
+  const isFine = statusCode >= 200 && statusCode < 300 && late === '' && !(isInsert && body.byteLength > 0);
+  if (isFine && named === undefined) return undefined;
+  const text = (late || body.toString('utf8')).trim();
   const code = /\bCode: (\d+)\./.exec(text)?.[1] ?? (typeof named === 'string' ? named : undefined);
   if (code === undefined)
     return new StoreAnswerError(`HTTP ${statusCode}: ${text.slice(0, 500)}`, undefined, 'unknown');

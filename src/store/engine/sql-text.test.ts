@@ -154,6 +154,7 @@ describe('withLiterals', () => {
     ['NULL', 'SELECT {a:String}', { a: '\\N' }],
     ['a backslash at the end', 'SELECT {a:String}', { a: 'x\\' }],
     ['a parameter that was not sent', 'SELECT {a:String}', {}],
+    ['a long value that is named often', `SELECT ${'length({a:String}), '.repeat(20)} 1`, { a: 'x'.repeat(16_000) }],
   ])('leaves the whole text to the engine with %s', (_, sql, parameters) => {
     expect(replaced(sql, parameters)).toBeUndefined();
   });

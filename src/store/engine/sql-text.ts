@@ -73,9 +73,12 @@ function literalOf(value: string | undefined, type: string): string | undefined 
   return /\\(?![tnr'\\])/.test(value.replaceAll('\\\\', '')) ? undefined : quoteSql(unescapedTsv(value));
 }
 
+/** The engine reads 256 KiB of a statement (max_query_size), and a value stands in it as often as it is named. */
+const maxTextLength = 64 * 1024;
+
 /**
  * The text with its placeholders replaced by literals, as the engine itself would do, which spares it a statement that sets them; undefined
- * where one of them has another type than a string or an integer, or a value with unusual escapes.
+ * where one of them has another type than a string or an integer, or a value with unusual escapes, or where the text would be too long.
  */
 export function withLiterals(sql: string, parameters: ReadonlyMap<string, string>): string | undefined {
   const blanked = blankLiterals(sql);
@@ -88,6 +91,7 @@ export function withLiterals(sql: string, parameters: ReadonlyMap<string, string
     if (literalText === undefined) return undefined;
     text += sql.slice(end, index) + literalText;
     end = index + match.length;
+    if (text.length > maxTextLength) return undefined;
   }
   return text + sql.slice(end);
 }
