@@ -94,6 +94,25 @@ const steps: Readonly<Record<string, Step>> = {
     );
     return { isPassed: code === 0, figures: { mutants, report: lastJsonLine(await readFile(logFile, 'utf8')) } };
   },
+  async 'the same verdict as a live Zipkin'({ seed, out, scale }) {
+    const jar = process.env['ZIPKIN_JAR'];
+    if (jar === undefined || jar === '') return { isPassed: true, figures: { skipped: 'ZIPKIN_JAR is not set' } };
+    const seconds = Math.max(20, Math.round(600 * scale));
+    const logFile = join(out, 'verdicts.log');
+    const script = ['--import', 'tsx', 'scripts/compare-verdicts.ts'];
+    const options = [
+      '--jar',
+      jar,
+      '--seconds',
+      String(seconds),
+      '--seed',
+      String(seed),
+      '--out',
+      join(out, 'verdicts'),
+    ];
+    const code = await run([...script, ...options], logFile);
+    return { isPassed: code === 0, figures: { seconds, report: lastJsonLine(await readFile(logFile, 'utf8')) } };
+  },
   async 'store against a model'({ seed, out, scale }) {
     const seconds = Math.max(20, Math.round(1200 * scale));
     const logFile = join(out, 'store-property.log');
