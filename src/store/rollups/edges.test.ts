@@ -3,34 +3,36 @@ import { createRandom } from '../../../test/fixtures/random.ts';
 import { expectedEdges, insertTestSpans, randomTrace, type TestSpan } from '../../../test/fixtures/random-traces.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import type { StoreClient } from '../client.ts';
-import { edgeSettings, edgeSql } from './edge-sql.ts';
-import { linkLongTraces } from './long-traces.ts';
+import { countEdges } from './edges.ts';
 
 const start = 1_795_000_020;
 const range = { from: start, to: start + 900 };
 
-interface Counts {
-  readonly minute: number;
-  readonly caller: string;
-  readonly callee: string;
-  readonly requests: number | string;
-  readonly errors: number | string;
-}
+/** Spans are counted one by one where they are few and in SQL where they are many: tests say which. */
+const ways = [
+  { how: 'one by one', spans: 1 },
+  { how: 'in SQL, in two parts', spans: 1_500_000 },
+] as const;
 
-async function countEdges(client: StoreClient, shards = 1) {
-  const signal = AbortSignal.timeout(20_000);
-  const rows: Counts[] = [...(await linkLongTraces(client, { range, signal }))];
-  for (let shard = 0; shard < shards; shard++) {
-    const parameters = { ...range, shards, shard };
-    rows.push(...(await client.rows<Counts>({ sql: edgeSql, parameters, settings: edgeSettings, signal })));
+async function edgesOf(client: StoreClient, spans: number, ranges = [range]) {
+  const edges = new Map<string, { requests: number; errors: number; taggedErrors: number }>();
+  for (const part of ranges) {
+    for (const edge of await countEdges(client, { range: part, spans, signal: AbortSignal.timeout(20_000) })) {
+      const key = `${edge.rule === 1 ? 'jaeger ' : ''}${edge.traceMinute} ${edge.caller} ${edge.callee}`;
+      const sum = edges.get(key) ?? { requests: 0, errors: 0, taggedErrors: 0 };
+      sum.requests += edge.requests;
+      sum.errors += edge.errors;
+      sum.taggedErrors += edge.taggedErrors;
+      edges.set(key, sum);
+      if (edge.rule === 0) {
+        expect(
+          [...edge.durations.values()].reduce((a, b) => a + b, 0),
+          'durations',
+        ).toBe(edge.requests);
+      }
+    }
   }
-  const edges = new Map<string, { requests: number; errors: number }>();
-  for (const { minute, caller, callee, requests, errors } of rows) {
-    const key = `${minute} ${caller} ${callee}`;
-    const edge = edges.get(key) ?? { requests: 0, errors: 0 };
-    edges.set(key, { requests: edge.requests + Number(requests), errors: edge.errors + Number(errors) });
-  }
-  return edges;
+  return new Map([...edges].filter(([, { requests }]) => requests !== 0));
 }
 
 const sorted = (edges: ReadonlyMap<string, unknown>) => [...edges].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -48,13 +50,13 @@ async function replaceSpans(spans: readonly TestSpan[], seg = 1) {
   await insertTestSpans(store.client, spans, seg);
 }
 
-describe('edges in SQL', () => {
+describe('edges', () => {
   it.each([
-    { what: 'short traces', seeds: 6, traces: 250, size: 0 },
-    { what: 'traces around the length at which they are linked one by one', seeds: 3, traces: 8, size: 64 },
-    { what: 'long traces', seeds: 2, traces: 3, size: 300 },
+    { what: 'short traces', seeds: 2, traces: 400, size: 0 },
+    { what: 'traces around the length at which they are linked one by one', seeds: 1, traces: 16, size: 64 },
+    { what: 'long traces', seeds: 1, traces: 4, size: 300 },
   ])(
-    'are those of the linker for $what',
+    'are those of the linker over whole traces, however they are counted and cut, for $what',
     async ({ seeds, traces, size }) => {
       for (let seed = 1; seed <= seeds; seed++) {
         const random = createRandom(seed);
@@ -64,15 +66,23 @@ describe('edges in SQL', () => {
           spans.push(...randomTrace(random, startUs, size || 1 + Math.floor(random() * 10)));
         }
         await replaceSpans(spans);
-        expect(sorted(await countEdges(store.client, 1 + (seed % 3))), `seed ${seed}`).toEqual(
-          sorted(expectedEdges(spans)),
+        const expected = sorted(expectedEdges(spans));
+        for (const way of ways) {
+          expect(sorted(await edgesOf(store.client, way.spans)), `seed ${seed}, ${way.how}`).toEqual(expected);
+        }
+        const minutes = Array.from({ length: 15 }, (_, i) => ({ from: start + i * 60, to: start + i * 60 + 60 }));
+        expect(sorted(await edgesOf(store.client, 1, minutes)), `seed ${seed}, minute by minute`).toEqual(expected);
+        const parts = [0, 6, 15].map((i) => start + i * 60);
+        const ranges = parts.slice(1).map((to, i) => ({ from: parts[i] ?? 0, to }));
+        expect(sorted(await edgesOf(store.client, 999_999, ranges)), `seed ${seed}, in SQL by ranges`).toEqual(
+          expected,
         );
       }
     },
-    30_000,
+    60_000,
   );
 
-  it('join the halves of a call that came in different segments', async () => {
+  it.each(ways)('join the halves of a call that came in different segments, $how', async ({ spans }) => {
     const call = randomTrace(createRandom(1), (start + 60) * 1e6, 1)[0];
     if (call === undefined) throw new Error('no span');
     const client: TestSpan = {
@@ -81,23 +91,26 @@ describe('edges in SQL', () => {
       shared: false,
       parentId: undefined,
       localService: 'productpage',
+      localName: 'ProductPage',
       remoteService: '',
+      hasError: true,
+      hasErrorTag: false,
+      hasNoStart: false,
     };
     const server: TestSpan = {
-      ...call,
+      ...client,
       kind: 'SERVER',
       id: '00000000000000AA',
-      shared: false,
       parentId: client.id,
       localService: 'reviews',
-      remoteService: '',
+      localName: 'reviews',
       hasError: false,
     };
     await replaceSpans([server], 1);
     await insertTestSpans(store.client, [client], (7 << 16) + 1);
-    const errors = client.hasError ? 1 : 0;
-    expect([...(await countEdges(store.client))]).toEqual([
-      [`${start + 60} productpage reviews`, { requests: 1, errors }],
+    expect(sorted(await edgesOf(store.client, spans))).toEqual([
+      [`${start + 60} productpage reviews`, { requests: 1, errors: 1, taggedErrors: 0 }],
+      [`jaeger ${start + 60} ProductPage reviews`, { requests: 1, errors: 0, taggedErrors: 0 }],
     ]);
   });
 });

@@ -8,7 +8,11 @@ export interface LinkerSpan {
   readonly kind: SpanKind | undefined;
   readonly shared: boolean;
   readonly hasError: boolean;
+  /** Whether the tag \`error\` says so; \`hasError\` unless told. */
+  readonly hasErrorTag?: boolean;
   readonly localService: string;
+  /** As it is spelled; \`localService\` unless told. */
+  readonly localName?: string;
   readonly localIpv4: string;
   readonly localIpv6: string;
   readonly localPort: number;
@@ -20,7 +24,17 @@ export interface Link<S> {
   readonly caller: string;
   readonly callee: string;
   readonly isError: boolean;
+  /** Whether a tag \`error\` says so. */
+  readonly isTagged: boolean;
   readonly span: S;
+}
+
+/** A trace as the linker sees it. */
+export interface TraceRelations<S> {
+  /** In no order that matters. */
+  readonly links: readonly Link<S>[];
+  /** Every span whose parent is there: the services of both, as they are spelled. */
+  readonly parents: readonly { readonly parent: string; readonly child: string }[];
 }
 
 /** A span of the tree; several reports of one span are one node. */
@@ -31,26 +45,38 @@ interface Node<S> {
   kind: SpanKind | undefined;
   shared: boolean;
   hasError: boolean;
+  hasErrorTag: boolean;
   localService: string;
+  localName: string;
   localIpv4: string;
   localIpv6: string;
   localPort: number;
   remoteService: string;
+  /** The parent that it names, if it is there. */
+  known: Node<S> | undefined;
+  /** That one, or else the root. */
   parent: Node<S> | undefined;
   childCount: number;
 }
 
 /** Who called whom within a trace, in no order that matters. */
-export function linkTrace<S extends LinkerSpan>(spans: readonly S[]): Link<S>[] {
+export function linkTrace<S extends LinkerSpan>(spans: readonly S[]): readonly Link<S>[] {
+  return relateTrace(spans).links;
+}
+
+/** Who called whom within a trace, and whose spans stand below whose. */
+export function relateTrace<S extends LinkerSpan>(spans: readonly S[]): TraceRelations<S> {
   const nodes = mergeReports(spans);
   const root = buildTree(nodes);
   const links: Link<S>[] = [];
+  const parents: { parent: string; child: string }[] = [];
   for (const node of nodes) {
+    if (node.known !== undefined) parents.push({ parent: node.known.localName, child: node.localName });
     // A cycle hangs off no root, so the linker never comes to it.
     if (isInCycle(node)) continue;
     linkNode(node, node === root, links);
   }
-  return links;
+  return { links, parents };
 }
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
@@ -88,7 +114,7 @@ function mergeReports<S extends LinkerSpan>(spans: readonly S[]): Node<S>[] {
       absorb(last, span);
       continue;
     }
-    const node: Node<S> = { ...fieldsOf(span), span, parent: undefined, childCount: 0 };
+    const node: Node<S> = { ...fieldsOf(span), span, known: undefined, parent: undefined, childCount: 0 };
     if (last !== undefined && last.id === span.id) {
       if (last.kind === 'CLIENT' && span.kind === 'SERVER' && !span.shared) node.shared = true;
       if (node.shared && node.parentId === undefined) node.parentId = last.parentId;
@@ -98,16 +124,22 @@ function mergeReports<S extends LinkerSpan>(spans: readonly S[]): Node<S>[] {
   return nodes;
 }
 
-function fieldsOf(span: LinkerSpan): LinkerSpan {
+function fieldsOf(span: LinkerSpan) {
   const { id, parentId, kind, shared, hasError, localService, localIpv4, localIpv6, localPort, remoteService } = span;
-  return { id, parentId, kind, shared, hasError, localService, localIpv4, localIpv6, localPort, remoteService };
+  const { hasErrorTag = hasError, localName = localService } = span;
+  return {
+    ...{ id, parentId, kind, shared, hasError, hasErrorTag },
+    ...{ localService, localName, localIpv4, localIpv6, localPort, remoteService },
+  };
 }
 
 function absorb<S>(node: Node<S>, span: LinkerSpan): void {
   node.kind ??= span.kind;
   node.parentId ??= span.parentId;
   node.hasError ||= span.hasError;
+  node.hasErrorTag ||= span.hasErrorTag ?? span.hasError;
   node.localService ||= span.localService;
+  node.localName ||= span.localName ?? span.localService;
   node.localIpv4 ||= span.localIpv4;
   node.localIpv6 ||= span.localIpv6;
   node.localPort ||= span.localPort;
@@ -133,7 +165,8 @@ function buildTree<S>(nodes: readonly Node<S>[]): Node<S> | undefined {
       : node.parentId === undefined
         ? undefined
         : (shared.get(sharedKey(node.parentId, node)) ?? plain.get(node.parentId));
-    node.parent = parent === undefined || parent === node ? root : parent;
+    node.known = parent === node ? undefined : parent;
+    node.parent = node.known ?? root;
     if (node.parent !== undefined) node.parent.childCount++;
   }
   return root;
@@ -173,15 +206,19 @@ function linkNode<S>(node: Node<S>, isRoot: boolean, links: Link<S>[]): void {
   let caller = isCalled ? remote : local;
   const callee = isCalled ? local : remote;
   let isError = node.hasError;
+  let isTagged = node.hasErrorTag;
   if (kind === 'CLIENT' || kind === 'SERVER') {
     const above = nearestWithKind(node);
     if (above !== undefined && above.localService !== '') {
       if (kind === 'CLIENT' && local !== '' && local !== above.localService) {
-        links.push({ caller: above.localService, callee: local, isError: false, span });
+        links.push({ caller: above.localService, callee: local, isError: false, isTagged: false, span });
       }
       if (kind === 'SERVER' || caller === '') caller = above.localService;
-      if (above.kind === 'CLIENT' && above.id === node.parentId) isError ||= above.hasError;
+      if (above.kind === 'CLIENT' && above.id === node.parentId) {
+        isError ||= above.hasError;
+        isTagged ||= above.hasErrorTag;
+      }
     }
   }
-  if (caller !== '' && callee !== '') links.push({ caller, callee, isError, span });
+  if (caller !== '' && callee !== '') links.push({ caller, callee, isError, isTagged, span });
 }

@@ -12,15 +12,25 @@ export interface StaleMinute {
   /** Seconds since 1970. */
   readonly minute: number;
   readonly spans: number;
-  /** Of the minute and its neighbours: an edge looks for its relatives there. */
+  /** Of the minute and those before it in which its traces have spans. */
   readonly fingerprint: string;
   /** When it was last rolled up, in seconds; 0 for never. */
   readonly madeAt: number;
 }
 
-/** The condition that a minute lies in the query's range, which is widened on both sides by `margin` seconds. */
-export const inRange = (minute: string, margin = 0) =>
-  `${minute} >= toDateTime({from:UInt32} - ${margin}, 'UTC') AND ${minute} < toDateTime({to:UInt32} + ${margin}, 'UTC')`;
+/** How many minutes before its own a minute's spans find the rest of their traces in. */
+export const contextMinutes = 3;
+
+/** How far before its own minute a minute's spans find the rest of their traces. */
+export const contextS = contextMinutes * 60;
+
+/** The condition that a minute lies in the query's range, which begins `beforeS` seconds earlier. */
+export const inRange = (minute: string, beforeS = 0) =>
+  `${minute} >= toDateTime({from:UInt32} - ${beforeS}, 'UTC') AND ${minute} < toDateTime({to:UInt32}, 'UTC')`;
+
+/** The condition that a minute lies before the query's range, but within the context of its first minute. */
+export const inContext = (minute: string) =>
+  `${minute} >= toDateTime({from:UInt32} - ${contextS}, 'UTC') AND ${minute} < toDateTime({from:UInt32}, 'UTC')`;
 
 /**
  * The projection `arrivals` answers the innermost query, a row a part and minute, so that this costs what the minutes are and not the spans.
@@ -30,10 +40,10 @@ export const inRange = (minute: string, margin = 0) =>
 const staleSql = `
   SELECT if(f.at = 0, p.at, f.at) AS minute, toString(f.n) AS spans, toString(f.fingerprint) AS fingerprint, toUnixTimestamp(p.madeAt) AS madeAt
   FROM (
-    SELECT at, n, cityHash64(arraySort(groupArray((at, n, h)) OVER (ORDER BY at RANGE BETWEEN 60 PRECEDING AND 60 FOLLOWING))) AS fingerprint
+    SELECT at, n, cityHash64(arraySort(groupArray((at, n, h)) OVER (ORDER BY at RANGE BETWEEN ${contextS} PRECEDING AND CURRENT ROW))) AS fingerprint
     FROM (
       SELECT toUnixTimestamp(toStartOfMinute(ts)) AS at, count() AS n, sum(cityHash64(seg)) AS h
-      FROM spans WHERE ${inRange('toStartOfMinute(ts)', 60)} GROUP BY toStartOfMinute(ts)
+      FROM spans WHERE ${inRange('toStartOfMinute(ts)', contextS)} GROUP BY toStartOfMinute(ts)
     )
   ) AS f
   FULL JOIN (
@@ -85,6 +95,3 @@ export function toRanges(
   }
   return ranges;
 }
-
-/** The kind as Zipkin's linker knows it: INTERNAL, 5, is none. */
-export const linkedKind = 'toUInt8(spans.kind % 5) AS kind';

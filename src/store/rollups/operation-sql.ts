@@ -7,7 +7,7 @@ export const operationSql = `
   SELECT minute, service, operation, kind, sum(n) AS requests, sum(failed) AS errors,
     groupArray(bucket) AS buckets, groupArray(n) AS counts
   FROM (
-    SELECT toUnixTimestamp(toStartOfMinute(ts)) AS minute, lower(local_service) AS service, name AS operation, kind,
+    SELECT toUnixTimestamp(toStartOfMinute(ts)) AS minute, local_service AS service, name AS operation, kind,
       ${bucketOf('duration_us')} AS bucket, count() AS n, countIf(status = 2) AS failed
     FROM spans WHERE ${inRange('toStartOfMinute(ts)')}
     GROUP BY minute, service, operation, kind, bucket

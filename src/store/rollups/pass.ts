@@ -5,16 +5,17 @@
  */
 import { randomInt } from 'node:crypto';
 import type { StoreClient } from '../client.ts';
-import { edgeSettings, edgeSql } from './edge-sql.ts';
-import { type EdgeCounts, linkLongTraces } from './long-traces.ts';
+import { edgeSettings } from './edge-sql.ts';
+import { countEdges } from './edges.ts';
 import { inRange, type MinuteRange, newestPass, readStaleMinutes, type StaleMinute, toRanges } from './minutes.ts';
 import { operationSql } from './operation-sql.ts';
+import type { EdgeCounts } from './view.ts';
 
 export interface RollupPassOptions {
   /** The time that decides what has settled. */
   readonly nowMs: number;
   readonly signal: AbortSignal;
-  /** How long after the end of the next minute a minute is left alone, for its last spans to arrive. 5 s unless told. */
+  /** How long after its end a minute is left alone, for its last spans to arrive. 10 s unless told. */
   readonly settleMs?: number;
   /** How far back minutes are looked for. 31 days unless told. */
   readonly horizonMs?: number;
@@ -34,17 +35,13 @@ export interface RollupPassResult {
 /** A range is one INSERT a table; more spans than this wait for the next. */
 const rangeLimits = { maxMinutes: 5, maxSpans: 3_000_000 };
 
-/** Traces of this many spans are linked at a time: some 100 MiB (docs/decisions/rollups-by-pass.md). */
-const spansInShard = 1_000_000;
-
 const passTimeoutMs = 60_000;
 
 /** Rolls up what has settled, the newest first. Safe to be killed, aborted and repeated at any point. */
 export async function runRollupPass(client: StoreClient, options: RollupPassOptions): Promise<RollupPassResult> {
-  const { nowMs, signal, settleMs = 5_000, horizonMs = 31 * 86_400_000, maxRanges = 8 } = options;
+  const { nowMs, signal, settleMs = 10_000, horizonMs = 31 * 86_400_000, maxRanges = 8 } = options;
   const newest = await newestPass(client, signal);
-  // An edge's relatives may lie in the minute after, so that one must be over too.
-  const to = Math.floor((nowMs - settleMs) / 60_000) * 60 - 60;
+  const to = Math.floor((nowMs - settleMs) / 60_000) * 60;
   const from = Math.max(0, Math.floor((nowMs - horizonMs) / 60_000) * 60);
   const stale = await readStaleMinutes(client, { range: { from, to }, upTo: newest, signal });
   const due = stale.filter((minute) => isDue(minute, options));
@@ -100,19 +97,8 @@ async function rollUp(client: StoreClient, { range, minutes, pass, nowMs, signal
     { ...range, pass },
   );
   const spans = minutes.reduce((sum, minute) => sum + minute.spans, 0);
-  const shards = Math.ceil(spans / spansInShard);
-  for (let shard = 0; shard < shards; shard++) {
-    await run(
-      `INSERT INTO rollup_edges (minute, caller, callee, requests, errors, buckets, counts, pass)
-      SELECT *, {pass:UInt64} FROM (${edgeSql})`,
-      { ...range, pass, shards, shard },
-    );
-  }
-  await insertEdges(client, {
-    edges: await linkLongTraces(client, { range, signal, timeoutMs: passTimeoutMs }),
-    pass,
-    signal,
-  });
+  const edges = await countEdges(client, { range, spans, signal, timeoutMs: passTimeoutMs });
+  await insertEdges(client, { edges, pass, signal });
   const rowsOf = (table: string) =>
     `SELECT toUnixTimestamp(minute) AS at, count() AS n FROM ${table} WHERE ${inRange('minute')} AND pass = {pass:UInt64} GROUP BY minute`;
   await run(
@@ -138,20 +124,26 @@ async function insertEdges(
 ): Promise<void> {
   if (edges.length === 0) return;
   // Numbers and hex digits only: names are strangers' texts, and a parameter would have to fit into a URL.
-  const rows = edges.map(({ minute, caller, callee, requests, errors, durations }) => {
-    const buckets = [...durations.keys()].join();
-    const counts = [...durations.values()].join();
-    return `(${minute},'${hexOf(caller)}','${hexOf(callee)}',${requests},${errors},[${buckets}],[${counts}])`;
+  const rows = edges.filter(isSomething).map((edge) => {
+    const { minute, traceMinute, rule, caller, callee, requests, errors, taggedErrors } = edge;
+    const durations = [...edge.durations].filter(([, count]) => count !== 0);
+    const buckets = durations.map(([bucket]) => bucket).join();
+    const counts = durations.map(([, count]) => count).join();
+    return `(${minute},${rule},${traceMinute},'${hexOf(caller)}','${hexOf(callee)}',${requests},${errors},${taggedErrors},[${buckets}],[${counts}])`;
   });
   for (const part of chunks(rows, 100_000)) {
     await client.command({
-      sql: `INSERT INTO rollup_edges (minute, caller, callee, requests, errors, buckets, counts, pass)
-      SELECT toDateTime(r.1, 'UTC'), unhex(r.2), unhex(r.3), r.4, r.5, r.6, r.7, {pass:UInt64} FROM (SELECT arrayJoin([${part.join()}]) AS r)`,
+      sql: `INSERT INTO rollup_edges (minute, rule, trace_minute, caller, callee, requests, errors, tagged_errors, buckets, counts, pass)
+      SELECT toDateTime(r.1, 'UTC'), r.2, toDateTime(r.3, 'UTC'), unhex(r.4), unhex(r.5), r.6, r.7, r.8, r.9, r.10, {pass:UInt64} FROM (SELECT arrayJoin([${part.join()}]) AS r)`,
       parameters: { pass },
       signal,
     });
   }
 }
+
+/** A trace that turned out to be another may add to an edge what it takes off. */
+const isSomething = ({ requests, errors, taggedErrors, durations }: EdgeCounts) =>
+  requests !== 0 || errors !== 0 || taggedErrors !== 0 || [...durations.values()].some((count) => count !== 0);
 
 const hexOf = (text: string) => Buffer.from(text).toString('hex');
 

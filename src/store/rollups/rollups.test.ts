@@ -49,6 +49,7 @@ function expected(spans: readonly TestSpan[]) {
   }
   const edges = new Map<string, { requests: number; errors: number }>();
   for (const [key, { requests, errors }] of expectedEdges(spans)) {
+    if (key.startsWith('jaeger')) continue;
     const [, caller = '', callee = ''] = key.split(' ');
     node(caller);
     node(callee);
@@ -104,13 +105,13 @@ describe('roll-ups', () => {
     expect((await readTopology(store.client, full)).endMs).toBe(full.endMs);
   }, 20_000);
 
-  it('leave a minute alone until the next one is over and its last spans had time to arrive', async () => {
+  it('leave a minute alone until it is over and its last spans had time to arrive', async () => {
     await empty();
     const [span] = randomTrace(createRandom(3), (startS + 60) * 1e6, 1);
     if (span === undefined) throw new Error('no span');
     await insertTestSpans(store.client, [{ ...span, tsUs: (startS + 61) * 1e6 }], 1);
-    expect((await pass((startS + 184) * 1000)).minutes).toBe(0);
-    expect((await pass((startS + 185) * 1000)).minutes).toBe(1);
+    expect((await pass((startS + 129) * 1000)).minutes).toBe(0);
+    expect((await pass((startS + 130) * 1000)).minutes).toBe(1);
   });
 
   it('do a minute again when late spans came, but not at once', async () => {

@@ -1,10 +1,9 @@
 /** Reads nodes and edges of the mesh over a window: from the roll-ups where they have seen every span, from the spans where they have not. */
 import type { StoreClient } from '../client.ts';
-import { edgeSettings, edgeSql } from './edge-sql.ts';
+import { edgeRules } from './edge-sql.ts';
 import { addBuckets, type Histogram, quantileUs } from './histogram.ts';
-import { linkLongTraces } from './long-traces.ts';
-import { inRange, type MinuteRange, newestPass, readStaleMinutes, type StaleMinute, toRanges } from './minutes.ts';
 import { operationSql } from './operation-sql.ts';
+import { countLiveEdges, edgeParameters, planWindow, rolledUp, rolledUpEdges } from './window.ts';
 
 /** How often, how often in vain, and how long. A quantile is undefined when nothing was counted. */
 export interface CallStats {
@@ -67,11 +66,6 @@ interface EdgeRow {
   readonly counts: readonly string[];
 }
 
-/** Minutes counted afresh in one query; more are taken one range after another. */
-const liveLimits = { maxMinutes: 10, maxSpans: 6_000_000 };
-
-const spansInShard = 1_000_000;
-
 /** Kinds whose spans are requests that a service served: SERVER and CONSUMER. */
 const isServed = 'kind IN (2, 4)';
 
@@ -83,7 +77,7 @@ const nodesOf = (source: string) => `
   SELECT service, toString(sum(all)) AS spans, toString(sum(served)) AS requests, toString(sum(failed)) AS errors,
     groupArrayIf(bucket, timed > 0) AS buckets, groupArrayIf(toString(timed), timed > 0) AS counts
   FROM (
-    SELECT service, bucket, sumIf(requests, i = 1) AS all, sumIf(requests, i = 1 AND ${isServed}) AS served,
+    SELECT lowerUTF8(service) AS service, bucket, sumIf(requests, i = 1) AS all, sumIf(requests, i = 1 AND ${isServed}) AS served,
       sumIf(errors, i = 1 AND ${isServed}) AS failed, sumIf(n, ${isServed}) AS timed
     FROM (${unfolded(source)}
     GROUP BY service, bucket
@@ -100,87 +94,39 @@ const edgesOf = (source: string) => `
   )
   GROUP BY caller, callee`;
 
-/** Rows of the newest pass over each minute, as of pass `upTo`, leaving out the minutes that are counted from the spans. */
-const rolledUp = (table: string, live: readonly MinuteRange[]) => {
-  const isLive = live.map(({ from, to }) => `(toUnixTimestamp(minute) >= ${from} AND toUnixTimestamp(minute) < ${to})`);
-  return `SELECT * FROM ${table} WHERE ${inRange('minute')} AND NOT (${isLive.join(' OR ') || 'false'})
-    AND (minute, pass) IN (SELECT minute, max(pass) FROM rollup_minutes WHERE ${inRange('minute')} AND pass <= {upTo:UInt64} GROUP BY minute)`;
-};
-
 export interface TopologyOptions {
   readonly startMs: number;
   readonly endMs: number;
   readonly signal: AbortSignal;
   /** For each of the queries. */
   readonly timeoutMs?: number;
-  /** Spans that are counted afresh at most, about 2 µs of CPU each; 3 million unless told. */
+  /** Spans that are counted afresh at most; 3 million unless told. */
   readonly maxLiveSpans?: number;
 }
 
 /** The mesh between `startMs` and `endMs`. The answer is the same whether and when roll-ups were made. */
 export async function readTopology(client: StoreClient, options: TopologyOptions): Promise<Topology> {
-  const { signal, timeoutMs, maxLiveSpans = 3_000_000 } = options;
-  const asked = { from: Math.floor(options.startMs / 60_000) * 60, to: Math.ceil(options.endMs / 60_000) * 60 };
-  // What is committed after this is not looked at, so that each minute is counted by one of the two sides.
-  const upTo = await newestPass(client, signal);
-  const { range, stale } = withinLimit(
-    asked,
-    await readStaleMinutes(client, { range: asked, upTo, signal }),
-    maxLiveSpans,
-  );
-  const live = toRanges(stale, liveLimits);
+  const { startMs, endMs, ...rest } = options;
+  const asked = { from: Math.floor(startMs / 60_000) * 60, to: Math.ceil(endMs / 60_000) * 60 };
+  const plan = await planWindow(client, { range: asked, ...rest });
+  const { range, upTo, query } = plan;
   const graph: Graph = { nodes: new Map(), edges: new Map() };
-  const rolled = { parameters: { ...range, upTo }, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-  addNodes(graph, await client.rows<NodeRow>({ ...rolled, sql: nodesOf(rolledUp('rollup_operations', live)) }));
-  addEdges(graph, await client.rows<EdgeRow>({ ...rolled, sql: edgesOf(rolledUp('rollup_edges', live)) }));
-  for (const part of live) {
-    const spans = stale.reduce((sum, s) => (s.minute >= part.from && s.minute < part.to ? sum + s.spans : sum), 0);
-    await addLive(client, graph, { range: part, shards: Math.ceil(spans / spansInShard), query: rolled });
+  const nodes = { ...query, parameters: { ...range, upTo } };
+  addNodes(graph, await client.rows<NodeRow>({ ...nodes, sql: nodesOf(rolledUp('rollup_operations', plan)) }));
+  const parameters = edgeParameters(plan, edgeRules.zipkin);
+  addEdges(graph, await client.rows<EdgeRow>({ ...query, parameters, sql: edgesOf(rolledUpEdges(plan)) }));
+  for (const { from, to: end } of plan.live) {
+    const to = Math.min(end, range.to);
+    if (from >= to) continue;
+    addNodes(graph, await client.rows<NodeRow>({ ...query, sql: nodesOf(operationSql), parameters: { from, to } }));
   }
-  return { startMs: range.from * 1000, endMs: range.to * 1000, ...sorted(graph) };
-}
-
-/** Only minutes this near to the window's end are left out; older ones are a backlog, which is counted whatever it takes. */
-const tailS = 600;
-
-/**
- * Under a heavy load the window ends where the roll-ups end, and the answer says so: the two minutes that no pass has seen yet may hold more
- * spans than an answer has time for.
- */
-function withinLimit(range: MinuteRange, stale: readonly StaleMinute[], maxSpans: number) {
-  const kept = [...stale];
-  let to = range.to;
-  let spans = stale.reduce((sum, minute) => sum + minute.spans, 0);
-  for (let last = kept.at(-1); last !== undefined && spans > maxSpans; last = kept.at(-1)) {
-    if (last.madeAt > 0 || last.minute < range.to - tailS) break;
-    to = last.minute;
-    spans -= last.spans;
-    kept.pop();
-  }
-  return { range: { from: range.from, to: Math.max(range.from, to) }, stale: kept };
-}
-
-interface LivePart {
-  readonly range: MinuteRange;
-  readonly shards: number;
-  readonly query: { readonly signal: AbortSignal; readonly timeoutMs?: number };
-}
-
-async function addLive(client: StoreClient, graph: Graph, { range, shards, query }: LivePart): Promise<void> {
-  addNodes(graph, await client.rows<NodeRow>({ ...query, sql: nodesOf(operationSql), parameters: { ...range } }));
-  for (let shard = 0; shard < shards; shard++) {
-    const parameters = { ...range, shards, shard };
-    addEdges(
-      graph,
-      await client.rows<EdgeRow>({ ...query, sql: edgesOf(edgeSql), parameters, settings: edgeSettings }),
-    );
-  }
-  for (const { caller, callee, requests, errors, durations } of await linkLongTraces(client, { range, ...query })) {
+  for (const { caller, callee, requests, errors, durations } of await countLiveEdges(client, plan, edgeRules.zipkin)) {
     const edge = edgeIn(graph, caller, callee);
     edge.requests += requests;
     edge.errors += errors;
     addBuckets(edge.durations, [...durations.keys()], [...durations.values()]);
   }
+  return { startMs: range.from * 1000, endMs: range.to * 1000, ...sorted(graph) };
 }
 
 const noTotals = (): Totals => ({ spans: 0, requests: 0, errors: 0, durations: new Map() });
@@ -234,6 +180,8 @@ const statsOf = ({ requests, errors, durations }: Totals): CallStats => ({
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 function sorted(graph: Graph): Pick<Topology, 'nodes' | 'edges'> {
+  // What one minute counted and a later one took off is nothing.
+  for (const [key, { requests }] of graph.edges) if (requests === 0) graph.edges.delete(key);
   for (const { caller, callee } of graph.edges.values()) {
     nodeIn(graph, caller);
     nodeIn(graph, callee);

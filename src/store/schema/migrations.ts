@@ -164,11 +164,13 @@ SETTINGS index_granularity = 2048, ${durableSettings}`,
       `ALTER TABLE spans MODIFY SETTING lightweight_mutation_projection_mode = 'rebuild'`,
       `ALTER TABLE spans ADD PROJECTION IF NOT EXISTS arrivals (
   SELECT toStartOfMinute(ts) AS minute, count(), sum(cityHash64(seg)) GROUP BY minute)`,
+      // Whether Zipkin's linker sees an error: it knows the tag alone, which an OpenTelemetry span has there if its status is one.
+      `ALTER TABLE spans ADD COLUMN IF NOT EXISTS has_error_tag UInt8 MATERIALIZED mapContains(tags, 'error') OR (details != '' AND status = 2) CODEC(ZSTD(1))`,
       // What the viewers offer to choose from, a row a combination in each part: lists of names cost what the names are and not the spans.
       `ALTER TABLE spans ADD PROJECTION IF NOT EXISTS names (
   SELECT local_service, name, kind, remote_service GROUP BY local_service, name, kind, remote_service)`,
       // A row commits a pass over a minute: rows of the tables below count only if their minute and pass are here. fingerprint is what
-      // the pass knew of the minute and its neighbours; operation_rows and edge_rows tell after a power cut whether all of it is there.
+      // the pass knew of the minute and those before it; operation_rows and edge_rows tell after a power cut whether all of it is there.
       `CREATE TABLE IF NOT EXISTS rollup_minutes (
   minute DateTime('UTC'),
   pass UInt64,
@@ -196,18 +198,23 @@ SETTINGS ${rollupSettings}`,
 PARTITION BY toDate(minute)
 ORDER BY (minute, pass, service, operation, kind)
 SETTINGS ${rollupSettings}`,
+      // What a minute's spans add to the calls of their traces (docs/decisions/edges-in-sql.md): counts are below 0 where a trace turned out to
+      // be another than the minutes before had counted. rule 0 is Zipkin's linker, 1 Jaeger's parents. trace_minute is when the traces began.
       `CREATE TABLE IF NOT EXISTS rollup_edges (
   minute DateTime('UTC') CODEC(Delta, ZSTD(1)),
   pass UInt64 CODEC(Delta, ZSTD(1)),
+  rule UInt8 CODEC(ZSTD(1)),
+  trace_minute DateTime('UTC') CODEC(Delta, ZSTD(1)),
   caller LowCardinality(String) CODEC(ZSTD(1)),
   callee LowCardinality(String) CODEC(ZSTD(1)),
-  requests UInt64 CODEC(T64, ZSTD(1)),
-  errors UInt64 CODEC(T64, ZSTD(1)),
+  requests Int64 CODEC(T64, ZSTD(1)),
+  errors Int64 CODEC(T64, ZSTD(1)),
+  tagged_errors Int64 CODEC(T64, ZSTD(1)),
   buckets Array(UInt16) CODEC(ZSTD(1)),
-  counts Array(UInt32) CODEC(ZSTD(1))
+  counts Array(Int32) CODEC(ZSTD(1))
 ) ENGINE = MergeTree
 PARTITION BY toDate(minute)
-ORDER BY (minute, pass, caller, callee)
+ORDER BY (minute, pass, rule, trace_minute, caller, callee)
 SETTINGS ${rollupSettings}`,
     ],
   },
