@@ -89,7 +89,7 @@ async function namesOf(agent: Agent, path: string): Promise<string[]> {
 
 function unknownName(says: string, name: string, names: readonly string[]): string {
   const near = nearest(name, names);
-  return near === undefined ? says : `${says}; did you mean "${harmless(near)}"?`;
+  return near === undefined ? says : `${says}; did you mean "${harmless(near)}"`;
 }
 
 /** A few names, and how many more there are. */

@@ -1,9 +1,11 @@
 /** `trawl query trace ID`: one trace as a picture, as JSON, or as a file for other viewers. */
+import { CodecError } from '../codec/codec-error.ts';
 import { decodeSpans } from '../codec/zipkin-v2-json/decode-spans.ts';
+import type { Span } from '../model/span.ts';
 import { agentOf, countOf, questionOptions } from './agent-question.ts';
-import { expectSuccess } from './api-client.ts';
+import { defaultAgentUrl, expectSuccess } from './api-client.ts';
 import { harmless } from './cells.ts';
-import { type Arguments, type Command, programName, type Terminal, UsageError } from './command.ts';
+import { ApiError, type Arguments, type Command, programName, type Terminal, UsageError } from './command.ts';
 import { screenOf } from './screen.ts';
 import { downloadTrace, traceFormats } from './trace-download.ts';
 import { drawTrace } from './waterfall.ts';
@@ -63,9 +65,18 @@ function formatOf(args: Arguments) {
   return format;
 }
 
+function decodeAnswer(text: string, url: string): readonly Span[] {
+  try {
+    return decodeSpans(Buffer.from(text));
+  } catch (cause) {
+    if (!(cause instanceof CodecError)) throw cause;
+    throw new ApiError(`${url} does not answer as an agent does: ${harmless(text.slice(0, 200))}`, { cause });
+  }
+}
+
 function draw(text: string, args: Arguments, terminal: Terminal, allCommand: string): void {
   const keys = args.texts('tags').flatMap((list) => list.split(',').filter((key) => key !== ''));
-  const lines = drawTrace(decodeSpans(Buffer.from(text)), {
+  const lines = drawTrace(decodeAnswer(text, args.text('url') ?? defaultAgentUrl), {
     screen: screenOf(terminal, countOf(args, 'width', 1)),
     limit: args.isSet('all') ? undefined : usualRows,
     tags: keys.length === 0 ? undefined : keys.includes('all') ? 'all' : keys,

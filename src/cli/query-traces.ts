@@ -1,11 +1,13 @@
 /** `trawl query traces`: which traces there are, newest first. */
+import { CodecError } from '../codec/codec-error.ts';
 import { decodeSpans } from '../codec/zipkin-v2-json/decode-spans.ts';
+import type { Span } from '../model/span.ts';
 import { agentOf, countOf, questionOptions } from './agent-question.ts';
 import { type ApiAnswer, expectSuccess } from './api-client.ts';
 import { harmless } from './cells.ts';
 import { ApiError, type Arguments, type Command, programName, UsageError } from './command.ts';
 import { explainNothing } from './empty-search.ts';
-import { listElements } from './json-list.ts';
+import { JsonListError, listElements } from './json-list.ts';
 import { screenOf } from './screen.ts';
 import { parseDurationUs, parseMomentMs } from './time-text.ts';
 import { type SearchTag, searchPath, type TraceSearch } from './trace-search.ts';
@@ -53,7 +55,7 @@ export const queryTraces: Command = {
     const width = countOf(args, 'width', 1);
     const agent = agentOf(args, terminal);
     const text = searchAnswer(await agent.get(searchPath(search)));
-    const traces = listElements(text).map((trace) => decodeSpans(Buffer.from(trace)));
+    const traces = decodeAnswer(text, agent.url);
     const found = traces.filter((spans) => spans.length > 0).map(summarize);
     if (args.isSet('json')) terminal.out(text.trim());
     if (found.length === 0) {
@@ -71,6 +73,16 @@ export const queryTraces: Command = {
     return 0;
   },
 };
+
+/** The traces of an answer; an ApiError where something else than an agent answered. */
+function decodeAnswer(text: string, url: string): Span[][] {
+  try {
+    return listElements(text).map((trace) => decodeSpans(Buffer.from(trace)));
+  } catch (cause) {
+    if (!(cause instanceof JsonListError) && !(cause instanceof CodecError)) throw cause;
+    throw new ApiError(`${url} does not answer as an agent does: ${harmless(text.slice(0, 200))}`, { cause });
+  }
+}
 
 function searchAnswer(answer: ApiAnswer): string {
   if (answer.status === 404)

@@ -17,7 +17,7 @@ describe('the picture of a trace', () => {
     expect(draw(bookinfo()).join('\n')).toBe(
       `
 productpage get /productpage
-2026-11-21 14:23:07.123 UTC · 412.3 ms · 11 spans · 4 services · 4 errors
+2026-11-20 14:23:07.123 UTC · 412.3 ms · 11 spans · 4 services · 4 errors
 trace 463ac35c9f6413ad48485a3953bb6124
 
                                 0           206.2 ms    412.3 ms
