@@ -154,6 +154,10 @@ interface Step {
   readonly toUs: number;
 }
 
+interface SearchStep extends Step {
+  readonly isFirst: boolean;
+}
+
 /**
  * The window in steps that reach further and further back. One span decides: each step begins where the last ended. Several decide: each
  * begins at the end of the window, so that no trace is missed whose spans lie in two steps; the last is the whole window.
@@ -165,7 +169,7 @@ function* stepsBack(
     isNested,
     stepSpans,
   }: { readonly arrivals: Arrivals; readonly isNested: boolean; readonly stepSpans: number },
-): Generator<Step, void, boolean> {
+): Generator<SearchStep, void, boolean> {
   const first = Math.max(0, fromUs - reachUs);
   const last = Math.min(lastUs, toUs + reachUs);
   let end = last;
@@ -178,7 +182,7 @@ function* stepsBack(
       stepUs *= stepFactor;
     }
     start = Math.max(first, start);
-    const hasFound = yield { fromUs: start, toUs: isNested ? last : end };
+    const hasFound = yield { fromUs: start, toUs: isNested ? last : end, isFirst: end === last };
     end = start - 1;
     spans *= hasFound ? stepFactor : stepFactor ** 2;
   }
@@ -198,7 +202,7 @@ function startOfNewest({ minutes, sinceUs }: Arrivals, endUs: number, spans: num
 interface CandidateQuery {
   readonly search: TraceSearch;
   readonly predicates: readonly SpanPredicate[];
-  readonly step: Step;
+  readonly step: SearchStep;
   readonly after: TraceCandidate | undefined;
 }
 
@@ -210,7 +214,7 @@ async function readCandidates(
   const limits = options.deadline.limits();
   const { bind, parameters } = createBinder();
   const time = timeSql(step, bind);
-  const { where, having } = metSql(predicates, { time, bind });
+  const { where, having } = metSql(predicates, { time, bind, isFew: step.isFirst });
   if (after !== undefined) {
     having.push(
       `(newest, trace_id) < (${bind(after.newestUs, 'Int64')}, toFixedString(unhex(${bind(after.traceId, 'String')}), 16))`,
@@ -234,11 +238,11 @@ GROUP BY trace_id${having.length === 0 ? '' : ` HAVING ${having.join(' AND ')}`}
 
 /**
  * One predicate is a condition on the rows. Of several, each narrows the traces in which the next is looked for, the one first that is likely
- * the rarest; where it is in none, nothing else is read. What all have in common is asked of each row.
+ * the rarest; where it is in none, nothing else is read. Few rows are better read once. What all have in common is asked of each row.
  */
 function metSql(
   predicates: readonly SpanPredicate[],
-  { time, bind }: { readonly time: string; readonly bind: Bind },
+  { time, bind, isFew }: { readonly time: string; readonly bind: Bind; readonly isFew: boolean },
 ): { readonly where: string[]; readonly having: string[] } {
   const parts = [...predicates]
     .sort((a, b) => rarity(b) - rarity(a))
@@ -252,7 +256,7 @@ function metSql(
     '1',
   );
   return {
-    where: [...common, narrowed, anyOf(own.map((sql) => `(${sql})`))],
+    where: [...common, ...(isFew ? [] : [narrowed]), anyOf(own.map((sql) => `(${sql})`))],
     // Once more, because rows outside the window count only where they are reached.
     having: own.map((sql) => `countIf(${sql}) > 0`),
   };
