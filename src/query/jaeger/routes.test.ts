@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryTraces } from '../../../test/fixtures/memory-traces.ts';
+import { createRandom } from '../../../test/fixtures/random.ts';
 import { decodeJsonSpans } from '../../codec/otlp/decode-spans.ts';
 import { StoreError } from '../../store/client.ts';
 import type { QueryResponse } from '../query-route.ts';
@@ -240,6 +241,19 @@ describe('names', () => {
     };
     expect(await operations('a+b', spaced)).toMatchObject({ json: { data: ['spaced'], total: 1 } });
     expect(await operations('nobody')).toMatchObject({ json: { data: null, total: 0 } });
+  });
+
+  it('calls spans that name no service as Jaeger does', async () => {
+    const source: Partial<JaegerSource> = {
+      serviceNames: () => Promise.resolve(['web', '', 'API']),
+      operationsOf: (service) => Promise.resolve(service === '' ? [{ name: 'op', kind: 'SERVER' }] : []),
+    };
+    const services = ['API', 'missing-service-name', 'web'];
+    expect(await ask('/api/services', { source })).toMatchObject({ json: { data: services, total: 3 } });
+    expect(await ask('/api/v3/services', { source })).toMatchObject({ json: { services } });
+    expect(await ask('/api/operations', { source, query: 'service=missing-service-name' })).toMatchObject({
+      json: { data: [{ name: 'op', spanKind: 'server' }] },
+    });
   });
 
   it('calls an operation without a name as Jaeger does', async () => {
@@ -506,5 +520,71 @@ describe('/api/v3', () => {
         },
       ],
     });
+  });
+});
+
+describe('any parameters (seed 4)', () => {
+  it('are answered or refused, never a fault of the server', async () => {
+    const random = createRandom(4);
+    const pick = <T>(values: readonly [T, ...T[]]): T => values[Math.floor(random() * values.length)] ?? values[0];
+    const names = [
+      ...[
+        'service',
+        'operation',
+        'start',
+        'end',
+        'limit',
+        'tag',
+        'tags',
+        'minDuration',
+        'maxDuration',
+        'traceID',
+        'raw',
+      ],
+      ...['endTs', 'lookback', 'step', 'ratePer', 'quantile', 'spanKind', 'groupByOperation', 'prettyPrint', 'endTime'],
+      ...['query.startTimeMin', 'query.startTimeMax', 'query.searchDepth', 'query.durationMin', 'query.attributes'],
+    ] as const;
+    const values = [
+      ...[
+        '',
+        '0',
+        '-1',
+        '1',
+        '9223372036854775807',
+        '-9223372036854775808',
+        '99999999999999999999',
+        '1.5',
+        'NaN',
+        '1e309',
+      ],
+      ...[
+        'Shop',
+        'true',
+        'server',
+        'a:b',
+        ':',
+        '{"a":"b"}',
+        '{"__proto__":"b"}',
+        '{"a":null}',
+        'null',
+        '{',
+        '1s',
+        '-1h',
+        'µs',
+      ],
+      ...['2026-11-21T12:00:00Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59Z', traceId, '\u0000', '🐟', "'); DROP"],
+    ] as const;
+    const paths = [
+      ...['/api/services', '/api/operations', '/api/traces', '/api/traces/:id', '/api/dependencies'],
+      ...['/api/metrics/latencies', '/api/metrics/calls', '/api/metrics/errors', '/api/v3/services'],
+      ...['/api/v3/operations', '/api/v3/traces', '/api/v3/traces/:id', '/api/v3/trace-summaries'],
+    ] as const;
+    for (let i = 0; i < 3000; i++) {
+      const query = new URLSearchParams();
+      for (let n = Math.floor(random() * 6); n > 0; n--) query.append(pick(names), pick(values));
+      const path = pick(paths);
+      const { status } = await ask(path, { query: String(query), params: { id: pick(values) } });
+      expect(status, `${path}?${query}`).toBeLessThan(500);
+    }
   });
 });

@@ -11,8 +11,9 @@ export interface JaegerSource {
   traceById(traceId: string, signal: AbortSignal): Promise<readonly Span[]>;
   /** Hands traces to `take`, newest first, until it has taken `limit`. */
   searchTraces(search: TraceSearch, options: SearchTracesOptions): Promise<SearchEnd>;
+  /** As they are spelled; '' among them where spans name none. */
   serviceNames(signal: AbortSignal): Promise<readonly string[]>;
-  /** Of the service of exactly this name. */
+  /** Of the service of exactly this name, '' for spans that name none. */
   operationsOf(service: string, signal: AbortSignal): Promise<readonly Operation[]>;
   dependencies(window: MsWindow, signal: AbortSignal): Promise<readonly JaegerDependency[]>;
   operationStats(query: OperationStatsQuery, signal: AbortSignal): Promise<readonly OperationSeries[]>;

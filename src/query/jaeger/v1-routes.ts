@@ -13,7 +13,7 @@ import {
 import { encodeUiTraces } from './encode-traces.ts';
 import { parseGoBool } from './go-text.ts';
 import { answerMonitor, minStepMs, monitorMetrics } from './monitor.ts';
-import { byText, readOperations } from './operations.ts';
+import { byText, readOperations, readServices } from './operations.ts';
 import { missingServiceName, type OtlpTrace } from './otlp-trace.ts';
 import {
   ParameterError,
@@ -66,7 +66,7 @@ export function createV1Routes(options: JaegerApiOptions): readonly QueryRoute[]
 }
 
 async function answerServices({ source }: JaegerApiOptions, { query, signal }: QueryRequest): Promise<QueryResponse> {
-  const names = [...(await source.serviceNames(signal))].sort();
+  const names = await readServices(source, signal);
   return v1Answer(query, names, names.length);
 }
 

@@ -3,7 +3,7 @@ import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts'
 import { answered, JaegerRefusal, jsonAnswer, jsonAnswerOfPieces, markIncomplete } from './answers.ts';
 import { encodeOtlpTraces } from './encode-traces.ts';
 import { parseGoBool, parseGoTime } from './go-text.ts';
-import { readOperations } from './operations.ts';
+import { readOperations, readServices } from './operations.ts';
 import type { OtlpTrace } from './otlp-trace.ts';
 import { parsedValue, parseV3Search, v3Parameter, v3Value } from './search-parameters.ts';
 import type { JaegerApiOptions } from './source.ts';
@@ -31,7 +31,7 @@ export function createV3Routes(options: JaegerApiOptions): readonly QueryRoute[]
 }
 
 async function answerServices({ source }: JaegerApiOptions, { query, signal }: QueryRequest): Promise<QueryResponse> {
-  const services = [...(await source.serviceNames(signal))].sort();
+  const services = await readServices(source, signal);
   return jsonAnswer(JSON.stringify({ services }), query);
 }
 

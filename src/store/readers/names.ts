@@ -19,6 +19,12 @@ export function serviceNames(client: StoreClient, options: ReadOptions): Promise
   return readNames(client, { sql, what: 'names of services', read: (row) => row.string(), options });
 }
 
+/** The same, with '' among them where spans name no service. */
+export function serviceNamesAndNone(client: StoreClient, options: ReadOptions): Promise<string[]> {
+  const sql = 'SELECT local_service FROM spans GROUP BY local_service';
+  return readNames(client, { sql, what: 'names of services', read: (row) => row.string(), options });
+}
+
 /** Names and kinds of the spans of a service, whatever the case of its name; spans without a name are left out. */
 export function operationsOf(client: StoreClient, service: string, options: ReadOptions): Promise<Operation[]> {
   const sql = `SELECT name, kind FROM spans WHERE ${isService} AND name != '' GROUP BY name, kind`;
