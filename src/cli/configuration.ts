@@ -54,7 +54,9 @@ export function loadOptionsOf(
     otherVariables,
     sets: [
       ...(data === undefined ? [] : [`store.data_directory=${data}`]),
-      ...(listen === undefined ? [] : [`http.listen=${listen}`, 'http.zipkin_listen=', 'http.otlp_listen=']),
+      ...(listen === undefined
+        ? []
+        : [`http.listen=${listen}`, 'http.zipkin_listen=', 'http.otlp_listen=', 'http.otlp_grpc_listen=']),
       ...args.texts('set'),
     ],
   };

@@ -50,6 +50,11 @@ const http = z
       .describe(
         "A further address for OTLP over HTTP, on the port that OpenTelemetry's senders expect; empty for none.",
       ),
+    otlp_grpc_listen: listenAddress({ mayBeOff: true })
+      .default('127.0.0.1:4317')
+      .describe(
+        "A further address for OTLP over gRPC, on the port that OpenTelemetry's senders expect; empty for none. Both ways are served on `listen` and on both of OTLP's addresses.",
+      ),
     query: z
       .enum(['token', 'open', 'loopback'])
       .default('token')

@@ -42,6 +42,11 @@ export interface IngestRoute {
   readonly isZipkin?: boolean;
   /** Served on OTLP's own port too, whatever its path. */
   readonly isOtlp?: boolean;
+  /**
+   * A unary method of gRPC, not a POST of HTTP: `path` is `/package.Service/Method`, bodies are messages, 200 is OK with the answer's message
+   * and every other status becomes the code that means the same, with the body as its text.
+   */
+  readonly isGrpc?: boolean;
   handle(request: IngestRequest): Promise<IngestResponse>;
   /** Told of each request that was refused before `handle`, so that the input can count it. */
   refused(problem: IngestProblem, message: string): void;

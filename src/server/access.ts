@@ -28,7 +28,7 @@ export interface AccessOptions {
 
 /** Where a request came to. */
 export interface Arrival {
-  readonly req: IncomingMessage;
+  readonly req: Pick<IncomingMessage, 'headers' | 'method' | 'socket'>;
   readonly isLoopbackListener: boolean;
 }
 

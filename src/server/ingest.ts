@@ -29,6 +29,9 @@ export interface Ingest {
   readonly routes: IngestRoutes;
   find(method: string, path: string): IngestRoute | undefined;
   paths(): readonly string[];
+  /** The same for the methods of gRPC. */
+  findGrpc(path: string): IngestRoute | undefined;
+  grpcPaths(): readonly string[];
   /** Answers the request; never rejects. */
   serve(exchange: Exchange, route: IngestRoute): Promise<void>;
 }
@@ -50,9 +53,14 @@ export function createIngest(options: IngestOptions): Ingest {
     },
     find(method, path) {
       const route = byPath.get(path);
-      return route?.method === method ? route : undefined;
+      return route?.method === method && route.isGrpc !== true ? route : undefined;
     },
-    paths: () => [...byPath.keys()],
+    paths: () => [...byPath.values()].flatMap(({ path, isGrpc }) => (isGrpc === true ? [] : [path])),
+    findGrpc(path) {
+      const route = byPath.get(path);
+      return route?.isGrpc === true ? route : undefined;
+    },
+    grpcPaths: () => [...byPath.values()].flatMap(({ path, isGrpc }) => (isGrpc === true ? [path] : [])),
     serve: (exchange, route) => serve(exchange, route, { ...options, pool }),
   };
 }

@@ -2,6 +2,7 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { isLoopbackAddress } from './access.ts';
+import { tellProtocol } from './grpc/preface.ts';
 import type { ServerLimits } from './limits.ts';
 
 /** Zipkin's own paths: what the port 9411 serves, and where Zipkin's manners win over ours. A name that ends in `/` is a prefix. */
@@ -16,6 +17,8 @@ export interface ListenerOptions {
   readonly port: number;
   /** `all`, or the paths it serves besides `/`: those that end in `/` are prefixes. */
   readonly paths: 'all' | readonly string[];
+  /** The configuration's key for an address that can be done without: when it is not to be had, that is a warning which names the key. */
+  readonly optionalKey?: string;
 }
 
 /** Where a listener really listens. */
@@ -41,6 +44,8 @@ export type ParserRefusal = 'malformed' | 'headers_too_large' | 'request_timeout
 export interface ListenerEvents {
   request(listener: Listener, req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void;
   connection(socket: Socket): void;
+  /** A connection that speaks HTTP/2, on a listener where gRPC is spoken. */
+  http2(listener: Listener, socket: Socket): void;
   refused(why: ParserRefusal): void;
   /** The kernel would not hand out a connection, for want of file descriptors for instance; it is asked again. */
   acceptFailed(error: Error): void;
@@ -51,6 +56,11 @@ export interface ListenerEvents {
 /** Whether `path` is one of `paths`. */
 export function servesPath(paths: 'all' | readonly string[], path: string): boolean {
   return paths === 'all' || paths.some((entry) => (entry.endsWith('/') ? path.startsWith(entry) : path === entry));
+}
+
+/** Whether gRPC is spoken there beside HTTP/1: wherever OTLP is. */
+export function speaksGrpc({ paths }: Pick<ListenerOptions, 'paths'>): boolean {
+  return paths === 'all' || paths === otlpPaths;
 }
 
 /** An address that cannot be listened on, in one sentence for whoever started the agent. */
@@ -75,22 +85,45 @@ export async function openListener(
     requireHostHeader: false,
   });
   server.maxRequestsPerSocket = limits.maxRequestsPerSocket;
-  server.on('connection', events.connection);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseBytes(error, socket, events));
   await listen(server, options);
   server.on('error', events.acceptFailed);
   const address = addressOf(server, options);
   const listener: Listener = { options, server, address, isLoopback: isLoopbackAddress(address.host) };
   server.on('request', (req, res) => events.request(listener, req, res, false));
+  if (speaksGrpc(options)) takeConnections(listener, limits, events);
+  else server.on('connection', events.connection);
   // With the default listener a body would be invited before anyone looked at its Content-Length.
   server.on('checkContinue', (req, res) => events.request(listener, req, res, true));
   return listener;
 }
 
-function listen(server: http.Server, { host, port }: ListenerOptions): Promise<void> {
+/** Puts the telling apart before node's own listener, which speaks HTTP/1 on whatever it is handed. */
+function takeConnections(listener: Listener, limits: ServerLimits, events: ListenerEvents): void {
+  const { server } = listener;
+  const speakHttp1 = server.listeners('connection');
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    events.connection(socket);
+    if (socket.destroyed) return;
+    tellProtocol(socket, {
+      timeoutMs: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
+      http1() {
+        for (const speak of speakHttp1) speak.call(server, socket);
+      },
+      http2: () => events.http2(listener, socket),
+      timedOut: () => refuseBytes({ name: 'Error', message: '', code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket, events),
+      broke: () => events.refused('aborted'),
+    });
+  });
+}
+
+function listen(server: http.Server, { host, port, optionalKey }: ListenerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new ListenError(`cannot listen on ${hostAndPort(host, port)}: ${whyNot(error)}`, { cause: error }));
+      reject(
+        new ListenError(`cannot listen on ${hostAndPort(host, port)}: ${whyNot(error, optionalKey)}`, { cause: error }),
+      );
     });
     server.listen({ host, port, backlog: 1024 }, () => {
       server.removeAllListeners('error');
@@ -99,10 +132,10 @@ function listen(server: http.Server, { host, port }: ListenerOptions): Promise<v
   });
 }
 
-function whyNot(error: NodeJS.ErrnoException): string {
-  if (error.code === 'EADDRINUSE')
-    return 'another program has this port; stop it, or choose another with --listen HOST:PORT';
-  if (error.code === 'EACCES') return 'this user may not open that port; choose one above 1023 with --listen HOST:PORT';
+function whyNot(error: NodeJS.ErrnoException, optionalKey: string | undefined): string {
+  const choice = optionalKey === undefined ? '--listen HOST:PORT' : `${optionalKey} = "HOST:PORT", or "" for none`;
+  if (error.code === 'EADDRINUSE') return `another program has this port; stop it, or choose another with ${choice}`;
+  if (error.code === 'EACCES') return `this user may not open that port; choose one above 1023 with ${choice}`;
   if (error.code === 'EADDRNOTAVAIL')
     return 'this machine has no such address; use 127.0.0.1, 0.0.0.0 or one of its own';
   if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN')

@@ -1,11 +1,14 @@
 /** The metrics of the HTTP side, of the event loop and of the process (names: docs/reference/metrics.md). */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RouteGroup } from './access.ts';
+import type { GrpcCode } from './grpc/status.ts';
 import type { ParserRefusal } from './listener.ts';
 
 export interface HttpMetrics {
   /** One request has ended; `status` 0 means that the client left before it was answered. */
   ended(group: RouteGroup, status: number, durationMs: number): void;
+  /** One call of gRPC has ended. */
+  endedCall(code: GrpcCode, durationMs: number): void;
   refusedBytes(why: ParserRefusal): void;
   closedConnection(which: 'new' | 'idle'): void;
 }
@@ -24,6 +27,12 @@ export function createHttpMetrics(registry: Registry, gauges: HttpGauges): HttpM
     name: 'trawl_http_requests_total',
     help: 'Requests by route group and status; "aborted" where the client left unanswered.',
     labelNames: ['group', 'status'],
+    registers,
+  });
+  const calls = new Counter({
+    name: 'trawl_grpc_calls_total',
+    help: 'Calls of gRPC by how they ended; CANCELLED where the client left unanswered.',
+    labelNames: ['code'],
     registers,
   });
   const durations = new Histogram({
@@ -59,7 +68,22 @@ export function createHttpMetrics(registry: Registry, gauges: HttpGauges): HttpM
   // Looked up once a label set: `inc` with labels sorts and joins them for every request.
   const counts = new Map<string, Counter.Internal>();
   const timers = new Map<RouteGroup, Histogram.Internal<'group'>>();
+  const timer = (group: RouteGroup): Histogram.Internal<'group'> => {
+    const known = timers.get(group) ?? durations.labels(group);
+    timers.set(group, known);
+    return known;
+  };
+  const callCounts = new Map<GrpcCode, Counter.Internal>();
   return {
+    endedCall(code, durationMs) {
+      let count = callCounts.get(code);
+      if (count === undefined) {
+        count = calls.labels(code);
+        callCounts.set(code, count);
+      }
+      count.inc();
+      timer('ingest').observe(durationMs / 1000);
+    },
     ended(group, status, durationMs) {
       const key = `${group}${status}`;
       let count = counts.get(key);
@@ -68,12 +92,7 @@ export function createHttpMetrics(registry: Registry, gauges: HttpGauges): HttpM
         counts.set(key, count);
       }
       count.inc();
-      let timer = timers.get(group);
-      if (timer === undefined) {
-        timer = durations.labels(group);
-        timers.set(group, timer);
-      }
-      timer.observe(durationMs / 1000);
+      timer(group).observe(durationMs / 1000);
     },
     refusedBytes: (why) => refused.inc({ reason: why }),
     closedConnection: (which) => refused.inc({ reason: which === 'new' ? 'too_many_busy' : 'too_many_idle' }),

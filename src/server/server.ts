@@ -12,13 +12,16 @@ import { answerVerdict, headersOf, sendAnswer, sendRefusal } from './answer.ts';
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { createExchanges, type Exchange, type Exchanges } from './exchanges.ts';
+import { createGrpc, type Grpc } from './grpc/grpc.ts';
 import { wantsHtml } from './html-page.ts';
 import { createInflate } from './inflate.ts';
 import { answerPreflight, createIngest, type Ingest } from './ingest.ts';
 import { defaultLimits, type ServerLimits } from './limits.ts';
 import {
+  ListenError,
   type Listener,
   type ListenerAddress,
+  type ListenerEvents,
   type ListenerOptions,
   openListener,
   otlpPaths,
@@ -58,9 +61,11 @@ export interface Server {
   readonly ingestRoutes: IngestRoutes;
   /** Where it listens, in the order of `listeners`; empty before `start`. */
   readonly addresses: readonly ListenerAddress[];
+  /** Why some of the optional ones do not listen, a sentence each. */
+  readonly missing: readonly string[];
   /** Every route that is served now; HEAD goes with GET. */
   routes(): readonly KnownRoute[];
-  /** Opens all listeners, or none of them: then it rejects with one sentence. */
+  /** Opens all listeners but optional ones that are not to be had, or none of them: then it rejects with one sentence. */
   start(): Promise<void>;
   /** Stops accepting, answers what is under way, closes what is idle; at the deadline closes everything. May be called twice. */
   stop(deadline: AbortSignal): Promise<void>;
@@ -90,11 +95,15 @@ export function createServer(options: ServerOptions): Server {
     get addresses() {
       return listeners.map((listener) => listener.address);
     },
+    missing: room.missing,
     routes: () => allRoutes(room).filter(({ isAlias }) => isAlias !== true),
     async start() {
       await app.ready();
       listeners = await openAll(options.listeners, room, app);
-      const sweep = setInterval(() => exchanges.sweep(), room.limits.checkIntervalMs);
+      const sweep = setInterval(() => {
+        exchanges.sweep();
+        room.grpc.sweep();
+      }, room.limits.checkIntervalMs);
       sweep.unref();
       const stopWatchdog = startWatchdog({
         registry: options.meter.registry,
@@ -114,9 +123,11 @@ export function createServer(options: ServerOptions): Server {
           (listener) => new Promise<void>((resolve) => listener.server.close(() => resolve())),
         );
         for (const exchange of exchanges.all()) exchange.res.shouldKeepAlive = false;
+        room.grpc.close();
         connections.closeIdle();
         await Promise.race([Promise.all([...closed, exchanges.drained()]), aborted(deadline)]);
         for (const exchange of exchanges.all()) exchange.abort(new Error('the agent is stopping'));
+        room.grpc.abortAll(new Error('the agent is stopping'));
         connections.closeAll();
         await Promise.all(closed);
         stopTimers();
@@ -139,6 +150,7 @@ interface Room {
   readonly exchanges: Exchanges;
   readonly connections: Connections;
   readonly ingest: Ingest;
+  readonly grpc: Grpc;
   readonly lockout: Lockout;
   readonly rateLimit: RateLimit | undefined;
   readonly metrics: ReturnType<typeof createHttpMetrics>;
@@ -152,6 +164,8 @@ interface Room {
   isStopping: boolean;
   /** Until when failures to accept are counted only. */
   quietUntilMs: number;
+  /** Why optional listeners could not be opened. */
+  readonly missing: string[];
 }
 
 function createRoom(options: ServerOptions): Room {
@@ -172,11 +186,14 @@ function createRoom(options: ServerOptions): Room {
   });
   const metrics = createHttpMetrics(options.meter.registry, {
     connections: () => connections.size,
-    requests: () => exchanges.size,
+    requests: () => exchanges.size + room.grpc.size,
     bodyBytes: () => budget.usedBytes,
   });
   const lockout = createLockout(nowMs);
   const { requestsPerSecondPerPeer: perSecond } = limits;
+  const rateLimit = perSecond === undefined ? undefined : createRateLimit(perSecond, nowMs);
+  const shared = { limits, budget, inflate: createInflate(), access: () => room.access, nowMs, log };
+  const ingest = createIngest(shared);
   const room: Room = {
     limits,
     log,
@@ -186,14 +203,23 @@ function createRoom(options: ServerOptions): Room {
     connections,
     metrics,
     lockout,
-    rateLimit: perSecond === undefined ? undefined : createRateLimit(perSecond, nowMs),
-    ingest: createIngest({ limits, budget, inflate: createInflate(), access: () => room.access, nowMs, log }),
+    rateLimit,
+    ingest,
+    grpc: createGrpc({
+      ...shared,
+      connections,
+      rateLimit,
+      find: ingest.findGrpc,
+      paths: ingest.grpcPaths,
+      onEnd: (code, durationMs) => metrics.endedCall(code, durationMs),
+    }),
     routes: [],
     routed: new WeakMap(),
     doomed: new WeakSet(),
     access: createAccess(options.access, lockout),
     isStopping: false,
     quietUntilMs: 0,
+    missing: [],
   };
   return room;
 }
@@ -274,26 +300,35 @@ async function openAll(
   const opened: Listener[] = [];
   try {
     for (const listener of wanted) {
-      opened.push(
-        await openListener(listener, room.limits, {
-          request: (at, req, res, awaitsContinue) =>
-            handleRequest({ room, app, listener: at, awaitsContinue }, req, res),
-          connection(socket) {
-            room.connections.add(socket);
-            socket.once('close', () => room.exchanges.endOf(socket));
-          },
-          refused: (why) => room.metrics.refusedBytes(why),
-          acceptFailed: (error) => logAcceptFailure(room, error),
-          isAnswering: (socket) =>
-            [...room.exchanges.all()].some((each) => each.socket === socket && each.res.headersSent),
-        }),
-      );
+      const result = await openListener(listener, room.limits, listenerEvents(room, app)).catch((error: unknown) => {
+        if (listener.optionalKey === undefined || !(error instanceof ListenError)) throw error;
+        return error;
+      });
+      if (!(result instanceof ListenError)) opened.push(result);
+      else {
+        room.missing.push(result.message);
+        room.log.warn(`The agent does without an address: ${result.message}.`);
+      }
     }
     return opened;
   } catch (error) {
     for (const { server } of opened) server.close();
     throw error;
   }
+}
+
+function listenerEvents(room: Room, app: FastifyInstance): ListenerEvents {
+  return {
+    request: (at, req, res, awaitsContinue) => handleRequest({ room, app, listener: at, awaitsContinue }, req, res),
+    connection(socket) {
+      room.connections.add(socket);
+      socket.once('close', () => room.exchanges.endOf(socket));
+    },
+    http2: (at, socket) => room.grpc.adopt(socket, at),
+    refused: (why) => room.metrics.refusedBytes(why),
+    acceptFailed: (error) => logAcceptFailure(room, error),
+    isAnswering: (socket) => [...room.exchanges.all()].some((each) => each.socket === socket && each.res.headersSent),
+  };
 }
 
 function logAcceptFailure(room: Room, error: Error): void {

@@ -47,8 +47,15 @@ function parseListen(text: string): { host: string; port: number } {
 
 function listenersOf({ http }: MainConfig): ListenerOptions[] {
   const listeners: ListenerOptions[] = [{ ...parseListen(http.listen), paths: 'all' }];
-  if (http.zipkin_listen !== '') listeners.push({ ...parseListen(http.zipkin_listen), paths: zipkinPaths });
-  if (http.otlp_listen !== '') listeners.push({ ...parseListen(http.otlp_listen), paths: otlpPaths });
+  const further = [
+    ['zipkin_listen', zipkinPaths],
+    ['otlp_listen', otlpPaths],
+    ['otlp_grpc_listen', otlpPaths],
+  ] as const;
+  for (const [key, paths] of further) {
+    const address = http[key];
+    if (address !== '') listeners.push({ ...parseListen(address), paths, optionalKey: `[http] ${key}` });
+  }
   return listeners;
 }
 
@@ -144,6 +151,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
       readiness: [link.whyNotReady],
       health: () => [
         { component: 'store', health: link.health() },
+        ...server.missing.map((line) => ({ component: 'http', health: { isHealthy: false, line } })),
         ...memory.health(),
         ...inputs.health(),
         ...outputComponents.health(),

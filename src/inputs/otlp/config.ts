@@ -9,6 +9,10 @@ export const otlpInputConfig = component(
       .prefault(['/v1/traces', '/otel/v1/traces'])
       .describe('Paths that take traces, in protobuf or JSON, by POST.')
       .meta({ typeName: 'array of paths' }),
+    grpc: z
+      .boolean()
+      .default(true)
+      .describe('Takes traces over gRPC too, without TLS, wherever OTLP is served. One block only may.'),
     body_limit: size({ minBytes: 1024 })
       .prefault('10MiB')
       .describe('The largest body as it is on the wire, compressed or not. A larger one is refused with 413.'),

@@ -1,9 +1,10 @@
-/** Takes traces that OpenTelemetry's SDKs and collectors send over HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp). */
+/** Takes traces that OpenTelemetry's SDKs and collectors send, over HTTP and over gRPC (https://opentelemetry.io/docs/specs/otlp/). */
 import { encodeExportAnswer, encodeRefusal, type OtlpFormat } from '../../codec/otlp/answers.ts';
 import type { InputKind, Running } from '../../pipeline/component.ts';
 import type { IngestProblem, IngestRequest, IngestResponse, IngestRoute } from '../../pipeline/ingest-route.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { type OtlpInputConfig, otlpInputConfig } from './config.ts';
+import { createGrpcRoute } from './grpc-route.ts';
 import { createTraceService, rpcCodeOf, type TraceService } from './trace-service.ts';
 
 const mediaTypes: Readonly<Record<OtlpFormat, string>> = {
@@ -11,6 +12,7 @@ const mediaTypes: Readonly<Record<OtlpFormat, string>> = {
   json: 'application/json',
 };
 
+/** How a request that did not get as far as its spans is answered over HTTP, and counted. */
 const problems: Readonly<Record<IngestProblem, { readonly status: number; readonly reason: LossReason }>> = {
   body_too_large: { status: 413, reason: 'body_too_large' },
   inflated_too_large: { status: 413, reason: 'body_too_large' },
@@ -47,6 +49,8 @@ export const otlpInput: InputKind<OtlpInputConfig> = {
       host.meter.refused(host.name, 'spans', 'malformed', 1, message);
       return { status: 415, body: `${message}\n` };
     };
+    const refused: IngestRoute['refused'] = (problem, message) =>
+      host.meter.refused(host.name, 'spans', problems[problem].reason, 1, message);
     const routeFor = (path: string): IngestRoute => ({
       method: 'POST',
       path,
@@ -58,9 +62,7 @@ export const otlpInput: InputKind<OtlpInputConfig> = {
         const format = formatOf(request.mediaType);
         return format === undefined ? Promise.resolve(refuseType(request.mediaType)) : answer(service, format, request);
       },
-      refused(problem, message) {
-        host.meter.refused(host.name, 'spans', problems[problem].reason, 1, message);
-      },
+      refused,
       tell(problem, message, mediaType) {
         const format = formatOf(mediaType);
         if (format === undefined) return undefined;
@@ -72,15 +74,17 @@ export const otlpInput: InputKind<OtlpInputConfig> = {
     const remove: (() => void)[] = [];
     try {
       for (const path of paths) remove.push(host.routes.add(routeFor(path)));
+      if (config.grpc) remove.push(host.routes.add(createGrpcRoute(service, config, refused)));
     } catch (error) {
       for (const removeRoute of remove) removeRoute();
       throw error;
     }
+    const line = `takes OpenTelemetry's traces on POST ${paths.join(' and ')}${config.grpc ? ', and over gRPC' : ''}`;
     return {
       async stop() {
         for (const removeRoute of remove) removeRoute();
       },
-      health: () => ({ isHealthy: true, line: `takes OpenTelemetry's traces on POST ${paths.join(' and ')}` }),
+      health: () => ({ isHealthy: true, line }),
     };
   },
 };

@@ -4,8 +4,9 @@ import { decodeJsonSpans } from '../../codec/otlp/decode-spans.ts';
 import { encodeProtobufSpans } from '../../codec/otlp/encode-spans.ts';
 import { decodeExportTraceServiceResponse, decodeRpcStatus } from '../../codec/otlp/otlp.generated.ts';
 import { decodeMessage } from '../../codec/protobuf/wire-reader.ts';
-import type { Accept } from '../../model/batch.ts';
+import type { Accept, Outcome } from '../../model/batch.ts';
 import { RefusedError } from '../../pipeline/refusal.ts';
+import { traceExportPath } from './grpc-route.ts';
 import { otlpInput } from './index.ts';
 
 const json = 'application/json';
@@ -67,7 +68,10 @@ describe('the OTLP input', () => {
     expect(answer.status).toBe(200);
     const refused = await post(protobuf, Buffer.from('xyz'));
     expect(refused.status).toBe(400);
-    expect(decodeMessage(refused.body, decodeRpcStatus)).toMatchObject({ code: 3, message: expect.stringMatching(/^malformed protobuf/) });
+    expect(decodeMessage(refused.body, decodeRpcStatus)).toMatchObject({
+      code: 3,
+      message: expect.stringMatching(/^malformed protobuf/),
+    });
     expect(decodeMessage(answer.body, decodeExportTraceServiceResponse)).toEqual({ partialSuccess: undefined });
     expect(intake.offered).toEqual([]);
     host.close();
@@ -137,9 +141,39 @@ describe('the OTLP input', () => {
 
   it('leaves no route behind', async () => {
     const { host, running } = await start({ paths: ['/a', '/b', '/a'] });
-    expect(host.ingestRoutes.map(({ path }) => path)).toEqual(['/a', '/b']);
+    expect(host.ingestRoutes.map(({ path }) => path)).toEqual(['/a', '/b', traceExportPath]);
     await running.stop(AbortSignal.timeout(1000));
     expect(host.ingestRoutes).toEqual([]);
+    host.close();
+  });
+
+  it('has no method of gRPC where it is told so', async () => {
+    const { host } = await start({ grpc: false });
+    expect(host.ingestRoutes.every(({ isGrpc }) => isGrpc !== true)).toBe(true);
+    host.close();
+  });
+
+  it('takes the same over gRPC, where a message is the answer and a refusal is a text', async () => {
+    let outcome: Outcome = { kind: 'kept' };
+    const { host, post, intake } = await start({}, async (batch, signal) => {
+      await intake.accept(batch, signal);
+      return outcome;
+    });
+    const call = (body: Buffer) => post('application/grpc', body, traceExportPath);
+    expect(await call(inProtobuf(good))).toMatchObject({ status: 200, body: Buffer.alloc(0) });
+    const partly = await call(Buffer.from(bad));
+    expect(partly).toMatchObject({ status: 400, body: expect.any(Buffer) });
+    outcome = { kind: 'retry', afterMs: 3000, cause: new RefusedError('spool_full', 'the spool is full') };
+    const later = await call(inProtobuf(good));
+    expect([later.status, later.retryAfterMs, later.body.toString()]).toEqual([429, 3000, 'the spool is full']);
+    expect(intake.offered).toHaveLength(2);
+    host.close();
+  });
+
+  it('counts what does not get as far as its spans over gRPC', async () => {
+    const { host, routeOf } = await start();
+    routeOf(traceExportPath).refused('body_too_large', 'too large');
+    expect(host.lost('body_too_large')).toBe(1);
     host.close();
   });
 });
