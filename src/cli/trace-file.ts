@@ -113,8 +113,9 @@ const isJaegerTrace = (text: string): boolean => {
 /** Decoded to know that every span is taken; what is sent is the text, of which no digit is changed. */
 function readZipkin(texts: readonly string[]): TraceFile {
   const body = Buffer.from(`[${texts.join(',')}]`);
+  // Where neither says more, both versions mean the same.
   const isV1 =
-    detectListFormat(body) === 'JSON_V1' && body.includes('nnotations"') && !body.includes('"localEndpoint"');
+    detectListFormat(body) === 'JSON_V1' && (body.includes('binaryAnnotations"') || body.includes('"endpoint"'));
   const format = isV1 ? 'Zipkin v1 JSON' : 'Zipkin v2 JSON';
   const decode = isV1 ? decodeJsonV1 : decodeJsonV2;
   try {

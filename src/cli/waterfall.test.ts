@@ -20,18 +20,18 @@ productpage get /productpage
 2026-11-20 14:23:07.123 UTC · 412.3 ms · 11 spans · 4 services · 4 errors
 trace 463ac35c9f6413ad48485a3953bb6124
 
-                                0           206.2 ms    412.3 ms
-productpage get /productpage   ●█░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█ 412.3 ms
-├ productpage → get /details/0 ●█░                                14.2 ms
-│ └ details get /details/0     ● █                                12.4 ms
-├ productpage → get /reviews/0 ●  ░░░░░░░░░░                     120.7 ms ✗ 503
-│ └ reviews get /reviews/0     ●  █░░░░░░░░█                     118.9 ms ✗ 503
-│   └ reviews → get /ratings/0 ●   ░░░░░░░░                      100.1 ms ✗ 503
-│     └ ratings get /ratings/0 ●   ████████                       98.0 ms ✗ 503
-└ productpage → get /reviews/0 ●            ░░░░░░░░░░░░░░░░░░░  238.0 ms
-  └ reviews get /reviews/0     ●            ██░░░░░░░░░░░░░░░██  235.1 ms
-    └ reviews → get /ratings/0 ●             █░░░░░░░░░░░░░░░    190.6 ms
-      └ ratings get /ratings/0 ●              ███████████████    188.0 ms
+                                0            206.2 ms    412.3 ms
+productpage get /productpage   ●█░░░░░░░░░░░█░░░░░░░░░░░░░░░░░░░█ 412.3 ms
+├ productpage → get /details/0 ●█░                                 14.2 ms
+│ └ details get /details/0     ● █                                 12.4 ms
+├ productpage → get /reviews/0 ●  ░░░░░░░░░░                      120.7 ms ✗ 503
+│ └ reviews get /reviews/0     ●  █░░░░░░░░█                      118.9 ms ✗ 503
+│   └ reviews → get /ratings/0 ●   ░░░░░░░░░                      100.1 ms ✗ 503
+│     └ ratings get /ratings/0 ●   █████████                       98.0 ms ✗ 503
+└ productpage → get /reviews/0 ●            █░░░░░░░░░░░░░░░░░░░  238.0 ms
+  └ reviews get /reviews/0     ●            ██░░░░░░░░░░░░░░░░██  235.1 ms
+    └ reviews → get /ratings/0 ●              ░░░░░░░░░░░░░░░░    190.6 ms
+      └ ratings get /ratings/0 ●              ████████████████    188.0 ms
 
 ● █ the critical path, which the end waited for; ░ the rest. Its longest parts:
    69 %  286.0 ms  ratings get /ratings/0 (2 spans)

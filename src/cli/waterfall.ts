@@ -64,7 +64,7 @@ function compose(
   }
   const hasErrors = tree.nodes.some(({ span }) => span.status === 'error');
   const widest = rows.reduce((width, row) => Math.max(width, widthOf(labelOf({ screen, labels }, row))), 0);
-  const fixed = 2 + durationWidth + 1 + (hasErrors ? errorWidth : 0);
+  const fixed = 2 + durationWidth + (hasErrors ? errorWidth : 0);
   const most = Math.min(Math.floor(screen.width * longestLabelShare), screen.width - fixed - narrowestBar);
   const labelWidth = Math.max(8, Math.min(widest, most));
   return {
