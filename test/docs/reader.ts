@@ -51,6 +51,7 @@ export async function startReader(): Promise<Reader> {
   // The agent's own files are linked, so that an edited conf.d/ is the one it reloads.
   const agent = await startAgent({ files: await shippedFiles() });
   await symlink(join(root, 'dist'), join(directory, 'dist'));
+  await symlink(join(root, 'docs'), join(directory, 'docs'));
   await symlink(agent.configDirectory, join(directory, 'conf.d'));
   await symlink(agent.dataDirectory, join(directory, 'data'));
   await cp(join(root, 'package.json'), join(directory, 'package.json'));
@@ -63,7 +64,7 @@ export async function startReader(): Promise<Reader> {
   const commandsOf = (text: string) =>
     translate(text)
       .replaceAll(/^node dist\/main\.js agent(?!.*--help)/gm, 'run_agent')
-      .replaceAll(/node dist\/main\.js (query trace|send span)(?!.*--(help|url))/g, `$& --url ${agent.url}`);
+      .replaceAll(/node dist\/main\.js (query traces?|send span|send traces)\b(?!.*--(help|url))/g, `$& --url ${agent.url}`);
   return {
     agent,
     translate,
