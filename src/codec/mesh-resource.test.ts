@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { parseNodeId, resourceOfSpan, stripNamespace } from './mesh-resource.ts';
 
@@ -55,5 +57,26 @@ describe('the resource of a span', () => {
     for (let i = 0; i < 10_000; i++)
       expect(resourceOfSpan(`s${i % 6000}.x`, { 'istio.namespace': 'x' }).service).toBe(`s${i % 6000}`);
     for (let i = 0; i < 500; i++) expect(resourceOfSpan('one', { 'k8s.pod.name': `p${i}` }).pod).toBe(`p${i}`);
+  });
+
+  it('keeps no body in memory for the names that were cut out of it', () => {
+    const heapBytes = () => {
+      setFlagsFromString('--expose-gc');
+      runInNewContext('gc')();
+      return process.memoryUsage().heapUsed;
+    };
+    const bodies = 64;
+    const bodyBytes = 512 * 1024;
+    // As the reader of protobuf has it: one string for the message, and parts of it for what it says.
+    const readBody = (i: number) => {
+      const names = `pod-${String(i).padStart(20, '0')}space-${String(i).padStart(20, '0')}`;
+      const text = Buffer.from(names.padEnd(bodyBytes, '.'), 'latin1').toString('latin1');
+      const [pod, namespace] = [text.slice(0, 24), text.slice(24, 50)];
+      resourceOfSpan(pod, { 'k8s.pod.name': pod, 'k8s.namespace.name': namespace });
+      resourceOfSpan(pod, { node_id: `sidecar~::1~${pod}.x~d`, 'istio.namespace': namespace });
+    };
+    const before = heapBytes();
+    for (let i = 0; i < bodies; i++) readBody(i);
+    expect(heapBytes() - before).toBeLessThan((bodies * bodyBytes) / 4);
   });
 });

@@ -121,7 +121,7 @@ export function resourceOfSpan(localServiceName: string | undefined, tags: Tags)
       return entry.resource;
     }
   }
-  const resource = computeResource(serviceName, tags);
+  const resource = withOwnTexts(computeResource(serviceName, tags));
   remember(serviceName, tags, resource);
   return resource;
 }
@@ -147,6 +147,18 @@ function remember(serviceName: string, tags: Tags, resource: Resource): void {
   entries.push(entry);
   cached++;
   last = entry;
+}
+
+function withOwnTexts({ service, namespace, pod, container, node, version, attributes }: Resource): Resource {
+  return {
+    service: copy(service),
+    namespace: copy(namespace),
+    pod: copy(pod),
+    container: copy(container),
+    node: copy(node),
+    version: copy(version),
+    attributes,
+  };
 }
 
 /** A string cut out of a body would keep the whole body in memory. */
