@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createStoreClient } from '../src/store/http-client.ts';
-import { searchedKeyValues } from '../src/store/schema/migrations.ts';
 import { startAgent, type TestAgent } from '../test/fixtures/agent.ts';
 import { cpuUs, machine, memoryMiB, quantile } from './lib/processes.ts';
+import { measureTraceSearches } from './lib/trace-searches.ts';
 
 const { values } = parseArgs({
   options: {
@@ -145,32 +145,12 @@ const asked = new Set<string>();
 while (asked.size < Math.min(1000, every.length)) asked.add(random(every));
 const queries = async () => {
   const list = [...asked];
-  // The newest 20 matches, as a search will find them: the key begins with the minute, so reading in its order ends early; the minute
-  // of the twentieth is then read once more by the exact time. The key's expression must stand in the condition to be used.
-  const search = (condition: string) => async () => {
-    const matches = (since: string) => `FROM spans WHERE toStartOfMinute(ts) >= ${since} AND ${condition}`;
-    const hourAgo = 'toStartOfMinute(now64(6) - INTERVAL 1 HOUR)';
-    const newest = await client.rows<{ minute: number }>({
-      sql: `SELECT toUnixTimestamp(toStartOfMinute(ts)) AS minute ${matches(hourAgo)} ORDER BY toStartOfMinute(ts) DESC LIMIT 20`,
-      signal: signal(),
-    });
-    const since = newest.at(-1)?.minute;
-    if (since === undefined) return;
-    await client.rows({
-      sql: `SELECT lower(hex(trace_id)) AS id ${matches(`toDateTime(${since}, 'UTC')`)} ORDER BY ts DESC LIMIT 20`,
-      signal: signal(),
-    });
-  };
-  const has = (tag: string) => `has(${searchedKeyValues('tags', tag.slice(0, tag.indexOf('=')))}, '${tag}')`;
   return {
     traceById: await timeEach(list.length, (i) => agent.get(`/api/v2/trace/${list[i]}`)),
     unknownTraceById: await timeEach(20, () =>
       agent.get(`/api/v2/trace/${'b'.repeat(31)}${Math.floor(Math.random() * 10)}`),
     ),
-    services: await timeEach(20, () => agent.get('/api/v2/services')),
-    tagSearchAbsent: await timeEach(20, search(has('http.status_code=599'))),
-    tagSearchCommon: await timeEach(20, search(has('http.status_code=200'))),
-    tagSearchOneService: await timeEach(20, search(has('istio.canonical_service=service-7'))),
+    ...(await measureTraceSearches(agent.get)),
     topologyLastHour: await timeEach(5, () => agent.get('/api/trawl/topology')),
   };
 };

@@ -18,7 +18,7 @@ interface Suite {
 }
 
 /** Which of `zipkin`, `jaeger`, `jaeger-v3` and `zipkin-in-jaeger` are answered completely: what their clients ask is run. */
-const clientSets: readonly string[] = [];
+const clientSets: readonly string[] = ['zipkin'];
 
 const directory = resolve(
   process.env['CONFORMANCE_DIR'] ?? new URL('../../shared/conformance', import.meta.url).pathname,
@@ -74,7 +74,8 @@ async function main(names: readonly string[]): Promise<number> {
       continue;
     }
     console.log(`${suite.name}: ${suite.covers}`);
-    const agent = await startAgent({ sets: ['store.retention=forever'] });
+    // One of the cases asks as the page of another origin, which is a stranger to an agent that is not open.
+    const agent = await startAgent({ sets: ['store.retention=forever', 'http.query=open'] });
     try {
       await agent.ready();
       for (const args of suite.runs(agent)) {

@@ -1,6 +1,5 @@
 /** What Zipkin's API reads, over a store. */
 import type { StoreClient } from '../../store/client.ts';
-import { createArrivals } from '../../store/readers/arrivals.ts';
 import type { ReadLimits } from '../../store/readers/limits.ts';
 import { operationsOf, remoteServiceNames, serviceNames, tagValues } from '../../store/readers/names.ts';
 import { traceById } from '../../store/readers/spans.ts';
@@ -16,14 +15,11 @@ export function createZipkinSource(options: {
   readonly nowMs: () => number;
 }): ZipkinSource {
   const { client, limits, searches, nowMs } = options;
-  const arrivals = createArrivals(client);
   return {
     traceById: (traceId, signal) => traceById(client, traceId, { signal, limits }),
     tracesByIds: (ids, signal) => searches.pass(signal, () => tracesByIds(client, ids, { signal, limits })),
     search: (search, asked) =>
-      searches.pass(asked.signal, () =>
-        searchTraces(client, search, { ...asked, arrivals, nowUs: nowMs() * 1000, limits }),
-      ),
+      searches.pass(asked.signal, () => searchTraces(client, search, { ...asked, nowUs: nowMs() * 1000, limits })),
     serviceNames: (signal) => serviceNames(client, { signal, limits }),
     async operationNames(service, signal) {
       const operations = await operationsOf(client, service, { signal, limits });

@@ -14,10 +14,13 @@ export interface Arrivals {
 const dayUs = 86_400_000_000;
 const minuteUs = 60_000_000;
 
-/** Counts the spans of the last day by minute, and those that lie ahead of now. */
-export async function readArrivals(
+interface CountOptions extends ReadOptions {
+  readonly nowUs: number;
+}
+
+async function readArrivals(
   client: StoreClient,
-  { nowUs, signal, limits = defaultReadLimits }: ReadOptions & { readonly nowUs: number },
+  { nowUs, signal, limits = defaultReadLimits }: CountOptions,
 ): Promise<Arrivals> {
   const sinceUs = Math.max(0, Math.floor((nowUs - dayUs) / minuteUs) * minuteUs);
   const bytes = await client.bytes({
@@ -37,15 +40,22 @@ export async function readArrivals(
 /** What was counted is good enough for so long: it decides only in which steps a search is done. */
 const keptMs = 10_000;
 
-/** Makes a reader that counts at most every ten seconds. */
-export function createArrivals(
-  client: StoreClient,
-): (options: ReadOptions & { readonly nowUs: number }) => Promise<Arrivals> {
-  let last: { readonly arrivals: Arrivals; readonly atMs: number } | undefined;
-  return async (options) => {
-    if (last !== undefined && performance.now() - last.atMs < keptMs) return last.arrivals;
-    const arrivals = await readArrivals(client, options);
-    last = { arrivals, atMs: performance.now() };
-    return arrivals;
-  };
+interface Counted {
+  readonly arrivals: Arrivals;
+  readonly nowUs: number;
+  readonly atMs: number;
+}
+
+/** One for all who search the same store, whatever their dialect. */
+const lastCounted = new WeakMap<StoreClient, Counted>();
+
+/** The spans of the last day by minute, and those that lie ahead of now, as they were within the last ten seconds. */
+export async function countArrivals(client: StoreClient, options: CountOptions): Promise<Arrivals> {
+  const last = lastCounted.get(client);
+  const isFresh = last !== undefined && performance.now() - last.atMs < keptMs;
+  // A clock that was set makes another day of it.
+  if (isFresh && Math.abs(options.nowUs - last.nowUs) < 2 * keptMs * 1000) return last.arrivals;
+  const arrivals = await readArrivals(client, options);
+  lastCounted.set(client, { arrivals, nowUs: options.nowUs, atMs: performance.now() });
+  return arrivals;
 }

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Span } from '../../model/span.ts';
 import type { StoreClient } from '../client.ts';
 import { StoreError } from '../client.ts';
-import { type Arrivals, createArrivals } from './arrivals.ts';
+import { type Arrivals, countArrivals } from './arrivals.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
 import { allOf, anyOf, type Bind, conditionSql, createBinder, rarity, type SpanPredicate } from './span-condition.ts';
@@ -64,15 +64,12 @@ export interface FindOptions {
   readonly signal: AbortSignal;
   readonly deadline: Deadline;
   readonly nowUs: number;
-  /** What `createArrivals` makes, for those who search often: otherwise each search counts by itself. */
-  readonly arrivals?: ReturnType<typeof createArrivals> | undefined;
   /** How many spans the first step looks at, `defaultStepSpans` unless told. */
   readonly stepSpans?: number;
 }
 
 export interface SearchOptions extends ReadOptions {
   readonly nowUs: number;
-  readonly arrivals?: FindOptions['arrivals'];
   /** How many traces are wanted. */
   readonly limit: number;
   /**
@@ -129,9 +126,8 @@ export async function* findTraces(
 ): AsyncGenerator<readonly TraceCandidate[], void, undefined> {
   const predicates = search.someSpan.length === 0 ? [[]] : search.someSpan;
   const given = new Set<string>();
-  const countArrivals = options.arrivals ?? createArrivals(client);
   const { nowUs, signal, deadline, stepSpans = defaultStepSpans } = options;
-  const arrivals = await countArrivals({ nowUs, signal, limits: deadline.limits() });
+  const arrivals = await countArrivals(client, { nowUs, signal, limits: deadline.limits() });
   const steps = stepsBack(search, { arrivals, stepSpans, isNested: predicates.length > 1 });
   for (let next = steps.next(); next.done !== true; ) {
     const step = next.value;
