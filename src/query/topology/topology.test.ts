@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { emptyResource } from '../../model/resource.ts';
-import type { Span } from '../../model/span.ts';
 import { StoreError } from '../../store/client.ts';
-import { countDependencies } from './dependencies.ts';
+import { answerDependencies, parseDependencyWindow } from './dependencies.ts';
 import { createTopologyRoute } from './index.ts';
 import { parseWindow } from './window.ts';
 
@@ -106,42 +104,50 @@ describe('parseWindow', () => {
   });
 });
 
-describe('countDependencies', () => {
-  it('counts calls by lower-cased names and takes the tag error for an error whatever it says', () => {
-    const span = (fields: Partial<Span>): Span => ({
-      traceId: '1'.padStart(32, '0'),
-      id: '1'.padStart(16, '0'),
-      parentId: undefined,
-      kind: undefined,
-      shared: false,
-      debug: false,
-      name: '',
-      startUs: undefined,
-      durationUs: undefined,
-      status: 'unset',
-      localEndpoint: undefined,
-      remoteEndpoint: undefined,
-      events: [],
-      attributes: {},
-      resource: emptyResource,
-      ...fields,
-    });
-    const at = (serviceName: string) => ({ serviceName, ipv4: undefined, ipv6: undefined, port: undefined });
-    const trace = [
-      span({ kind: 'CLIENT', localEndpoint: at('Web') }),
-      span({ kind: 'SERVER', shared: true, localEndpoint: at('App'), attributes: { error: '' } }),
-      span({
-        kind: 'CLIENT',
-        id: '2'.padStart(16, '0'),
-        parentId: '1'.padStart(16, '0'),
-        localEndpoint: at('App'),
-        remoteEndpoint: at('DB'),
-        status: 'error',
-      }),
-    ];
-    expect(countDependencies([trace, trace])).toEqual([
-      { parent: 'app', child: 'db', callCount: 2, errorCount: 0 },
-      { parent: 'web', child: 'app', callCount: 2, errorCount: 2 },
+describe('GET /api/v2/dependencies', () => {
+  const source = {
+    dependencies: async ({ startMs, endMs }: { startMs: number; endMs: number }) => [
+      { parent: 'web', child: 'app', callCount: endMs - startMs, errorCount: 0 },
+      { parent: 'web', child: 'db', callCount: 2, errorCount: 1 },
+    ],
+  };
+  const ask = (query: string) => answerDependencies(source, request(query));
+
+  it('answers links, and errors only where there are any', async () => {
+    const response = await ask('endTs=1795262400000&lookback=1000');
+    expect(response).toMatchObject({ status: 200, contentType: 'application/json' });
+    expect(JSON.parse(String(response.body))).toEqual([
+      { parent: 'web', child: 'app', callCount: 1000 },
+      { parent: 'web', child: 'db', callCount: 2, errorCount: 1 },
     ]);
+  });
+
+  it('looks back a day unless told, and no further than 1970', () => {
+    expect(parseDependencyWindow(new URLSearchParams('endTs=1795262400000'))).toEqual({
+      kind: 'window',
+      startMs: 1_795_176_000_000,
+      endMs: 1_795_262_400_000,
+    });
+    expect(parseDependencyWindow(new URLSearchParams('endTs=5&lookback=9223372036854775807'))).toEqual({
+      kind: 'window',
+      startMs: 0,
+      endMs: 5,
+    });
+  });
+
+  it.each([
+    ['lookback=1000', 'endTs is missing'],
+    ['endTs=', 'endTs='],
+    ['endTs=yesterday', 'endTs=yesterday'],
+    ['endTs=1.5', 'endTs=1.5'],
+    ['endTs=9223372036854775808', 'endTs=9223372036854775808'],
+    ['endTs=1&lookback=x', 'lookback=x'],
+    ['endTs=0', 'endTs <= 0'],
+    ['endTs=5&lookback=0', 'lookback <= 0'],
+    ['endTs=-5&lookback=0', 'endTs <= 0'],
+  ])('refuses %s as Zipkin does', async (query, message) => {
+    const response = await ask(query);
+    expect(response).toMatchObject({ status: 400, contentType: 'text/plain; charset=utf-8' });
+    expect(String(response.body)).toContain(message);
   });
 });
