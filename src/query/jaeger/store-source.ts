@@ -4,7 +4,8 @@ import type { ReadLimits } from '../../store/readers/limits.ts';
 import { operationsAsSpelled, serviceNamesAndNone } from '../../store/readers/names.ts';
 import { traceById } from '../../store/readers/spans.ts';
 import { searchTraces } from '../../store/readers/trace-search.ts';
-import { JaegerRefusal } from './answers.ts';
+import { readJaegerDependencies } from '../../store/rollups/jaeger-dependencies.ts';
+import { readOperationStats } from '../../store/rollups/operation-stats.ts';
 import type { JaegerSource } from './source.ts';
 
 export interface JaegerStore {
@@ -20,7 +21,9 @@ export function createJaegerSource({ client, limits, nowMs }: JaegerStore): Jaeg
     searchTraces: (search, options) => searchTraces(client, search, { ...options, limits, nowUs: nowMs() * 1000 }),
     serviceNames: (signal) => serviceNamesAndNone(client, { signal, limits }),
     operationsOf: (service, signal) => operationsAsSpelled(client, service, { signal, limits }),
-    dependencies: () => Promise.reject(new JaegerRefusal(501, 'dependencies are not read yet')),
-    operationStats: () => Promise.reject(new JaegerRefusal(501, 'metrics querying is currently disabled')),
+    dependencies: (window, signal) =>
+      readJaegerDependencies(client, { ...window, signal, timeoutMs: limits.timeoutMs }),
+    operationStats: (query, signal) =>
+      readOperationStats(client, { ...query, nowMs: nowMs(), signal, timeoutMs: limits.timeoutMs }),
   };
 }

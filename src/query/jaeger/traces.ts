@@ -1,7 +1,7 @@
 /** Traces of the store as OTLP's messages: by their ids and by a search, adjusted unless they are wanted raw. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Span } from '../../model/span.ts';
-import { adjustInSteps, adjustTrace } from './adjusters.ts';
+import { adjustInSteps } from './adjusters.ts';
 import { isEnded, JaegerRefusal } from './answers.ts';
 import { type OtlpTrace, toOtlpInSteps, toOtlpTrace } from './otlp-trace.ts';
 import type { TraceSearchRequest } from './search-parameters.ts';
@@ -87,20 +87,20 @@ export async function findTraces(
 ): Promise<FoundTraces> {
   const predicate = predicateOf(query);
   if (predicate === undefined) return { traces: [], incomplete: undefined };
-  const found: OtlpTrace[] = [];
+  const traces: OtlpTrace[] = [];
   const search = { fromUs: toUs(query.startNs), toUs: toUs(query.endNs), reachUs: 0, someSpan: [predicate] };
   const { incomplete } = await source.searchTraces(search, {
     limit: Math.min(limit, maxTraces),
     signal,
     take(spans) {
       const trace = toOtlpTrace(spans);
-      if (!hasMatch(trace, query)) return false;
-      if (!isRaw) adjustTrace(trace);
-      found.push(trace);
-      return true;
+      const isFound = hasMatch(trace, query);
+      if (isFound) traces.push(trace);
+      return isFound;
     },
   });
-  return { traces: found, incomplete };
+  if (!isRaw) for (const trace of traces) await inTurns(adjustInSteps(trace), signal);
+  return { traces, incomplete };
 }
 
 /** Times that no double holds are those of no span. */

@@ -1,4 +1,5 @@
 /** Traces by id, from the table `spans`. */
+import { setImmediate } from 'node:timers/promises';
 import type { Resource } from '../../model/resource.ts';
 import { type Endpoint, type Span, type SpanEvent, spanKinds, spanStatuses } from '../../model/span.ts';
 import type { StoreClient } from '../client.ts';
@@ -15,6 +16,8 @@ export interface ReadOptions {
 
 /** The spans of one trace that are given back at most; a trace with more is refused rather than cut short in silence. */
 export const maxSpansPerTrace = 200_000;
+
+const spansBetweenTurns = 2000;
 
 const requestIdTag = 'guid:x-request-id';
 const noId = '0000000000000000';
@@ -123,7 +126,11 @@ export async function traceById(client: StoreClient, traceId: string, options: R
   const row = readRowBinary(bytes);
   const readDetails = createDetailsReader();
   const spans: FiledSpan[] = [];
-  while (!row.isAtEnd()) spans.push(readSpan(row, readDetails));
+  while (!row.isAtEnd()) {
+    spans.push(readSpan(row, readDetails));
+    // Others are served between the spans of a large trace.
+    if (spans.length % spansBetweenTurns === 0) await setImmediate();
+  }
   if (spans.length > maxSpansPerTrace) {
     throw new ResultLimitError('spans_per_trace', `trace ${traceId} has more than ${maxSpansPerTrace} spans`);
   }
