@@ -1,13 +1,14 @@
 /** Zipkin's query API v2 over the store (reference: zipkin-server's ZipkinQueryApiV2). All of its routes are listed here. */
 import { answerFailure, textAnswer, untilEnded } from '../failure.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
+import { answerDependencies, type DependencySource } from '../topology/dependencies.ts';
 import { createNameAnswers, type NameSource } from './names.ts';
 import { answerTraceMany, answerTraces, type SearchSource } from './search.ts';
 import { answerHealth, answerInfo, answerUiConfig, type ServerState } from './server-state.ts';
 import { answerTrace, type TraceSource } from './trace.ts';
 
 /** What the API reads. */
-export type ZipkinSource = TraceSource & SearchSource & NameSource;
+export type ZipkinSource = TraceSource & SearchSource & NameSource & DependencySource;
 
 export interface ZipkinApiOptions {
   readonly traces: ZipkinSource;
@@ -37,6 +38,7 @@ export function createZipkinApi(options: ZipkinApiOptions): readonly QueryRoute[
     api('traces', (request) => answerTraces(options, request)),
     api('trace/:id', (request) => answerTrace(options, request)),
     api('traceMany', (request) => answerTraceMany(options.traces, request)),
+    api('dependencies', (request) => answerDependencies(options.traces, request)),
     api('autocompleteKeys', names.autocompleteKeys),
     api('autocompleteValues', names.autocompleteValues),
     get('/zipkin/config.json', answerUiConfig),

@@ -4,6 +4,7 @@ import type { ReadLimits } from '../../store/readers/limits.ts';
 import { operationsOf, remoteServiceNames, serviceNames, tagValues } from '../../store/readers/names.ts';
 import { traceById } from '../../store/readers/spans.ts';
 import { searchTraces, tracesByIds } from '../../store/readers/trace-search.ts';
+import { readDependencies } from '../../store/rollups/dependencies.ts';
 import type { SearchGate } from '../search-gate.ts';
 import type { ZipkinSource } from './index.ts';
 
@@ -26,6 +27,7 @@ export function createZipkinSource(options: {
       return operations.map(({ name }) => name);
     },
     remoteServiceNames: (service, signal) => remoteServiceNames(client, service, { signal, limits }),
+    dependencies: (window, signal) => readDependencies(client, { ...window, signal, timeoutMs: limits.timeoutMs }),
     tagValues: (key, signal) => tagValues(client, key, { signal, limits }),
   };
 }

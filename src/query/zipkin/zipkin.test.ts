@@ -34,6 +34,7 @@ const holding = (ids: readonly string[], names: readonly string[] = []): ZipkinS
   operationNames: () => Promise.resolve(names),
   remoteServiceNames: () => Promise.resolve(names),
   tagValues: () => Promise.resolve(names),
+  dependencies: () => Promise.resolve([]),
 });
 
 interface GetOptions {
