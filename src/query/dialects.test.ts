@@ -183,6 +183,7 @@ describe('over a real store', () => {
         serviceName: 'x',
         traceIds: 'a,b',
         key: 'environment',
+        endTs: '2',
       });
       const answer = await handle({ params: { id: 'a' }, query, form: undefined, signal: AbortSignal.abort() });
       expect([path, answer.status]).toEqual([path, 499]);

@@ -4,8 +4,8 @@ import type { ReadLimits } from '../../store/readers/limits.ts';
 import { operationsAsSpelled, serviceNamesAndNone } from '../../store/readers/names.ts';
 import { traceById } from '../../store/readers/spans.ts';
 import { searchTraces } from '../../store/readers/trace-search.ts';
-import { readJaegerDependencies, readJaegerDependencies } from '../../store/rollups/jaeger-dependencies.ts';
-import { readOperationStats, readOperationStats } from '../../store/rollups/operation-stats.ts';
+import { readJaegerDependencies } from '../../store/rollups/jaeger-dependencies.ts';
+import { readOperationStats } from '../../store/rollups/operation-stats.ts';
 import type { JaegerSource } from './source.ts';
 
 export interface JaegerStore {
