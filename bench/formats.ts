@@ -50,6 +50,8 @@ interface Round {
   readonly ackMs: readonly number[];
   readonly acknowledged: number;
   readonly refused: number;
+  /** What the first answer that was no success said. */
+  readonly refusal: string | undefined;
 }
 
 /** One process makes all load: the same bodies, compiled once. */
@@ -121,6 +123,7 @@ async function measure(target: Target, format: TraceFormat, seconds: number): Pr
     ackMs: outcome.ackMs,
     acknowledged: spansAcknowledged,
     refused: spansSent - spansAcknowledged,
+    refusal: outcome.refusal,
   };
 }
 
@@ -143,6 +146,7 @@ function summary(rounds: readonly Round[]): unknown {
     ackMs: { p50: quantile(ackMs, 0.5), p95: quantile(ackMs, 0.95), p99: quantile(ackMs, 0.99) },
     acknowledged: rounds.reduce((total, { acknowledged }) => total + acknowledged, 0),
     refused: rounds.reduce((total, { refused }) => total + refused, 0),
+    firstRefusal: rounds.find(({ refusal }) => refusal !== undefined)?.refusal,
   };
 }
 

@@ -76,9 +76,9 @@ function postOnce(url: string, { path, contentType }: Route, body: Buffer): Prom
         text += chunk;
       });
       answer.once('end', () => settle({ status: answer.statusCode ?? 0, text: text.slice(0, 300) }));
-      answer.once('error', fail);
+      answer.on('error', fail);
     });
-    sent.once('error', fail);
+    sent.on('error', fail);
     sent.end(body);
   });
 }

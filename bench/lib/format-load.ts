@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect as connectH2 } from 'node:http2';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { bodySpans } from './envoy-spans.ts';
 import { createFormatBody, type FormatBody, type TraceFormat } from './format-bodies.ts';
 
@@ -68,21 +68,46 @@ function hasRejected(format: TraceFormat, text: string): boolean {
   return format === 'otlp-json' && /"rejectedSpans":"?[1-9]/.test(text);
 }
 
-async function openHttp({ port, path, format }: LoadOrder): Promise<Connection> {
+async function openSocket(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').setNoDelay(true);
   await once(socket, 'connect');
+  return socket;
+}
+
+/** All of one answer; a connection that ends before it is an error. */
+function readAnswer(socket: Socket): Promise<string> {
+  return new Promise((settle, fail) => {
+    let text = '';
+    const onData = (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (answerEnd(text) !== undefined) finish(() => settle(text));
+    };
+    const onClose = () => finish(() => fail(new Error('the connection was closed before the answer')));
+    const onError = (error: Error) => finish(() => fail(error));
+    const timer = setTimeout(() => onError(new Error('no answer in time')), answerTimeoutMs);
+    const finish = (tell: () => void) => {
+      clearTimeout(timer);
+      socket.off('data', onData).off('close', onClose).off('error', onError);
+      tell();
+    };
+    socket.on('data', onData).on('close', onClose).on('error', onError);
+  });
+}
+
+async function openHttp({ port, path, format }: LoadOrder): Promise<Connection> {
+  let socket = await openSocket(port);
   const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: ${contentTypes[format]}\r\ncontent-length: `;
   return {
     async post(body) {
-      const signal = AbortSignal.timeout(answerTimeoutMs);
       socket.cork();
       socket.write(`${head}${body.length}\r\n\r\n`);
       socket.write(body);
       socket.uncork();
-      let text = '';
-      while (answerEnd(text) === undefined) {
-        const [chunk] = await once(socket, 'data', { signal });
-        text += chunk.toString('latin1');
+      const text = await readAnswer(socket);
+      // Go's server closes after an answer to a body that it has not read to its very end.
+      if (/\r\nconnection: close\r\n/i.test(text)) {
+        socket.destroy();
+        socket = await openSocket(port);
       }
       const status = text.slice(9, 12);
       return { status, isAcknowledged: status.startsWith('2') && !hasRejected(format, text), text };
@@ -90,6 +115,9 @@ async function openHttp({ port, path, format }: LoadOrder): Promise<Connection> 
     close: () => void socket.destroy(),
   };
 }
+
+/** The prefix of a message and, as some servers write it, a `partial_success` in which nothing is said. */
+const fullSuccessBytes = 7;
 
 async function openGrpc({ port }: LoadOrder): Promise<Connection> {
   const session = connectH2(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 1 << 20 } });
@@ -119,12 +147,17 @@ async function openGrpc({ port }: LoadOrder): Promise<Connection> {
         size += chunk.length;
       });
       await once(stream, 'close', { signal: AbortSignal.timeout(answerTimeoutMs) });
-      // An answer longer than its prefix holds a `partial_success`.
-      return { status: `grpc ${grpc.code}`, isAcknowledged: grpc.code === '0' && size <= 5, text: grpc.message };
+      return {
+        status: `grpc ${grpc.code}`,
+        isAcknowledged: grpc.code === '0' && size <= fullSuccessBytes,
+        text: grpc.message,
+      };
     },
     close: () => session.destroy(),
   };
 }
+
+const lost = { status: 'connection lost', isAcknowledged: false };
 
 const distinctBodies = 8;
 const bodies = new Map<string, readonly FormatBody[]>();
@@ -160,11 +193,14 @@ async function carryOut(order: LoadOrder): Promise<LoadOutcome> {
       body.refresh(Date.now() * 1000);
       sent++;
       const postedAt = performance.now();
-      const { status, isAcknowledged, text } = await line.post(body.bytes);
+      const answer = await line.post(body.bytes).catch((error: unknown) => ({ ...lost, text: String(error) }));
+      const { status, isAcknowledged, text } = answer;
       ackMs.push(performance.now() - postedAt);
       statuses[status] = (statuses[status] ?? 0) + 1;
       if (isAcknowledged) acknowledged++;
       else refusal ??= text.slice(0, 500);
+      // Its connection is no longer there: the others go on.
+      if (status === lost.status) return;
     }
   };
   await Promise.all(lines.map((line, i) => drive(line, own[i] ?? [])));
