@@ -30,7 +30,7 @@ const until = async (what: string, isTrue: () => boolean | Promise<boolean>) => 
 };
 
 /** An agent that shares the store: it can be killed, after which nothing of it reaches the store, and it counts its rounds. */
-function createAgent(writer: number, { ageMs = 7 * dayMs, leaseMs = 30_000 } = {}) {
+function createAgent(writer: number, { ageMs = 7 * dayMs, leaseMs = 30_000, slowMs = 0 } = {}) {
   let isDead = false;
   let rounds = 0;
   const alive = () => {
@@ -50,7 +50,7 @@ function createAgent(writer: number, { ageMs = 7 * dayMs, leaseMs = 30_000 } = {
   };
   const housekeeping = createHousekeeping({
     client,
-    clock: realClock,
+    clock: { ...realClock, nowMs: () => realClock.nowMs() - slowMs },
     log: pino({ level: 'silent' }),
     limits: limitsOf(ageMs),
     as: { kind: 'elected', writer },
@@ -127,6 +127,16 @@ describe('a store that two agents share', () => {
     }
     const ttl = `SELECT extract(engine_full, ' TTL (.*) SETTINGS') AS x FROM system.tables WHERE database = currentDatabase() AND name = 'logs'`;
     await until('the age is in the table', async () => (await read(ttl))[0]?.includes('259200') === true);
+  }, 40_000);
+
+  it('says by the store’s clock what is too old to be taken, however slow or fast the agent’s own is', async () => {
+    const [slow, fast] = [createAgent(11, { slowMs: 2 * dayMs }), createAgent(22, { slowMs: -2 * dayMs })];
+    await start(slow);
+    await start(fast);
+    for (const { housekeeping } of [slow, fast]) {
+      const keptMs = Date.now() - (housekeeping.oldestAllowedMs('spans') ?? 0);
+      expect(Math.abs(keptMs - 7 * dayMs)).toBeLessThan(60_000);
+    }
   }, 40_000);
 
   it('is left alone by agents once the store keeps itself, also those that kept it before', async () => {

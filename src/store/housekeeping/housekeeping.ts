@@ -88,7 +88,8 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
       await end();
       await election?.release();
     },
-    oldestAllowedMs: (signal) => oldestOf(horizons()[signal], clock.nowMs()),
+    // What is dropped is dropped by the store's clock.
+    oldestAllowedMs: (signal) => oldestOf(horizons()[signal], clock.nowMs() + (election?.offsetMs() ?? 0)),
     describe: () => election?.describe() ?? 'it is kept in order here',
   };
 }
@@ -210,6 +211,7 @@ function createElection({ client, clock, log, as, failed, ...options }: Housekee
         log.info({ err: error }, 'The claim on the store was not given back; it runs out by itself.');
       }
     },
+    offsetMs: () => offsetMs,
     foundHorizons: () => (found?.holder === self ? undefined : found?.horizons),
     describe: () => `it is kept in order by ${nameOf(found, self)}`,
   };

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../../test/fixtures/random.ts';
 import { randomDetails } from '../../../test/fixtures/random-details.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
+import type { AttributeValue } from '../../model/attribute.ts';
 import { emptyResource } from '../../model/resource.ts';
 import type { Span } from '../../model/span.ts';
 import type { SpanDetails } from '../../model/span-details.ts';
@@ -118,5 +119,20 @@ describe('what only OpenTelemetry says of a span', () => {
     expect(await idsWith('n=7')).toEqual([2]);
     expect(await idsWith('list=[1,"a",{"a":0.5,"b":2}]')).toEqual([3]);
     expect(await idsWith('host.name=node-1')).toEqual([1, 2, 3]);
+  });
+});
+
+describe('the encoder of spans', () => {
+  it('writes the same for a scope after another could not be written', () => {
+    const random = createRandom(1);
+    const span = spanOf(1, randomDetails(random, 0));
+    let deep: AttributeValue = 'x';
+    for (let depth = 0; depth < 200_000; depth++) deep = [deep];
+    const details = randomDetails(random, 1);
+    const spoilt = spanOf(2, { ...details, scope: { ...details.scope, attributes: [['deep', deep]] } });
+    const encode = createSpanEncoder();
+    const first = Buffer.from(encode([span], nowMs));
+    expect(() => encode([spoilt], nowMs)).toThrow(RangeError);
+    expect(Buffer.from(encode([span], nowMs)).equals(first)).toBe(true);
   });
 });

@@ -141,6 +141,8 @@ export function createDetailsWriter(): (out: ByteWriter, details: SpanDetails | 
     }
     const { resource, scope } = details;
     if (resource !== lastResource || scope !== lastScope) {
+      // Until it is written whole, the bytes belong to nobody: what cannot be written throws, and others come after it.
+      lastResource = undefined;
       head.clear();
       writeResource(head, resource);
       writeScope(head, scope);
