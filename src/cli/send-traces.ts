@@ -106,11 +106,8 @@ async function whereToLook(spans: readonly Span[], args: Arguments, terminal: Te
     );
   }
   if (ids.length === 1) return [`look at it:  ${programName()} query trace ${ids[0]}${urlOption}`];
-  const service =
-    spans
-      .filter(({ parentId }) => parentId === undefined)
-      .map(serviceOf)
-      .find((name) => name !== '') ?? '';
+  const roots = new Set(spans.filter(({ parentId }) => parentId === undefined).map(serviceOf));
+  const [service = ''] = roots.size === 1 ? roots : [];
   const since = Number.isFinite(firstUs)
     ? ` --since ${new Date(Math.floor(firstUs / 1e6) * 1e3).toISOString().replace('.000Z', '')}`
     : '';

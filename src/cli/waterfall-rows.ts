@@ -3,8 +3,14 @@ import type { CriticalPath } from './critical-path.ts';
 import type { TraceNode, TraceTree } from './trace-tree.ts';
 
 export type Row =
-  | { readonly kind: 'span'; readonly node: TraceNode; readonly guides: string }
-  /** Stands where spans of one caller are left out, with all that is below them. */
+  | {
+      readonly kind: 'span';
+      readonly node: TraceNode;
+      readonly guides: string;
+      /** How many spans below it are left out, where all of them are. */
+      readonly hiddenBelow: number;
+    }
+  /** Stands behind those of a caller's spans that are drawn, for the others with all that is below them. */
   | { readonly kind: 'hidden'; readonly count: number; readonly guides: string };
 
 /** Deeper spans stand below each other. */
@@ -21,7 +27,7 @@ export function chooseRows(tree: TraceTree, path: CriticalPath, limit: number | 
   /** Puts what stands below a span on the stack, the last first. */
   const enter = (below: readonly TraceNode[], caller: TraceNode | undefined, lead: string) => {
     const shown = below.filter(isShown);
-    const hidden = hiddenBelow.get(caller) ?? 0;
+    const hidden = shown.length === 0 ? 0 : (hiddenBelow.get(caller) ?? 0);
     const isTop = caller === undefined;
     const hasRoom = lead.length < 2 * deepestGuide;
     if (hidden > 0)
@@ -38,7 +44,9 @@ export function chooseRows(tree: TraceTree, path: CriticalPath, limit: number | 
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     if (next.kind !== 'open') rows.push(next);
     else {
-      rows.push({ kind: 'span', node: next.node, guides: next.guides });
+      const { node, guides } = next;
+      const isLeaf = !node.children.some(isShown);
+      rows.push({ kind: 'span', node, guides, hiddenBelow: isLeaf ? (hiddenBelow.get(node) ?? 0) : 0 });
       enter(next.node.children, next.node, next.lead);
     }
   }

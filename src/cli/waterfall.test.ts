@@ -173,7 +173,14 @@ productpage get /productpage   ●█░░░░░░░░░░░█░░�
     expect(lines.some((line) => line.includes('the one that failed'))).toBe(true);
     expect(lines.filter((line) => line.includes('ratings get /ratings/0'))).toHaveLength(3);
     expect(lines.some((line) => line.includes('└ … 99,962 spans not shown'))).toBe(true);
-    expect(lines).toContain('50 of 100,012 spans are shown: the critical path, errors, then the longest.');
+    expect(lines).toContain('50 of 100,012 spans are drawn: the path, errors, the longest; +N: N more below');
+    const wide = draw(
+      sketchTrace({ id: 1 }, ...crowd.map((span) => ({ ...span, parent: span.id === 100 ? 1 : 100 }))),
+      {
+        limit: 2,
+      },
+    );
+    expect(wide.find((line) => line.includes('span 100'))).toContain(' +99,999 ');
     expect(lines.at(-1)).toBe('All of them:  trawl query trace ID --all');
   });
 });

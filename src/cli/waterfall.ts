@@ -63,7 +63,8 @@ function compose(
     else list.push(segment);
   }
   const hasErrors = tree.nodes.some(({ span }) => span.status === 'error');
-  const widest = rows.reduce((width, row) => Math.max(width, widthOf(labelOf({ screen, labels }, row))), 0);
+  const widthOfLabel = (row: Row) => widthOf(labelOf({ screen, labels }, row)) + moreText(row).length;
+  const widest = rows.reduce((width, row) => Math.max(width, widthOfLabel(row)), 0);
   const fixed = 2 + durationWidth + (hasErrors ? errorWidth : 0);
   const most = Math.min(Math.floor(screen.width * longestLabelShare), screen.width - fixed - narrowestBar);
   const labelWidth = Math.max(8, Math.min(widest, most));
@@ -122,7 +123,8 @@ function rowLines(picture: Picture, row: Row): string[] {
   const { node } = row;
   const isError = node.span.status === 'error';
   const isOnPath = picture.path.ownUs.has(node);
-  const label = fitTo(labelOf(picture, row), labelWidth, screen.ellipsis);
+  const more = moreText(row);
+  const label = fitTo(labelOf(picture, row), labelWidth - more.length, screen.ellipsis) + more;
   const mark = isOnPath ? (screen.isUnicode ? '●' : '*') : ' ';
   const duration = screen.own(durationText(node.span.durationUs)).padStart(durationWidth);
   const styles: Style[] = isError ? ['red'] : isOnPath ? ['bold'] : [];
@@ -147,6 +149,10 @@ function labelOf({ screen, labels }: Pick<Picture, 'screen' | 'labels'>, row: Ro
   const { span, standing } = row.node;
   return `${guides}${screen.show(labels.service(span))} ${callText(screen, span)}${screen.show(labels.name(span))}${standingText[standing] ?? ''}`;
 }
+
+/** How many spans below it are left out, at the end of a label. */
+const moreText = (row: Row): string =>
+  row.kind === 'span' && row.hiddenBelow > 0 ? ` +${row.hiddenBelow.toLocaleString('en-US')}` : '';
 
 const asciiGuides = (guides: string): string =>
   guides.replaceAll('├', '|').replaceAll('└', '`').replaceAll('─', '-').replaceAll('│', '|').replaceAll('…', '.');
@@ -235,7 +241,7 @@ function footLines(picture: Picture, drawn: number): string[] {
   if (untimed > 0) lines.push(`${counted(untimed, 'span')} without a time`);
   if (drawn < tree.nodes.length) {
     lines.push(
-      `${drawn.toLocaleString('en-US')} of ${counted(tree.nodes.length, 'span')} are shown: the critical path, errors, then the longest.`,
+      `${drawn.toLocaleString('en-US')} of ${counted(tree.nodes.length, 'span')} are drawn: the path, errors, the longest; +N: N more below`,
     );
     if (picture.allCommand !== undefined) lines.push(`All of them:  ${picture.allCommand}`);
   }
