@@ -18,7 +18,14 @@ interface Suite {
 }
 
 /** Which of `zipkin`, `jaeger`, `jaeger-v3` and `zipkin-in-jaeger` are answered completely: what their clients ask is run. */
-const clientSets: readonly string[] = ['zipkin'];
+const clientSets: readonly string[] = ['zipkin', 'jaeger', 'jaeger-v3', 'zipkin-in-jaeger'];
+
+/**
+ * Which calls of a set are run, where not all. Left out is one that was recorded from a fault: Jaeger's memory store hands out the spans that
+ * it keeps, so a warning that one answer adds is still there in the next, and this trace had been asked for four times
+ * (`src/query/jaeger/conformance.test.ts` holds us to the rest of that answer).
+ */
+const callsOf: Readonly<Record<string, string>> = { 'jaeger-v3': '^(?!grafana-jaeger-v3\\.traces$)' };
 
 const directory = resolve(
   process.env['CONFORMANCE_DIR'] ?? new URL('../../shared/conformance', import.meta.url).pathname,
@@ -31,7 +38,7 @@ const suites: readonly Suite[] = [
     runner: 'traces/run.mjs',
     runs: (agent) => [
       [agent.url, '--cases', join(directory, 'traces', 'zipkin-accepts.json')],
-      ...clientSets.map((set) => [agent.url, '--only', set]),
+      ...clientSets.map((set) => [agent.url, '--only', set, '--filter', callsOf[set] ?? '']),
     ],
   },
 ];

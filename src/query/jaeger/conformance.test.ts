@@ -51,9 +51,24 @@ const sets = ['jaeger', 'jaeger-v3', 'zipkin-in-jaeger'];
 /**
  * Jaeger's memory store hands out the spans that it keeps, and what adjusts them for one answer is still there in the next: this case was
  * recorded when the trace had been asked for four times and had gathered the same warning four times (tenant.go's getTraces; clockskew.go).
- * Here there is one, however often it is asked for.
+ * Here there is one, however often it is asked for; all else is as it was recorded.
  */
-const recordsAFault: ReadonlySet<string> = new Set(['grafana-jaeger-v3.traces']);
+const recordsAFault = 'grafana-jaeger-v3.traces';
+
+interface Attribute {
+  readonly key?: string;
+  readonly value?: { readonly arrayValue?: { readonly values: readonly unknown[] } };
+}
+
+function withEachWarningOnce(expected: unknown): unknown {
+  return JSON.parse(JSON.stringify(expected), (_key, value: Attribute) => {
+    if (value?.key !== '@jaeger@warnings') return value;
+    const distinct = new Map(
+      (value.value?.arrayValue?.values ?? []).map((warning) => [JSON.stringify(warning), warning]),
+    );
+    return { ...value, value: { arrayValue: { values: [...distinct.values()] } } };
+  });
+}
 
 const isThere = existsSync(resolve(directory, 'run.mjs'));
 
@@ -79,12 +94,13 @@ describe.skipIf(!isThere)(`Jaeger's answers (${isThere ? directory : `skipped: n
   }
 
   for (const { name, request, expect: expected } of cases.calls.filter(
-    (call) => sets.includes(call.set) && call.request.to === 'jaeger' && !recordsAFault.has(call.name),
+    (call) => sets.includes(call.set) && call.request.to === 'jaeger',
   )) {
     it(name, async () => {
       const { status, contentType, body } = await ask(routes, runner.fill(vars, request));
       const answer = { status, headers: { 'content-type': contentType }, text: body.toString() };
-      expect(runner.check(runner.fill(vars, expected), answer)).toBeNull();
+      const wanted = name === recordsAFault ? withEachWarningOnce(expected) : expected;
+      expect(runner.check(runner.fill(vars, wanted), answer)).toBeNull();
     });
   }
 });
