@@ -56,6 +56,7 @@ describe('what the store process reads in a statement', () => {
     ],
     ['an engine that runs what is inserted', 'CREATE TABLE t (query String) ENGINE QueryRunner'],
     ['an engine behind another statement', 'DROP TABLE a PARALLEL WITH CREATE TABLE t (a Int8) ENGINE=FileLog'],
+    ['a statement behind another', "DROP TABLE a PARALLEL WITH ATTACH TABLE t FROM '/etc' (a Int8)"],
   ])('cannot be deceived by %s', (_, sql) => {
     expect(refusal(sql)).toBeDefined();
   });

@@ -53,7 +53,7 @@ export function refusalOf(blanked: string): string | undefined {
   const engine = createClause.test(blanked) ? engineClause.exec(blanked) : null;
   if (engine !== null) return `${engine[0]} is none of the store's engines (MergeTree and its kin, Memory, Null)`;
   if (/^\s*(SET|USE)\b/i.test(blanked)) return 'settings stand in the text of the query they are for (SETTINGS …)';
-  if (/;\s*\S/.test(blanked)) return 'a request carries one statement';
+  if (/;\s*\S|\bPARALLEL\s+WITH\b/i.test(blanked)) return 'a request carries one statement';
   return undefined;
 }
 
