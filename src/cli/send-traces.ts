@@ -23,7 +23,7 @@ export const sendTraces: Command = {
     token: {
       type: 'string',
       value: 'TOKEN',
-      description: 'A token, where something before the agent asks for one (or TRAWL_TOKEN).',
+      description: 'The query token, where the agent asks for one (or TRAWL_TOKEN).',
     },
     check: { type: 'boolean', description: 'Only reads the files and says what is in them.' },
   },

@@ -9,10 +9,10 @@ import { ApiError, type Terminal } from './command.ts';
 export const traceFormats = ['zipkin', 'jaeger', 'otlp'] as const;
 export type TraceFormat = (typeof traceFormats)[number];
 
-/** As it came: without what each API changes for its viewers. */
+/** Jaeger's as its viewers want it, who know a span by its id alone: halves of a call that share one get ids of their own. OTLP's as it came. */
 const paths: Readonly<Record<TraceFormat, (id: string) => string>> = {
   zipkin: (id) => `/api/v2/trace/${id}`,
-  jaeger: (id) => `/api/traces/${id}?raw=true`,
+  jaeger: (id) => `/api/traces/${id}`,
   otlp: (id) => `/api/v3/traces/${id}?rawTraces=true`,
 };
 

@@ -63,7 +63,7 @@ productpage get /productpage   ●█░░░░░░░░░░░█░░�
     ];
     const text = draw(spans, { screen }).join('\n');
     expect(text).toMatch(/^[\n -~]*$/);
-    expect(text).toContain('|- productpage -> get /details/0'.replace('|- ', '| '));
+    expect(text).toContain('| productpage -> get /details/0');
     expect(text).toContain('400 us');
     expect(text).toContain('>> ?lut?');
     expect(text).toContain('! 503');
@@ -138,9 +138,9 @@ productpage get /productpage   ●█░░░░░░░░░░░█░░�
       { id: 5, parent: 4, service: 'd', start: 7 },
     );
     expect(lines).toContain('Clocks differ; moved into their calls: b by +5.01 s');
-    expect(lines).toContain('1 span without the caller: not reported, sampled out, or still on the way');
-    expect(lines.some((line) => line.includes('c span 3 (its caller is missing)'))).toBe(true);
-    expect(lines.some((line) => line.includes('d span 4 (calls itself in a'))).toBe(true);
+    expect(lines).toContain('? 1 span without the caller: not reported, sampled out, or still on the way');
+    expect(lines.some((line) => line.startsWith('? c span 3 '))).toBe(true);
+    expect(lines.some((line) => line.startsWith('@ d span 4 '))).toBe(true);
     const untimed = draw(
       sketchTrace({ id: 1 }).map((span) => ({ ...span, startUs: undefined, durationUs: undefined })),
     );

@@ -138,16 +138,13 @@ const callMark: Readonly<Record<string, readonly [string, string]>> = {
   PRODUCER: ['» ', '>> '],
   CONSUMER: ['« ', '<< '],
 };
-const standingText: Readonly<Record<string, string>> = {
-  orphan: ' (its caller is missing)',
-  loop: ' (calls itself in a ring)',
-};
+const standingMark: Readonly<Record<string, string>> = { orphan: '? ', loop: '@ ' };
 
 function labelOf({ screen, labels }: Pick<Picture, 'screen' | 'labels'>, row: Row): string {
   const guides = screen.isUnicode ? row.guides : asciiGuides(row.guides);
   if (row.kind === 'hidden') return `${guides}${screen.ellipsis} ${counted(row.count, 'span')} not shown`;
   const { span, standing } = row.node;
-  return `${guides}${screen.show(labels.service(span))} ${callText(screen, span)}${screen.show(labels.name(span))}${standingText[standing] ?? ''}`;
+  return `${guides}${standingMark[standing] ?? ''}${screen.show(labels.service(span))} ${callText(screen, span)}${screen.show(labels.name(span))}`;
 }
 
 /** How many spans below it are left out, at the end of a label. */
@@ -236,7 +233,10 @@ function footLines(picture: Picture, drawn: number): string[] {
   const counts = { orphan: 0, loop: 0, child: 0, root: 0 };
   for (const { standing } of tree.nodes) counts[standing]++;
   if (counts.orphan > 0)
-    lines.push(`${counted(counts.orphan, 'span')} without the caller: not reported, sampled out, or still on the way`);
+    lines.push(
+      `? ${counted(counts.orphan, 'span')} without the caller: not reported, sampled out, or still on the way`,
+    );
+  if (counts.loop > 0) lines.push(`@ ${counted(counts.loop, 'span')} called by what they call themselves`);
   const untimed = tree.nodes.filter(({ isTimed }) => !isTimed).length;
   if (untimed > 0) lines.push(`${counted(untimed, 'span')} without a time`);
   if (drawn < tree.nodes.length) {
