@@ -148,6 +148,49 @@ describe("an agent behind Jaeger's viewers", () => {
     expect((await transform('y'.repeat(17 * 1024 * 1024))).status).toBe(413);
   });
 
+  it('counts calls between services and draws them over time', async () => {
+    const endMs = 1_760_000_000_000;
+    const span = (i: number, fields: object) => ({
+      traceId: `c${i}`,
+      id: `c${i}`,
+      kind: 'SERVER',
+      timestamp: (endMs - 60_000 * (i + 1)) * 1000,
+      duration: 2000,
+      ...fields,
+    });
+    const spans = Array.from({ length: 6 }, (_, i) => [
+      span(i, { kind: 'CLIENT', localEndpoint: { serviceName: 'Caller' } }),
+      span(i, {
+        shared: true,
+        name: 'op',
+        localEndpoint: { serviceName: 'Callee' },
+        ...(i < 3 ? { tags: { error: '' } } : {}),
+      }),
+    ]);
+    expect((await agent.post('/api/v2/spans', JSON.stringify(spans.flat()))).status).toBe(202);
+    await agent.flush();
+    expect(await json(`/api/dependencies?endTs=${endMs}&lookback=3600000`)).toMatchObject({
+      data: [{ parent: 'Caller', child: 'Callee', callCount: 6 }],
+    });
+    const drawn = async (metric: string, more = '') => {
+      const path = `/api/metrics/${metric}?service=Callee&groupByOperation=true&endTs=${endMs}&lookback=0&step=60000&ratePer=600000${more}`;
+      const { metrics } = JSON.parse((await agent.get(path)).text);
+      return metrics;
+    };
+    const point = (doubleValue: unknown) => [
+      {
+        labels: [
+          { name: 'service_name', value: 'Callee' },
+          { name: 'operation', value: 'op' },
+        ],
+        metricPoints: [{ gaugeValue: { doubleValue }, timestamp: '2025-10-09T08:53:20Z' }],
+      },
+    ];
+    expect(await drawn('calls')).toEqual(point(expect.closeTo(0.01, 3)));
+    expect(await drawn('errors')).toEqual(point(0.5));
+    expect(await drawn('latencies', '&quantile=0.95')).toEqual(point(expect.closeTo(2, 1)));
+  });
+
   it('has a service with a slash in its name', async () => {
     const span = { traceId: 'b1', id: 'b1', timestamp: startUs, localEndpoint: { serviceName: 'a/b c+d' }, name: 'x' };
     expect((await agent.post('/api/v2/spans', JSON.stringify([span]))).status).toBe(202);

@@ -76,7 +76,7 @@ function parseMonitorQuery(query: URLSearchParams, nowMs: number): OperationStat
   }
   const startMs = endMs < lookbackMs ? 0n : endMs - lookbackMs;
   return {
-    services,
+    services: services.includes(missingServiceName) ? [...services, ''] : services,
     kinds: spanKinds,
     byOperation,
     startMs: Number(startMs),
@@ -117,7 +117,7 @@ function familyOf(metric: MonitorMetric, { series, quantile, byOperation }: Draw
     help: `${help}, grouped by service${byOperation ? ' & operation' : ''}`,
     metrics: series.map(({ service, operation, points }) => ({
       labels: [
-        { name: 'service_name', value: service },
+        { name: 'service_name', value: service || missingServiceName },
         ...(operation === undefined ? [] : [{ name: 'operation', value: operation }]),
       ],
       metricPoints: points.map((point) => ({
@@ -131,7 +131,7 @@ function familyOf(metric: MonitorMetric, { series, quantile, byOperation }: Draw
 function valueAt(metric: MonitorMetric, { calls, errors, coveredMs, quantileUs }: OperationPoint): number {
   switch (metric) {
     case 'latencies':
-      return quantileUs === undefined ? Number.NaN : quantileUs / 1000;
+      return quantileUs === undefined ? Number.NaN : Number((quantileUs / 1000).toPrecision(12));
     case 'calls':
       return coveredMs === 0 ? Number.NaN : calls / (coveredMs / 1000);
     case 'errors':
