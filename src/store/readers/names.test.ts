@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertSpans } from '../../../test/fixtures/search-spans.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import { emptyResource } from '../../model/resource.ts';
 import type { Span } from '../../model/span.ts';
 import { structureOf } from '../writers/native-block.ts';
 import { createSpanEncoder, spanColumns } from '../writers/spans.ts';
-import { operationsOf, remoteServiceNames, serviceNames } from './names.ts';
+import { operationsOf, remoteServiceNames, serviceNames, tagValues } from './names.ts';
 
 let store: TestStore;
 const signal = (): AbortSignal => AbortSignal.timeout(10_000);
@@ -90,5 +91,15 @@ describe('names', () => {
   it('go with the segment that brought them', async () => {
     await store.client.command({ sql: 'DELETE FROM spans WHERE seg = 2', signal: signal() });
     expect((await serviceNames(store.client, { signal: signal() })).sort()).toEqual(['Web', 'web']);
+  });
+
+  it('of services are the same in any case, whatever the script, and so are values of tags found', async () => {
+    const at = (local: string) =>
+      span(local, 'load', { startUs: Date.now() * 1000, attributes: { zone: `of ${local}` } });
+    await insertSpans(store.client, [at('ŽLUŤ'), at('žluť')], Date.now());
+    expect(await operationsOf(store.client, 'žluť', { signal: signal() })).toEqual([{ name: 'load', kind: undefined }]);
+    const values = await tagValues(store.client, 'zone', { signal: signal() });
+    expect(values.sort()).toEqual(['of ŽLUŤ', 'of žluť']);
+    expect(await tagValues(store.client, "it's", { signal: signal() })).toEqual([]);
   });
 });

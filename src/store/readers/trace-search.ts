@@ -232,6 +232,9 @@ GROUP BY trace_id${having.length === 0 ? '' : ` HAVING ${having.join(' AND ')}`}
   return candidates;
 }
 
+/** Beyond so many conditions another one narrows little and costs a query within the query. */
+const maxNarrowing = 4;
+
 /**
  * One predicate is a condition on the rows. Of several, each narrows the traces in which the next is looked for, the one first that is likely
  * the rarest; where it is in none, nothing else is read. Few rows are better read once. What all have in common is asked of each row.
@@ -247,10 +250,12 @@ function metSql(
   if (parts.length <= 1) return { where: first, having: [] };
   const common = first.filter((sql) => parts.every((others) => others.includes(sql)));
   const own = [...new Set(parts.map((others) => allOf(others.filter((sql) => !common.includes(sql)))))];
-  const narrowed = own.reduce(
-    (traces, sql) => `trace_id IN (SELECT trace_id FROM spans WHERE ${allOf([time, ...common, sql, traces])})`,
-    '1',
-  );
+  const narrowed = own
+    .slice(0, maxNarrowing)
+    .reduce(
+      (traces, sql) => `trace_id IN (SELECT trace_id FROM spans WHERE ${allOf([time, ...common, sql, traces])})`,
+      '1',
+    );
   return {
     where: [...common, ...(isFew ? [] : [narrowed]), anyOf(own.map((sql) => `(${sql})`))],
     // Once more, because rows outside the window count only where they are reached.
@@ -396,7 +401,7 @@ async function takeFrom(
     const room = batch.length === 1 ? maxSpans - taken.spans : Math.min(batchSpans, maxSpans - taken.spans);
     const read = await readWhole(client, batch, { signal, limits: deadline.limits(), maxSpans: room });
     if (read === undefined && batch.length > 1) {
-      size = batch.length >> 1;
+      size = Math.max(1, batch.length >> 2);
       continue;
     }
     if (read === undefined && taken.spans > 0) {
@@ -405,6 +410,7 @@ async function takeFrom(
     if (read === undefined)
       taken.tooLarge = `trace ${batch[0]?.traceId} is too large to be among others; ask for it by its id`;
     at += batch.length;
+    size = Math.min(batchTraces, size * 2);
     for (const trace of read ?? []) {
       taken.spans += trace.length;
       if (take(trace)) taken.count++;
