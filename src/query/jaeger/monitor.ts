@@ -4,6 +4,7 @@ import type { OperationPoint, OperationSeries } from '../../store/rollups/operat
 import type { QueryResponse } from '../query-route.ts';
 import { jsonAnswer } from './answers.ts';
 import { type Parsed, parseGoBool } from './go-text.ts';
+import { missingServiceName } from './otlp-trace.ts';
 import { ParameterError, parsedValue, parseInt64, v1Context, v1Value } from './search-parameters.ts';
 import type { JaegerApiOptions, OperationStatsQuery } from './source.ts';
 
