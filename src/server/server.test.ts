@@ -60,6 +60,18 @@ describe('listeners', () => {
     );
   });
 
+  it('do without an optional address that is taken, and say which key names another', async () => {
+    const { port } = await start();
+    const all = { host: '127.0.0.1', port: 0, paths: 'all' as const };
+    const taken = { host: '127.0.0.1', port, paths: zipkinPaths, optionalKey: '[http] zipkin_listen' };
+    const other = await startTestServer({ listeners: [all, taken] });
+    expect(other.server.addresses).toHaveLength(1);
+    const sentence = `cannot listen on 127.0.0.1:${port}: another program has this port; stop it, or choose another with [http] zipkin_listen = "HOST:PORT", or "" for none`;
+    expect(other.server.missing).toEqual([sentence]);
+    expect(other.logged.map(({ msg }) => msg)).toEqual([`The agent does without an address: ${sentence}.`]);
+    await other.stop();
+  });
+
   it('start where a whole request may take less time than its headers alone', async () => {
     const { url } = await start({ limits: { requestTimeoutMs: 1_000, headersTimeoutMs: 10_000 } });
     expect((await fetch(`${url}/-/healthy`)).status).toBe(200);

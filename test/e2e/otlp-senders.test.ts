@@ -1,5 +1,6 @@
-/** What OpenTelemetry's own exporters send over HTTP, through a whole agent and back out of Zipkin's API. */
+/** What OpenTelemetry's own exporters send over HTTP and gRPC, through a whole agent and back out of Zipkin's API. */
 import { context, SpanKind, SpanStatusCode, type TimeInput, trace } from '@opentelemetry/api';
+import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -56,6 +57,8 @@ describe('an agent where an OpenTelemetry collector was', () => {
     ['protobuf', () => new ProtobufExporter({ url: url() })],
     ['protobuf, gzipped', () => new ProtobufExporter({ url: url(), compression: 'gzip' as never })],
     ['JSON', () => new JsonExporter({ url: url() })],
+    ['gRPC', () => new GrpcExporter({ url: agent.url })],
+    ['gRPC, gzipped', () => new GrpcExporter({ url: agent.url, compression: 'gzip' as never })],
     ['JSON at DataKit’s path', () => new JsonExporter({ url: `${agent.url}/otel/v1/traces` })],
   ])('gives back a call as the SDK sent it: %s', async (_, createExporter) => {
     const { traceId, serverId, clientId } = await sendCall(createExporter());

@@ -2,7 +2,12 @@
  * gRPC's unary calls over HTTP/2 without TLS, for the routes that inputs add with `isGrpc`. Everything that a client can make much of is
  * bounded: streams a connection and calls altogether, headers, frames that are not to be, time, and bytes (`message.ts`).
  */
-import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import http2, {
+  constants,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { IngestRoute } from '../../pipeline/ingest-route.ts';
@@ -28,8 +33,8 @@ const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 4 * 1024 * 1024;
 /** Kept for the messages to come. */
 const keptBodyBytes = 4 * 1024 * 1024;
-/** How long a client that was told to go may keep its connection. */
-const leavingMs = 5_000;
+/** Between two looks at the deadlines. Who calls off more is not changing its mind. */
+const maxCalledOff = 2 * maxStreamsPerConnection;
 const retryMs = 1_000;
 /** Deadlines a little late are cheaper: timers of one length share a list. */
 const timeoutStepMs = 50;
@@ -70,6 +75,8 @@ interface Session {
   readonly calls: Set<Call>;
   idleSinceMs: number;
   leavingSinceMs: number | undefined;
+  /** Calls that its client reset before they were answered, since the last look. */
+  calledOff: number;
 }
 
 interface Room extends GrpcOptions {
@@ -140,6 +147,7 @@ function adopt(socket: Socket, listener: Listener, room: Room): void {
     calls: new Set(),
     idleSinceMs: room.nowMs(),
     leavingSinceMs: undefined,
+    calledOff: 0,
   };
   room.sessions.add(entry);
   session.setLocalWindowSize(connectionWindowBytes);
@@ -163,6 +171,10 @@ function openCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, entry
     if (!entry.calls.delete(call)) return;
     room.size -= 1;
     if (entry.calls.size === 0) entry.idleSinceMs = room.nowMs();
+    if (call.answered === undefined && ++entry.calledOff > maxCalledOff && !entry.session.destroyed) {
+      // nghttp2 would bear 1,000 and then neither read nor close the connection.
+      entry.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    }
     room.connections.free(entry.socket);
     if (stream.rstCode !== 0 || call.answered === undefined)
       call.abort(new Error('the client left before it was answered'));
@@ -240,9 +252,11 @@ function leave(entry: Session, nowMs: number): void {
 
 function sweepSession(entry: Session, nowMs: number, room: Room): void {
   const { limits } = room;
+  entry.calledOff = 0;
   if (entry.calls.size === 0) {
     if (entry.leavingSinceMs !== undefined) {
-      if (nowMs - Math.max(entry.leavingSinceMs, entry.idleSinceMs) > leavingMs) entry.socket.destroy();
+      // Some stay: those that do not read, and those that nghttp2 no longer reads because of what they sent.
+      if (nowMs - Math.max(entry.leavingSinceMs, entry.idleSinceMs) > limits.lingerMs) entry.socket.destroy();
     } else if (nowMs - entry.idleSinceMs > limits.keepAliveTimeoutMs) leave(entry, nowMs);
     return;
   }
