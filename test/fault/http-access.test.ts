@@ -20,6 +20,13 @@ const queryRoutes: readonly QueryRoute[] = [
   {
     method: 'GET',
     path: '/api/v1/query',
+    aliases: ['/zipkin/api/v1/query'],
+    handle: async () => ({ status: 200, contentType: 'application/json', body: '{}' }),
+  },
+  {
+    method: 'GET',
+    path: '/health',
+    group: 'open',
     handle: async () => ({ status: 200, contentType: 'application/json', body: '{}' }),
   },
 ];
@@ -135,6 +142,17 @@ describe('on a listener that others reach', () => {
     expect(statusOf(await ask(server, { path: '/-/healthy' }))).toBe(200);
     expect(statusOf(await ask(server, { path: '/-/ready' }))).toBe(200);
     expect(statusOf(await ask(server, { path: '/metrics' }))).toBe(200);
+    expect(statusOf(await ask(server, { path: '/health' }))).toBe(200);
+  });
+
+  it('asks for the token wherever a query is served, and lists each once', async () => {
+    const server = await start({ ...everywhere, access: { query: 'token', queryTokens: ['right'] } });
+    expect(statusOf(await ask(server, { path: '/zipkin/api/v1/query' }))).toBe(401);
+    const headers = { Authorization: 'Bearer right' };
+    expect(statusOf(await ask(server, { path: '/zipkin/api/v1/query', headers }))).toBe(200);
+    const paths = server.server.routes().map(({ path }) => path);
+    expect(paths).toContain('/api/v1/query');
+    expect(paths).not.toContain('/zipkin/api/v1/query');
   });
 });
 
