@@ -149,11 +149,11 @@ productpage get /productpage   ●█░░░░░░░░░░░█░░�
   });
 
   it('is cut to the spans that tell most, says how many there are and how to see them', () => {
-    const crowd = Array.from({ length: 100_000 }, (_, i) => ({
+    const crowd = Array.from({ length: 10_000 }, (_, i) => ({
       id: i + 100,
       parent: 9,
       service: 'reviews',
-      start: 170 + i / 10_000,
+      start: 170 + i / 1_000,
       duration: 0.1,
     }));
     const failed = {
@@ -172,15 +172,15 @@ productpage get /productpage   ●█░░░░░░░░░░░█░░�
     expect(lines.length).toBeLessThan(70);
     expect(lines.some((line) => line.includes('the one that failed'))).toBe(true);
     expect(lines.filter((line) => line.includes('ratings get /ratings/0'))).toHaveLength(3);
-    expect(lines.some((line) => line.includes('└ … 99,962 spans not shown'))).toBe(true);
-    expect(lines).toContain('50 of 100,012 spans are drawn: the path, errors, the longest; +N: N more below');
+    expect(lines.some((line) => line.includes('└ … 9,962 spans not shown'))).toBe(true);
+    expect(lines).toContain('50 of 10,012 spans are drawn: the path, errors, the longest; +N: N more below');
     const wide = draw(
       sketchTrace({ id: 1 }, ...crowd.map((span) => ({ ...span, parent: span.id === 100 ? 1 : 100 }))),
       {
         limit: 2,
       },
     );
-    expect(wide.find((line) => line.includes('span 100'))).toContain(' +99,999 ');
+    expect(wide.find((line) => line.includes('span 100'))).toContain(' +9,999 ');
     expect(lines.at(-1)).toBe('All of them:  trawl query trace ID --all');
   });
 });

@@ -64,7 +64,10 @@ export async function startReader(): Promise<Reader> {
   const commandsOf = (text: string) =>
     translate(text)
       .replaceAll(/^node dist\/main\.js agent(?!.*--help)/gm, 'run_agent')
-      .replaceAll(/node dist\/main\.js (query traces?|send span|send traces)\b(?!.*--(help|url))/g, `$& --url ${agent.url}`);
+      .replaceAll(
+        /node dist\/main\.js (query traces?|send span|send traces)\b(?!.*--(help|url))/g,
+        `$& --url ${agent.url}`,
+      );
   return {
     agent,
     translate,
