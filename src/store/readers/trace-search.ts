@@ -364,7 +364,7 @@ export async function searchTraces(
   search: TraceSearch,
   options: SearchOptions,
 ): Promise<SearchEnd> {
-  const taken: Taken = { count: 0, spans: 0, tooLarge: undefined };
+  const taken: Taken = { count: 0, refused: 0, spans: 0, tooLarge: undefined };
   const clock = createDeadline(options.limits ?? defaultReadLimits);
   const given = { ...options, deadline: clock };
   try {
@@ -382,6 +382,7 @@ export async function searchTraces(
 
 interface Taken {
   count: number;
+  refused: number;
   spans: number;
   tooLarge: string | undefined;
 }
@@ -396,7 +397,9 @@ async function takeFrom(
   const maxSpans = options.maxSpans ?? defaultMaxSpans;
   let size = batchTraces;
   for (let at = 0; at < candidates.length && taken.count < limit; ) {
-    const batch = candidates.slice(at, at + Math.min(size, limit - taken.count));
+    // Where the dialect refuses many, more are read at once than are wanted.
+    const wanted = Math.max(limit - taken.count, 2 * taken.refused);
+    const batch = candidates.slice(at, at + Math.min(size, wanted));
     // A trace too large for a batch is read by itself.
     const room = batch.length === 1 ? maxSpans - taken.spans : Math.min(batchSpans, maxSpans - taken.spans);
     const read = await readWhole(client, batch, { signal, limits: deadline.limits(), maxSpans: room });
@@ -412,8 +415,10 @@ async function takeFrom(
     at += batch.length;
     size = Math.min(batchTraces, size * 2);
     for (const trace of read ?? []) {
+      if (taken.count >= limit) break;
       taken.spans += trace.length;
       if (take(trace)) taken.count++;
+      else taken.refused++;
     }
   }
 }
