@@ -1,11 +1,14 @@
 /** How commands speak to a running agent. */
 import { request } from 'undici';
+import { errorCode } from '../pipeline/file-system.ts';
 import { ApiError, programName } from './command.ts';
 
 /** Where an agent listens unless told otherwise. */
 export const defaultAgentUrl = 'http://127.0.0.1:9529';
 
-const timeoutMs = 15_000;
+/** Longer than the agent's own limit for an answer, since what it says then tells more. */
+const timeoutMs = 35_000;
+const timeoutCodes: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 const errorBytes = 4096;
 
 export interface ApiAnswer {
@@ -50,6 +53,10 @@ export async function callApi(baseUrl: string, call: ApiCall): Promise<ApiAnswer
       retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
     };
   } catch (cause) {
+    if (timeoutCodes.has(errorCode(cause) ?? '')) {
+      const seconds = timeoutMs / 1000;
+      throw new ApiError(`the agent at ${baseUrl} has not answered for ${seconds} s; is it very busy?`, { cause });
+    }
     const reason =
       cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause);
     throw new ApiError(`no agent answers at ${baseUrl} (${reason}); start one with: ${programName()} agent`, { cause });
