@@ -4,7 +4,7 @@ import type { Span } from '../../model/span.ts';
 import { adjustInSteps } from './adjusters.ts';
 import { isEnded, JaegerRefusal } from './answers.ts';
 import { type OtlpTrace, toOtlpInSteps, toOtlpTrace } from './otlp-trace.ts';
-import type { TraceSearchRequest } from './search-parameters.ts';
+import type { SpanQuery, TraceSearchRequest } from './search-parameters.ts';
 import type { JaegerApiOptions } from './source.ts';
 import { hasMatch, predicateOf } from './span-match.ts';
 
@@ -87,21 +87,34 @@ export async function findTraces(
 ): Promise<FoundTraces> {
   const predicate = predicateOf(query);
   if (predicate === undefined) return { traces: [], incomplete: undefined };
-  const traces: OtlpTrace[] = [];
+  const found: (readonly Span[])[] = [];
   const search = { fromUs: toUs(query.startNs), toUs: toUs(query.endNs), reachUs: 0, someSpan: [predicate] };
   const { incomplete } = await source.searchTraces(search, {
     limit: Math.min(limit, maxTraces),
     signal,
     take(spans) {
-      const trace = toOtlpTrace(spans);
-      const isFound = hasMatch(trace, query);
-      if (isFound) traces.push(trace);
+      const isFound = isAsked(spans, query);
+      if (isFound) found.push(spans);
       return isFound;
     },
   });
-  if (!isRaw) for (const trace of traces) await inTurns(adjustInSteps(trace), signal);
+  const traces: OtlpTrace[] = [];
+  // Each is let go of when it is converted: both forms of all would be twice the memory.
+  for (let spans = found.shift(); spans !== undefined; spans = found.shift()) {
+    traces.push(await convert(spans, { isRaw, signal }));
+  }
   return { traces, incomplete };
 }
+
+/** Looks at a part of a large trace at a time, since nearly always the first has a span that is asked for. */
+function isAsked(spans: readonly Span[], query: SpanQuery): boolean {
+  for (let at = 0; at < spans.length; at += spansPerLook) {
+    if (hasMatch(toOtlpTrace(spans.slice(at, at + spansPerLook)), query)) return true;
+  }
+  return false;
+}
+
+const spansPerLook = 200;
 
 /** Times that no double holds are those of no span. */
 function toUs(ns: bigint): number {
