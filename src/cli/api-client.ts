@@ -1,6 +1,7 @@
 /** How commands speak to a running agent. */
 import { request } from 'undici';
 import { errorCode } from '../pipeline/file-system.ts';
+import { harmless } from './cells.ts';
 import { ApiError, programName } from './command.ts';
 
 /** Where an agent listens unless told otherwise. */
@@ -53,7 +54,7 @@ export async function callApi(baseUrl: string, call: ApiCall): Promise<ApiAnswer
       retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
     };
   } catch (cause) {
-    if (timeoutCodes.has(errorCode(cause) ?? '')) {
+    if (timeoutCodes.has(errorCode(cause))) {
       const seconds = timeoutMs / 1000;
       throw new ApiError(`the agent at ${baseUrl} has not answered for ${seconds} s; is it very busy?`, { cause });
     }
@@ -66,5 +67,6 @@ export async function callApi(baseUrl: string, call: ApiCall): Promise<ApiAnswer
 /** An answer's text when it is a success, else an ApiError with what the agent said. */
 export function expectSuccess(answer: ApiAnswer): string {
   if (answer.status >= 200 && answer.status < 300) return answer.text;
-  throw new ApiError(`the agent answered ${answer.status}: ${answer.text.slice(0, errorBytes).trim()}`);
+  const said = answer.text.slice(0, errorBytes).trim().split('\n').map(harmless).join('\n');
+  throw new ApiError(`the agent answered ${answer.status}: ${said}`);
 }

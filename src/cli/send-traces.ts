@@ -82,7 +82,7 @@ async function readAll(name: string, terminal: Terminal): Promise<Buffer> {
     if (cause instanceof ApiError) throw cause;
     const code = errorCode(cause);
     const reason =
-      code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : String(code ?? cause);
+      code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : code || String(cause);
     throw new ApiError(`cannot be read: ${reason}`, { cause });
   }
   return Buffer.concat(chunks);

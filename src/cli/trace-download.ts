@@ -46,7 +46,7 @@ export async function downloadTrace({ id, format, file, agent, terminal }: Downl
     const reason =
       errorCode(cause) === 'EEXIST'
         ? 'it is there already; remove it or choose another name'
-        : String(errorCode(cause) ?? cause);
+        : errorCode(cause) || String(cause);
     throw new ApiError(`cannot write ${harmless(file)}: ${reason}`, { cause });
   }
   terminal.out(`wrote trace ${harmless(id)} to ${harmless(file)} (${format}, ${Buffer.byteLength(text) + 1} bytes)`);
