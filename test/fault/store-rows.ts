@@ -90,13 +90,16 @@ const lower = (span: TestSpan): TestSpan => ({
 export function randomSpans(random: Random, nowMs: number, isOldToo: boolean): SentSpan[] {
   return Array.from({ length: 1 + below(random, 3) }, () => {
     const startUs = Math.min(randomTimeMs(random, nowMs, isOldToo), nowMs) * 1000;
-    return randomTrace(random, startUs, 1 + below(random, 12)).map(lower);
+    const trace = randomTrace(random, startUs, 1 + below(random, 12)).map(lower);
+    // What is filed under its arrival is found with its trace only if that is of the last minutes.
+    const minutes = [nowMs, ...trace.map(({ tsUs }) => tsUs / 1000)].map((ms) => Math.floor(ms / minuteMs));
+    const isOfNow = Math.max(...minutes) - Math.min(...minutes) <= 3;
+    return trace.map((span) => ({ ...span, hasNoStart: isOfNow && random() < 0.08 }));
   })
     .flat()
     .map((span) => {
-      const hasNoStart = random() < 0.04;
-      const linked = hasNoStart ? { ...span, tsUs: nowMs * 1000 } : span;
-      return { linked, span: toSpan(random, linked, hasNoStart) };
+      const linked = span.hasNoStart ? { ...span, tsUs: nowMs * 1000 } : span;
+      return { linked, span: toSpan(random, linked, span.hasNoStart) };
     });
 }
 

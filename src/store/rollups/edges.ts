@@ -23,7 +23,7 @@ export interface EdgeOptions {
 const maxSpansOneByOne = 60_000;
 
 /** Traces of this many spans are linked at a time: some 100 MiB (docs/decisions/rollups-by-pass.md). */
-const spansInShard = 1_000_000;
+const spansInShard = 1_500_000;
 
 /** Odd traces from which on it pays to ask again with spans that were sent twice taken once. */
 const manyOdd = 2_000;
@@ -118,7 +118,7 @@ async function addOdd(client: StoreClient, { options, odd, edges }: OddTraces): 
 }
 
 const spansSql = (where: string) => `
-  SELECT ${traceKey} AS trace, id, parent_id, toUInt8(kind % 5) AS k, flags, toUInt8(status = 2), has_error_tag,
+  SELECT ${traceKey} AS trace, reinterpretAsFixedString(byteSwap(id)), reinterpretAsFixedString(byteSwap(parent_id)), toUInt8(kind % 5) AS k, flags, toUInt8(status = 2), has_error_tag,
     local_service, lowerUTF8(local_service), local_ipv4, local_ipv6, local_port, lowerUTF8(remote_service), toUnixTimestamp(toStartOfMinute(ts)), ${bucketOf('duration_us')}
   FROM spans WHERE ${where} ORDER BY trace`;
 
@@ -164,8 +164,8 @@ async function* readTraces(client: StoreClient, options: EdgeOptions, where: str
 const noParent = '0000000000000000';
 
 function readSpan(row: RowBinary): FiledSpan {
-  const id = row.hexU64();
-  const parent = row.hexU64();
+  const id = row.fixedHex(8);
+  const parent = row.fixedHex(8);
   const kind = row.u8();
   const flags = row.u8();
   const hasError = row.u8() === 1;

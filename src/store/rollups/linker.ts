@@ -164,7 +164,7 @@ function buildTree<S>(nodes: readonly Node<S>[]): Node<S> | undefined {
       ? plain.get(node.id)
       : node.parentId === undefined
         ? undefined
-        : (shared.get(sharedKey(node.parentId, node)) ?? plain.get(node.parentId));
+        : ((shared.size === 0 ? undefined : shared.get(sharedKey(node.parentId, node))) ?? plain.get(node.parentId));
     node.known = parent === node ? undefined : parent;
     node.parent = node.known ?? root;
     if (node.parent !== undefined) node.parent.childCount++;

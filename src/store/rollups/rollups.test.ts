@@ -49,7 +49,6 @@ function expected(spans: readonly TestSpan[]) {
   }
   const edges = new Map<string, { requests: number; errors: number }>();
   for (const [key, { requests, errors }] of expectedEdges(spans)) {
-    if (key.startsWith('jaeger')) continue;
     const [, caller = '', callee = ''] = key.split(' ');
     node(caller);
     node(callee);

@@ -65,7 +65,8 @@ function traceMinuteOf(spans: readonly FiledSpan[]): number | undefined {
 /** Adds what a view of a trace counts to `edges`. */
 export function countView(trace: readonly FiledSpan[], { minute, sign }: View, edges: EdgeTable): void {
   const last = sign === 1 ? minute : minute - 60;
-  const seen = trace.filter((span) => span.minute <= last && span.minute >= minute - contextMinutes * 60);
+  const isSeen = (span: FiledSpan) => span.minute <= last && span.minute >= minute - contextMinutes * 60;
+  const seen = trace.every(isSeen) ? trace : trace.filter(isSeen);
   const traceMinute = traceMinuteOf(seen);
   if (traceMinute === undefined) return;
   const { links, parents } = relateTrace(seen);
