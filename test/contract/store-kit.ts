@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StoreClient } from '../../src/store/client.ts';
 import { StoreError } from '../../src/store/client.ts';
 import type { StoreAddress } from '../../src/store/http-client.ts';
+import { createRandom } from '../fixtures/random.ts';
 import { encodeNativeBlock } from './native-block.ts';
 
 export interface StoreUnderTest {
@@ -191,6 +192,32 @@ hex({id:FixedString(3)}) AS id, toString({ratio:Float64}) AS ratio`,
         ratio: '0.1',
       });
     });
+
+    // A store process puts strings alone into the statement's text; beside another type it leaves them to the engine.
+    it.each(['alone', 'beside a list'])(
+      'lets no string out of its quotes, %s: pieces of SQL, of escapes and of placeholders at random (seed 77)',
+      async (how) => {
+        const random = createRandom(77);
+        const pieces = `' " \` \\ \\\\ \\' '' \0 \x001 \n \r \t \b \f \x1b {t1:String} {n:Int64} -- /* */ # $$ ; ? % \u2018 \u2019 \u201c \u200b \u2028 é 😀 \\x41 \\N \\0 ) a`;
+        const alphabet = [...pieces.split(' '), ' ', ', sleep(3)', ' OR 1 = 1 --'];
+        const randomText = () =>
+          Array.from({ length: Math.floor(random() * 7) }, () => alphabet[Math.floor(random() * alphabet.length)]).join(
+            '',
+          );
+        for (let round = 0; round < 10; round++) {
+          const texts = Array.from({ length: 40 }, randomText);
+          const columns = texts.map((_, i) => `hex({t${i}:String}) AS h${i}`);
+          const list = how === 'alone' ? [] : ['length({list:Array(UInt8)}) AS list'];
+          const [row] = await store.client.rows<Record<string, string>>({
+            sql: `SELECT ${[...columns, "'{t1:String}' AS literal", ...list].join(', ')} /* {t2:String} */`,
+            parameters: { list: [1], ...Object.fromEntries(texts.map((text, i) => [`t${i}`, text])) },
+            signal: signal(),
+          });
+          expect(texts.map((_, i) => Buffer.from(row?.[`h${i}`] ?? '', 'hex').toString())).toEqual(texts);
+          expect(row?.['literal']).toBe('{t1:String}');
+        }
+      },
+    );
 
     it('does not let a parameter of one query stand in for a missing one of the next', async () => {
       const ask = (parameters?: Record<string, string>) =>
