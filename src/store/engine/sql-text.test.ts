@@ -61,6 +61,17 @@ describe('what the store process reads in a statement', () => {
     expect(refusal(sql)).toBeDefined();
   });
 
+  it.each(['SYSTEM SHUTDOWN', '/* */ system\nKILL', 'SYSTEM RELOAD CONFIG', 'EXECUTE AS someone SYSTEM KILL'])(
+    'does not let %s end the processes around the store',
+    (sql) => {
+      expect(refusal(sql)).toBeDefined();
+    },
+  );
+
+  it('lets merges be stopped', () => {
+    expect(refusal('SYSTEM STOP MERGES spans')).toBeUndefined();
+  });
+
   it('takes any character within quotes and comments, and every engine that keeps rows', () => {
     expect(refusal("SELECT '$$ // ‘“​ é' -- é $$\n/* “ */ AS a")).toBeUndefined();
     expect(refusal('CREATE TABLE t (a Int8) ENGINE = ReplacingMergeTree(a) ORDER BY a')).toBeUndefined();

@@ -4,8 +4,10 @@
 const outsideFunctions =
   /\b(file|fileCluster|filesystem|url|urlCluster|s3|s3Cluster|gcs|hdfs|hdfsCluster|azureBlobStorage\w*|oss|cosn|remote|remoteSecure|cluster|clusterAllReplicas|executable|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|iceberg\w*|deltaLake\w*|hudi\w*|paimon\w*|python|ytsaurus|arrowFlight|arrowStream|catBoostEvaluate|eval|ai(?:Classify|Embed|Extract|Generate|Translate))\s*\(/i;
 const outsideClauses =
-  /\bINTO\s+OUTFILE\b|\bFROM\s+INFILE\b|\bENGINE\s*=?\s*(File|URL|S3\w*|HDFS|MySQL|PostgreSQL|MongoDB|Redis|SQLite|ODBC|JDBC|Executable\w*|Kafka|RabbitMQ|NATS|AzureBlobStorage|AzureQueue|Iceberg\w*|DeltaLake\w*|Hudi|Filesystem|Overlay)\b|\bDICTIONARY\b|^\s*(ATTACH|BACKUP|RESTORE)\b/i;
+  /\bINTO\s+OUTFILE\b|\bFROM\s+INFILE\b|\bENGINE\s*=?\s*(File|URL|S3\w*|HDFS|MySQL|PostgreSQL|MongoDB|Redis|SQLite|ODBC|JDBC|Executable\w*|Kafka|RabbitMQ|NATS|AzureBlobStorage|AzureQueue|Iceberg\w*|DeltaLake\w*|Hudi|Filesystem|Overlay)\b|\bDICTIONARY\b|^\s*(ATTACH|BACKUP|RESTORE|EXECUTE)\b/i;
 
+/** SYSTEM SHUTDOWN and SYSTEM KILL signal every process of the store's group, the agent among them. */
+const systemClause = /^\s*SYSTEM\b(?!\s+(?:START|STOP)\s+MERGES\b)/i;
 /** Engines whose tables lie in the store's own directory and hold nothing but rows; others open files, hosts, or run what is inserted. */
 const engineClause = /\bENGINE\s*=?\s*(?!(?:\w*MergeTree|Memory|Null)\b)\w+/i;
 const createClause = /\bCREATE\b|\bREPLACE\s+TABLE\b/i;
@@ -50,6 +52,7 @@ export function refusalOf(blanked: string): string | undefined {
   if (call !== null) return `${call[1]}() reaches outside of the store`;
   const clause = outsideClauses.exec(blanked);
   if (clause !== null) return `${clause[0].trim()} reaches outside of the store`;
+  if (systemClause.test(blanked)) return 'of SYSTEM only START MERGES and STOP MERGES are for clients';
   const engine = createClause.test(blanked) ? engineClause.exec(blanked) : null;
   if (engine !== null) return `${engine[0]} is none of the store's engines (MergeTree and its kin, Memory, Null)`;
   if (/^\s*(SET|USE)\b/i.test(blanked)) return 'settings stand in the text of the query they are for (SETTINGS …)';
