@@ -53,8 +53,13 @@ function listenersOf({ http }: MainConfig): ListenerOptions[] {
     ['otlp_grpc_listen', otlpPaths],
   ] as const;
   for (const [key, paths] of further) {
-    const address = http[key];
-    if (address !== '') listeners.push({ ...parseListen(address), paths, optionalKey: `[http] ${key}` });
+    const wanted = parseListen(http[key]);
+    // One port speaks HTTP and gRPC, so that both may be given the same. Port 0 is another each time.
+    const isOpen = listeners.some(
+      ({ host, port, paths: served }) =>
+        port === wanted.port && port !== 0 && host === wanted.host && (served === 'all' || served === paths),
+    );
+    if (http[key] !== '' && !isOpen) listeners.push({ ...wanted, paths, optionalKey: `[http] ${key}` });
   }
   return listeners;
 }
