@@ -6,6 +6,10 @@ import { knownText } from './known-texts.ts';
 /** Longer strings cost V8 pages of their own, and a text that is kept keeps its stretch. */
 const stretchLength = 32 * 1024;
 
+/** The largest double that 63 bits hold: the nearest one to the last numbers below 2^63 would come out of the store as a negative one. */
+const lastLong = 2 ** 63 - 1024;
+const within63Bits = (value: number): number => (value === 2 ** 63 ? lastLong : value);
+
 /** A class because it is nothing but a position in a message. Hot: bench/codec.ts. */
 export class ByteReader {
   readonly bytes: Buffer;
@@ -66,7 +70,7 @@ export class ByteReader {
   /** Signed, big end first; beyond 2^53 the nearest double. */
   int64(): number {
     const high = this.int32();
-    return high * 2 ** 32 + (this.int32() >>> 0);
+    return within63Bits(high * 2 ** 32 + (this.int32() >>> 0));
   }
 
   /** Signed, little end first; beyond 2^53 the nearest double. */
@@ -75,7 +79,7 @@ export class ByteReader {
     const { position } = this;
     this.position = position + 8;
     const high = this.#littleEndian(position + 4);
-    return high * 2 ** 32 + (this.#littleEndian(position) >>> 0);
+    return within63Bits(high * 2 ** 32 + (this.#littleEndian(position) >>> 0));
   }
 
   #littleEndian(at: number): number {
@@ -116,7 +120,7 @@ export class ByteReader {
       const byte = this.byte();
       if (shift === 63n && byte > 0x0f) throw this.error('Greater than 64-bit varint');
       wide |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80 || shift === 63n) return Number(BigInt.asIntN(64, wide));
+      if (byte < 0x80 || shift === 63n) return within63Bits(Number(BigInt.asIntN(64, wide)));
     }
   }
 

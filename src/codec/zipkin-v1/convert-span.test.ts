@@ -89,6 +89,16 @@ describe('a v1 span', () => {
     expect(span).toMatchObject({ remoteEndpoint: back, attributes: {} });
   });
 
+  it('has no duration where the times are further apart than 63 bits', () => {
+    const [span] = convert({
+      annotations: [
+        { timestamp: -(2 ** 63), value: 'sr', endpoint: back },
+        { timestamp: 2 ** 62, value: 'ss', endpoint: back },
+      ],
+    });
+    expect(span?.durationUs).toBeUndefined();
+  });
+
   it('calls a server an error for HTTP 5xx and names its workload, as one of v2', () => {
     const [span] = convert({
       annotations: [{ timestamp: 1, value: 'sr', endpoint: { serviceName: 'b.echo' } }],

@@ -147,7 +147,8 @@ export function buildSpan(traceId: string, id: string, draft: SpanDraft): Span {
     debug: draft.debug,
     name: draft.name,
     startUs: draft.startUs > 0 ? draft.startUs : undefined,
-    durationUs: draft.durationUs > 0 ? draft.durationUs : undefined,
+    // The difference of two times of v1 may have 64 bits, which to Zipkin is a negative one.
+    durationUs: draft.durationUs > 0 && draft.durationUs < 2 ** 63 ? draft.durationUs : undefined,
     status: statusOf(kind, tags),
     localEndpoint,
     remoteEndpoint: draft.remoteEndpoint,
