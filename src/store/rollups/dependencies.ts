@@ -51,16 +51,19 @@ export async function readDependencies(
   const { from, to, parts } = split(cut);
   const kept: (Part & { readonly spans: number })[] = [];
   let range = { from, to };
-  for (const part of parts) {
-    const spans = await spansIn(client, part.minute, rest.signal);
+  const sizes = await Promise.all(parts.map(({ minute }) => spansIn(client, minute, rest.signal)));
+  for (const [i, part] of parts.entries()) {
+    const spans = sizes[i] ?? 0;
     if (spans <= maxPartialSpans || cut.endMs - cut.startMs < roundedFromMs) {
       if (spans > 0) kept.push({ ...part, spans });
     } else if (part.toUs - part.fromUs >= 30_000_000) {
       range = { from: Math.min(range.from, part.minute), to: Math.max(range.to, part.minute + 60) };
     }
   }
-  if (range.from < range.to) await addWholeMinutes(client, { range, ...rest }, counts);
-  for (const part of kept) await addPart(client, part, { ...rest, counts });
+  await Promise.all([
+    range.from < range.to ? addWholeMinutes(client, { range, ...rest }, counts) : undefined,
+    ...kept.map((part) => addPart(client, part, { ...rest, counts })),
+  ]);
   return counts.links();
 }
 

@@ -20,7 +20,7 @@ export interface EdgeOptions {
 }
 
 /** The engine takes half a second of CPU to understand the linker in SQL; up to here linking span by span is cheaper. */
-const maxSpansOneByOne = 60_000;
+const maxSpansOneByOne = 150_000;
 
 /** Traces of this many spans are linked at a time: some 100 MiB (docs/decisions/rollups-by-pass.md). */
 const spansInShard = 1_500_000;
@@ -28,8 +28,8 @@ const spansInShard = 1_500_000;
 /** Odd traces from which on it pays to ask again with spans that were sent twice taken once. */
 const manyOdd = 2_000;
 
-/** Spans that are read and linked at a time; a single trace may hold more. */
-const maxSpansAtOnce = 20_000;
+/** Spans that are linked before others have the event loop; a single trace may hold more. */
+const maxSpansAtOnce = 5_000;
 
 /** Odd traces that are asked for in one query: their numbers stand in its text. */
 const maxTracesAtOnce = 2_000;

@@ -114,7 +114,7 @@ function mergeReports<S extends LinkerSpan>(spans: readonly S[]): Node<S>[] {
       absorb(last, span);
       continue;
     }
-    const node: Node<S> = { ...fieldsOf(span), span, known: undefined, parent: undefined, childCount: 0 };
+    const node = nodeOf(span);
     if (last !== undefined && last.id === span.id) {
       if (last.kind === 'CLIENT' && span.kind === 'SERVER' && !span.shared) node.shared = true;
       if (node.shared && node.parentId === undefined) node.parentId = last.parentId;
@@ -124,14 +124,25 @@ function mergeReports<S extends LinkerSpan>(spans: readonly S[]): Node<S>[] {
   return nodes;
 }
 
-function fieldsOf(span: LinkerSpan) {
-  const { id, parentId, kind, shared, hasError, localService, localIpv4, localIpv6, localPort, remoteService } = span;
-  const { hasErrorTag = hasError, localName = localService } = span;
-  return {
-    ...{ id, parentId, kind, shared, hasError, hasErrorTag },
-    ...{ localService, localName, localIpv4, localIpv6, localPort, remoteService },
-  };
-}
+/** Field by field, for this is done for every span: spread objects made it ten times as slow. */
+const nodeOf = <S extends LinkerSpan>(span: S): Node<S> => ({
+  span,
+  id: span.id,
+  parentId: span.parentId,
+  kind: span.kind,
+  shared: span.shared,
+  hasError: span.hasError,
+  hasErrorTag: span.hasErrorTag ?? span.hasError,
+  localService: span.localService,
+  localName: span.localName ?? span.localService,
+  localIpv4: span.localIpv4,
+  localIpv6: span.localIpv6,
+  localPort: span.localPort,
+  remoteService: span.remoteService,
+  known: undefined,
+  parent: undefined,
+  childCount: 0,
+});
 
 function absorb<S>(node: Node<S>, span: LinkerSpan): void {
   node.kind ??= span.kind;
