@@ -40,8 +40,8 @@ const formats = traceFormats.filter((format) => values.format?.includes(format) 
 /** A target is at rest once it takes less than this of one core; nobody waits longer than the limit for it. */
 const restingShare = 0.08;
 const restSampleMs = 400;
-const restLimitMs = 20_000;
-const warmUpSeconds = 2;
+const restLimitMs = 6000;
+const warmUpSeconds = 1;
 
 interface Round {
   readonly spansPerSecond: number;

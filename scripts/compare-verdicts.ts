@@ -60,11 +60,13 @@ interface Tally {
   knownUnknownField: number;
   different: number;
   zipkinFailed: number;
+  /** Bodies that Zipkin never answers are not judged. */
+  zipkinSilent: number;
 }
 
 const connections = new Agent({ keepAlive: true });
 const busyStatuses = new Set([429, 503]);
-const postTimeoutMs = 30_000;
+const postTimeoutMs = 10_000;
 
 function postOnce(url: string, { path, contentType }: Route, body: Buffer): Promise<Verdict> {
   return new Promise((settle, fail) => {
@@ -83,13 +85,15 @@ function postOnce(url: string, { path, contentType }: Route, body: Buffer): Prom
   });
 }
 
+/** Of who gave no answer however often it was asked. */
+const silent: Verdict = { status: 0, text: 'no answer' };
+
 /** Busy is no verdict, and a kept connection that the server closed meanwhile none either. */
 async function post(url: string, route: Route, body: Buffer): Promise<Verdict> {
+  let silences = 0;
   for (let attempt = 1; ; attempt++) {
-    const verdict = await postOnce(url, route, body).catch((error: unknown) => {
-      if (attempt >= 5) throw error;
-      return undefined;
-    });
+    const verdict = await postOnce(url, route, body).catch(() => undefined);
+    if (verdict === undefined && ++silences === 3) return silent;
     if (verdict !== undefined && (!busyStatuses.has(verdict.status) || attempt >= 20)) return verdict;
     await sleep(200);
   }
@@ -103,6 +107,7 @@ const startTally = (): Tally => ({
   knownUnknownField: 0,
   different: 0,
   zipkinFailed: 0,
+  zipkinSilent: 0,
 });
 
 const differenceLimit = 200;
@@ -157,9 +162,11 @@ function record(
   else tally.refused++;
   if (zipkin.status >= 500) tally.zipkinFailed++;
   const isBinary = format === 'THRIFT' || format === 'PROTO3';
-  // A server error is never right, whatever the other says.
-  if (isTaken(trawl) === isTaken(zipkin) && trawl.status < 500) return;
-  if (trawl.status < 500 && isBinary && hasUnknownField(format, body)) {
+  // A server error or no answer is never right, whatever the other says.
+  const isAnswered = trawl.status > 0 && trawl.status < 500;
+  if (zipkin.status === 0) tally.zipkinSilent++;
+  if (isAnswered && (zipkin.status === 0 || isTaken(trawl) === isTaken(zipkin))) return;
+  if (isAnswered && isBinary && hasUnknownField(format, body)) {
     tally.knownUnknownField++;
     return;
   }

@@ -121,6 +121,8 @@ const fullSuccessBytes = 7;
 
 async function openGrpc({ port }: LoadOrder): Promise<Connection> {
   const session = connectH2(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 1 << 20 } });
+  // What a request of it says is enough: a server that speaks no HTTP/2 ends them.
+  session.on('error', () => undefined);
   await once(session, 'connect');
   const headers = {
     ':method': 'POST',
@@ -141,6 +143,9 @@ async function openGrpc({ port }: LoadOrder): Promise<Connection> {
         const code = fields['grpc-status'];
         if (code !== undefined) grpc = { code: String(code), message: String(fields['grpc-message'] ?? '') };
       };
+      stream.on('error', (error) => {
+        grpc = { code: 'lost', message: String(error) };
+      });
       stream.on('response', take);
       stream.on('trailers', take);
       stream.on('data', (chunk: Buffer) => {
