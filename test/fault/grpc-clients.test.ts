@@ -196,6 +196,21 @@ describe('a client that', () => {
     expect(await connect().call(path, hello)).toMatchObject({ code: 0 });
   });
 
+  it('does not go when it is told to holds up no stop', async () => {
+    const { port, server } = await start({ limits: { lingerMs: 50, checkIntervalMs: 20 } });
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    sockets.push(socket);
+    let received = 0;
+    socket.on('data', (chunk) => {
+      received += chunk.length;
+    });
+    socket.write(Buffer.concat([preface, settings]));
+    await until('it is spoken to', () => received > 0);
+    const deadline = AbortSignal.timeout(10_000);
+    await server.stop(deadline);
+    expect(deadline.aborted).toBe(false);
+  });
+
   it('does not read its answer loses its connection', async () => {
     const { port, connect } = await start({ limits: { answerTimeoutMs: 100, checkIntervalMs: 20 } });
     const raw = openRaw(port);
