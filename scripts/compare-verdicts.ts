@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import type { ZipkinFormat } from '../src/codec/zipkin-format.ts';
 import { createChoices, type DecoderUnderTest, makeMutants } from '../test/contract/decoder-kit.ts';
 import { zipkinProto3, zipkinThrift, zipkinV1Json, zipkinV2Json } from '../test/contract/decoders.ts';
-import { hasUnknownField } from '../test/contract/zipkin-unknown-fields.ts';
+import { findReaderFault, type ReaderFault } from '../test/contract/zipkin-reader-faults.ts';
 import { startAgent } from '../test/fixtures/agent.ts';
 import { startZipkinServer } from '../test/fixtures/zipkin-server.ts';
 
@@ -56,8 +56,8 @@ interface Tally {
   mutants: number;
   taken: number;
   refused: number;
-  /** Where Zipkin's reader skips too much. */
-  knownUnknownField: number;
+  /** Where Zipkin's reader stops too early. */
+  readonly known: Record<ReaderFault, number>;
   different: number;
   zipkinFailed: number;
   /** Bodies that Zipkin never answers are not judged. */
@@ -104,7 +104,7 @@ const startTally = (): Tally => ({
   mutants: 0,
   taken: 0,
   refused: 0,
-  knownUnknownField: 0,
+  known: { 'unknown field': 0, 'empty span': 0 },
   different: 0,
   zipkinFailed: 0,
   zipkinSilent: 0,
@@ -166,8 +166,9 @@ function record(
   const isAnswered = trawl.status > 0 && trawl.status < 500;
   if (zipkin.status === 0) tally.zipkinSilent++;
   if (isAnswered && (zipkin.status === 0 || isTaken(trawl) === isTaken(zipkin))) return;
-  if (isAnswered && isBinary && hasUnknownField(format, body)) {
-    tally.knownUnknownField++;
+  const fault = isAnswered && isBinary ? findReaderFault(format, body) : undefined;
+  if (fault !== undefined) {
+    tally.known[fault]++;
     return;
   }
   tally.different++;

@@ -1,8 +1,10 @@
 /**
- * Whether a binary list of Zipkin spans holds a field that its format does not name. Zipkin 3.6.1 skips such a field together with all that
- * follows it, and so refuses what is whole and takes what is broken behind it: on these bodies its verdict is no measure. Walks on its own,
- * without the decoders that it is there to judge.
+ * What in a binary list of Zipkin spans makes Zipkin 3.6.1 stop reading, so that on such a body its verdict is no measure. A field that the format
+ * does not name it skips together with all that follows, and so refuses what is whole and takes what is broken behind it. At a span without a
+ * byte it leaves the list, answers 202 and keeps nothing, whatever follows. Walks on its own, without the decoders that it is there to judge.
  */
+
+export type ReaderFault = 'unknown field' | 'empty span';
 
 /** Field number and wire type, as a protobuf key has them, and the fields of the message that lies in it. */
 interface Message {
@@ -179,19 +181,20 @@ function thriftListHasUnknown(cursor: Cursor, inner: Struct): boolean {
   return false;
 }
 
-/** Looks as far as the body can be read. */
-export function hasUnknownField(format: 'THRIFT' | 'PROTO3', body: Buffer): boolean {
+/** What Zipkin 3.6.1 stumbles over, of what the body holds as far as it can be read; the first of them. */
+export function findReaderFault(format: 'THRIFT' | 'PROTO3', body: Buffer): ReaderFault | undefined {
   const cursor = new Cursor(body);
   try {
-    if (format === 'THRIFT') return thriftListHasUnknown(cursor, thriftSpan);
+    if (format === 'THRIFT') return thriftListHasUnknown(cursor, thriftSpan) ? 'unknown field' : undefined;
     while (cursor.at < body.length) {
       cursor.varint();
       const length = cursor.varint();
-      if (protoHasUnknown(cursor, cursor.at + length, anyKeyOfList)) return true;
+      if (length === 0) return 'empty span';
+      if (protoHasUnknown(cursor, cursor.at + length, anyKeyOfList)) return 'unknown field';
     }
-    return false;
+    return undefined;
   } catch (error) {
-    if (error instanceof BrokenError) return false;
+    if (error instanceof BrokenError) return undefined;
     throw error;
   }
 }
