@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import type { QueryResponse, QueryRoute } from '../query/query-route.ts';
 import { problemStatus, readBody, refusedByLength } from './body.ts';
-import type { ByteBudget } from './byte-budget.ts';
+import type { ByteBudget, ByteLease } from './byte-budget.ts';
 import type { Exchange } from './exchanges.ts';
 import { packAnswer } from './inflate.ts';
 import { anyOrigin, mediaTypeOf } from './ingest.ts';
@@ -35,15 +35,17 @@ export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRou
       config: { group: route.group ?? 'query', isAlias },
       handler: async (request, reply) => {
         const exchange = options.exchangeOf(request.raw);
-        const form = await readForm(exchange, route.maxBodyBytes ?? options.limits.formBytes, options.budget);
-        if (form.kind === 'refused') {
-          if (!request.raw.complete) void reply.header('connection', 'close');
-          return reply.code(form.status).type('text/plain; charset=utf-8').send(`${form.message}\n`);
-        }
-        exchange.handlingSinceMs = options.nowMs();
+        // Held until the answer is made: a handler works on the body, and on what it makes of it.
+        const lease = options.budget.lease();
         const signal = exchange.signal;
-        const query = queryOf(request.raw.url ?? '');
         try {
+          const form = await readForm(exchange, route.maxBodyBytes ?? options.limits.formBytes, lease);
+          if (form.kind === 'refused') {
+            if (!request.raw.complete) void reply.header('connection', 'close');
+            return reply.code(form.status).type('text/plain; charset=utf-8').send(`${form.message}\n`);
+          }
+          exchange.handlingSinceMs = options.nowMs();
+          const query = queryOf(request.raw.url ?? '');
           const response = await route.handle({
             params: request.params,
             query,
@@ -57,6 +59,8 @@ export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRou
           if (signal.aborted) return reply.hijack();
           options.log.error({ err: error, route: route.path }, 'A query route failed; its client was told 500.');
           return reply.code(500).type('text/plain; charset=utf-8').send('internal error; the log says more\n');
+        } finally {
+          lease.release();
         }
       },
     });
@@ -67,19 +71,14 @@ type Form =
   | { readonly kind: 'read'; readonly form: URLSearchParams | undefined; readonly body: Buffer | undefined }
   | { readonly kind: 'refused'; readonly status: number; readonly message: string };
 
-async function readForm({ req }: Exchange, limitBytes: number, budget: ByteBudget): Promise<Form> {
+async function readForm({ req }: Exchange, limitBytes: number, lease: ByteLease): Promise<Form> {
   if (req.method !== 'POST') return { kind: 'read', form: undefined, body: undefined };
-  const lease = budget.lease();
-  try {
-    const read = refusedByLength(req, limitBytes, lease) ?? (await readBody(req, { limitBytes, lease }));
-    if (read.kind === 'refused') return { ...read, status: problemStatus[read.problem] };
-    const isForm = mediaTypeOf(req.headers['content-type']) === 'application/x-www-form-urlencoded';
-    return isForm
-      ? { kind: 'read', form: new URLSearchParams(read.body.toString('utf8')), body: undefined }
-      : { kind: 'read', form: undefined, body: read.body };
-  } finally {
-    lease.release();
-  }
+  const read = refusedByLength(req, limitBytes, lease) ?? (await readBody(req, { limitBytes, lease }));
+  if (read.kind === 'refused') return { ...read, status: problemStatus[read.problem] };
+  const isForm = mediaTypeOf(req.headers['content-type']) === 'application/x-www-form-urlencoded';
+  return isForm
+    ? { kind: 'read', form: new URLSearchParams(read.body.toString('utf8')), body: undefined }
+    : { kind: 'read', form: undefined, body: read.body };
 }
 
 async function send(reply: FastifyReply, response: QueryResponse, exchange: Exchange): Promise<FastifyReply> {

@@ -189,6 +189,29 @@ describe('query routes', () => {
     expect(large.status).toBe(413);
   });
 
+  it('count a body until it is answered, so that bodies that handlers still work on keep further ones out', async () => {
+    let finish = () => {};
+    const handle: QueryRoute['handle'] = async ({ body }) => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return { status: 200, contentType: 'text/plain', body: `${body?.length} bytes` };
+    };
+    const { url } = await start({
+      queryRoutes: [{ method: 'POST', path: '/transform', handle }],
+      limits: { bodyBytesInFlight: 100 },
+    });
+    const send = () => fetch(`${url}/transform`, { method: 'POST', body: Buffer.alloc(60) });
+    const held = async () =>
+      /trawl_http_body_bytes_in_flight (\d+)/.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
+    const first = send();
+    await expect.poll(held).toBe('60');
+    expect((await send()).status).toBe(429);
+    finish();
+    expect(await (await first).text()).toBe('60 bytes');
+    await expect.poll(held).toBe('0');
+  });
+
   it('abort when the client leaves', async () => {
     let reason: unknown;
     let isAtWork = false;
