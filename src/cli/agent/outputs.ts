@@ -31,6 +31,8 @@ const deliveryConfig = z.object({
   when_full: z.enum(['drop_oldest', 'refuse']),
 });
 
+const attemptGraceMs = 5_000;
+
 /** Blocks change their order and number; what waits for a backend must not go to another one. */
 const spoolName = (kind: string, url: string): string =>
   `${kind}-${createHash('sha256').update(url).digest('hex').slice(0, 16)}`;
@@ -61,7 +63,8 @@ export function createOutputs({ dataDirectory, meter, hostFor }: OutputsOptions)
             whenFull: delivery.when_full,
             writer: dataDirectory.writer,
           },
-          attemptTimeoutMs: delivery.timeout,
+          // The sink's own timeout comes first: it can say what it waited for.
+          attemptTimeoutMs: delivery.timeout + attemptGraceMs,
         });
       } catch (error) {
         directories.delete(directory);
@@ -72,9 +75,12 @@ export function createOutputs({ dataDirectory, meter, hostFor }: OutputsOptions)
       return {
         async stop(deadline, because) {
           running.delete(output);
-          await output.running.stop(deadline, because);
-          directories.delete(directory);
-          stopObserving();
+          try {
+            await output.running.stop(deadline, because);
+          } finally {
+            directories.delete(directory);
+            stopObserving();
+          }
         },
         health: () => output.running.health(),
       };

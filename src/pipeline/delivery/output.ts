@@ -77,11 +77,15 @@ export async function openOutput(options: OutputOptions): Promise<Output> {
   );
   let stopped: Promise<void> | undefined;
   const stop = async (deadline: AbortSignal) => {
-    await drain(spool, gate, deadline);
-    stopping.abort(new Error(`${host.name} was stopped`));
-    await sending;
-    await spool.close();
-    await sink.close();
+    const end = async () => {
+      stopping.abort(new Error(`${host.name} was stopped`));
+      await sending;
+    };
+    const failures: unknown[] = [];
+    // Each, whatever became of the one before: what stays open here would still be at work when the output is started again.
+    for (const step of [() => drain(spool, gate, deadline), end, () => spool.close(), () => sink.close()])
+      await step().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   return {
     name: host.name,
