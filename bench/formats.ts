@@ -1,6 +1,6 @@
 /**
  * What traces cost in every format they arrive in, at Trawl and at the peers that are given, in one run: `npm run build && npx tsx
- * bench/formats.ts [--seconds 4] [--rounds 5] [--connections 4] [--format NAME]… [--zipkin JAR] [--jaeger PROGRAM] [--collector PROGRAM]
+ * bench/formats.ts [--seconds 4] [--rounds 5] [--warm-up 3] [--connections 4] [--format NAME]… [--zipkin JAR] [--jaeger PROGRAM] [--collector PROGRAM]
  * [--no-trawl]`. One generator posts the same bodies of 100 spans to each in turn, in short rounds, so that what the machine does meanwhile
  * hits all alike; after each it waits until the target has done what it put off, and counts that too. Prints one JSON object: per target and
  * format the spans acknowledged a second (median and best of the rounds), µs of CPU a span of the target's processes, and the generator's.
@@ -26,6 +26,8 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '5' },
+    /** Seconds of load before the first round, for each format: programs that compile as they run need them. */
+    'warm-up': { type: 'string', default: '3' },
     connections: { type: 'string', default: '4' },
     format: { type: 'string', multiple: true },
     zipkin: { type: 'string' },
@@ -40,8 +42,7 @@ const formats = traceFormats.filter((format) => values.format?.includes(format) 
 /** A target is at rest once it takes less than this of one core; nobody waits longer than the limit for it. */
 const restingShare = 0.08;
 const restSampleMs = 400;
-const restLimitMs = 6000;
-const warmUpSeconds = 1;
+const restLimitMs = 8000;
 
 interface Round {
   readonly spansPerSecond: number;
@@ -168,7 +169,7 @@ async function run(targets: readonly Target[]): Promise<unknown> {
       const refusal = await refusalOf(target, format);
       if (refusal !== undefined) skipped[key] = refusal;
       else {
-        await measure(target, format, warmUpSeconds);
+        await measure(target, format, Number(values['warm-up']));
         pairs.push({ key, target, format, rounds: [] });
       }
     }
