@@ -121,6 +121,19 @@ beforeAll(async () => {
 afterAll(() => store.stop());
 
 describe('over a real store', () => {
+  it('a query that is too long for the store is the asker’s fault, not the store’s', async () => {
+    // As long as PromQL may be; in the URL and in the engine it takes several times as much.
+    const quotes = "'".repeat(60_000);
+    for (const [path, parameters] of [
+      ['/api/v1/query', { query: `{__name__="up",a="${quotes}",b="${quotes.slice(1)}"}` }],
+      ['/api/v2/traces', { serviceName: 'reviews', annotationQuery: quotes.repeat(5) }],
+    ] as const) {
+      const answer = await get(path, parameters);
+      expect([path, answer.status]).toEqual([path, 422]);
+      expect(answer.body).toContain('too long for the store');
+    }
+  });
+
   it('a trace that came in through Zipkin goes out the same', async () => {
     expect(await get('/api/v2/trace/:id', {}, { id: '463ac35c9f6413ad48485a3953bb6124' })).toEqual({
       status: 200,

@@ -17,6 +17,7 @@ const code = {
   memoryLimitExceeded: 241,
   setSizeLimitExceeded: 191,
   tooManyRowsOrBytes: 396,
+  queryIsTooLarge: 229,
   queryWasCancelled: 394,
   cannotCompileRegexp: 427,
 } as const;
@@ -26,6 +27,7 @@ const ofCode = new Map<number, Pick<QueryFailure, 'kind' | 'status'>>([
   [code.tooSlow, { kind: 'timeout', status: 503 }],
   [code.tooManyRows, { kind: 'limit', status: 422 }],
   [code.tooManyRowsOrBytes, { kind: 'limit', status: 422 }],
+  [code.queryIsTooLarge, { kind: 'limit', status: 422 }],
   [code.setSizeLimitExceeded, { kind: 'limit', status: 422 }],
   [code.memoryLimitExceeded, { kind: 'limit', status: 422 }],
   [code.queryWasCancelled, { kind: 'canceled', status: 499 }],

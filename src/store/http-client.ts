@@ -2,7 +2,13 @@
 import type { Readable } from 'node:stream';
 import type { StoreClient, StoreInsert, StoreQuery } from './client.ts';
 import { StoreError } from './client.ts';
-import { openConnections, type StoreAddress, StoreAnswerError, type StoreConnections } from './http-request.ts';
+import {
+  openConnections,
+  RequestTooLongError,
+  type StoreAddress,
+  StoreAnswerError,
+  type StoreConnections,
+} from './http-request.ts';
 
 export type { StoreAddress } from './http-request.ts';
 
@@ -152,6 +158,15 @@ const passingCodes = new Set([3, 74, 75, 76, 159, 202, 209, 210, 236, 242, 243, 
  */
 const lastingInsertCodes = new Set([6, 26, 27, 32, 33, 40, 41, 69, 72, 117, 131]);
 
+/** ClickHouse's number for what is said here in its place. */
+const queryIsTooLarge = 229;
+const syntaxError = 62;
+
+/** Longer than a URL may be, or, with its parameters filled in, than what the engine reads as one query. */
+const isTooLong = (error: unknown): boolean =>
+  error instanceof RequestTooLongError ||
+  (error instanceof StoreAnswerError && error.code === syntaxError && /^Max query size exceeded/.test(error.message));
+
 function toStoreError(
   error: unknown,
   {
@@ -171,6 +186,13 @@ function toStoreError(
   const cause = hide(message) === message ? { cause: error } : {};
   if (reason !== undefined) {
     return new StoreError(`The store's query ended: ${reason}`, { isRetryable: !isAborted, ...cause });
+  }
+  if (isTooLong(error)) {
+    return new StoreError('The query is too long for the store; ask for less, or with shorter texts', {
+      code: queryIsTooLarge,
+      isRetryable: false,
+      ...cause,
+    });
   }
   if (error instanceof StoreAnswerError && error.code !== undefined) {
     const { code } = error;

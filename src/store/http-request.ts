@@ -29,6 +29,11 @@ export class StoreAnswerError extends Error {
   }
 }
 
+/** A request that no store takes: what has to stand in its URL is longer than servers read. */
+export class RequestTooLongError extends Error {
+  override readonly name = 'RequestTooLongError';
+}
+
 export interface StoreRequest {
   readonly sql: string;
   readonly parameters?: Readonly<Record<string, QueryParameter>> | undefined;
@@ -47,16 +52,26 @@ export interface StoreConnections {
 /** Servers close idle connections after seconds (ClickHouse after 10); a request on one that is just being closed would fail. */
 const idleTimeoutMs = 5_000;
 
+/**
+ * ClickHouse reads a URL of 1 MiB (http_max_uri_size), our own store as much of a request's head. What is longer would be answered by a
+ * reset, as if the store were away.
+ */
+const maxPathBytes = 1024 * 1024 - 16 * 1024;
+
 /** Connections to one store, opened as they are needed. */
 export function openConnections(at: StoreAddress, maxConnections: number): StoreConnections {
   const { send, options, always } = targetOf(at, maxConnections);
   return {
-    ask: ({ sql, parameters, body, signal }) => {
+    async ask({ sql, parameters, body, signal }) {
       const search = new URLSearchParams(always);
       for (const [name, value] of Object.entries(parameters ?? {})) search.set(`param_${name}`, parameterText(value));
       if (body !== undefined) search.set('query', sql);
       const text = search.toString();
       const path = text === '' ? '/' : `/?${text}`;
+      if (path.length > maxPathBytes)
+        throw new RequestTooLongError(
+          `what it asks for takes ${path.length} bytes of a URL, where ${maxPathBytes} are the most`,
+        );
       const start = () => send({ ...options, path, method: 'POST' });
       return exchange(start, { body: body ?? Buffer.from(sql), isInsert: body !== undefined, signal });
     },
