@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { StoreClient, StoreInsert, StoreQuery } from './client.ts';
 import { StoreError } from './client.ts';
 import {
+  credentialsOf,
   openConnections,
   RequestTooLongError,
   type StoreAddress,
@@ -68,17 +69,21 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
 }
 
 interface Connections extends StoreConnections {
-  /** The text without the token: a server may repeat what it was sent, and its errors are shown. */
+  /** The text without passwords and tokens: a server may repeat what it was sent, and its errors are shown. */
   hide(text: string): string;
 }
 
 function connect(at: StoreAddress, maxConnections: number): Connections {
-  return { ...openConnections(at, maxConnections), hide: hider('url' in at ? (at.token ?? '') : '') };
+  return { ...openConnections(at, maxConnections), hide: hider(at) };
 }
 
-function hider(token: string): Connections['hide'] {
-  if (token === '') return (text) => text;
-  const forms = [token, Buffer.from(`default:${token}`).toString('base64')];
+function hider(at: StoreAddress): Connections['hide'] {
+  if ('socketPath' in at) return (text) => text;
+  const { user, password } = credentialsOf(at);
+  const written = new URL(at.url).password;
+  const forms = [password, written, at.token ?? ''].flatMap((secret) =>
+    secret === '' ? [] : [Buffer.from(`${user}:${secret}`).toString('base64'), secret],
+  );
   return (text) => forms.reduce((hidden, form) => hidden.replaceAll(form, '[REDACTED]'), text);
 }
 

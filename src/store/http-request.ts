@@ -89,16 +89,34 @@ interface Target {
 /** Otherwise ClickHouse may say 200 and begin an answer before the query fails, and the rest of that answer is then the exception's text. */
 const wholeAnswers = { wait_end_of_query: '1' };
 
+/** Node's own error would repeat the whole text, a password in it too. */
+function urlOf({ url }: { readonly url: string }): URL {
+  const parsed = URL.parse(url);
+  if (parsed === null) throw new Error('the address of the store is no URL; write it like http://trawl-store:9530');
+  return parsed;
+}
+
+/** Who asks, and with what. */
+export function credentialsOf(at: Extract<StoreAddress, { url: string }>): {
+  readonly user: string;
+  readonly password: string;
+} {
+  const { username, password } = urlOf(at);
+  return {
+    user: decodeURIComponent(username) || 'default',
+    password: decodeURIComponent(password) || (at.token ?? ''),
+  };
+}
+
 function targetOf(at: StoreAddress, maxSockets: number): Target {
   const pool = { keepAlive: true, maxSockets, scheduling: 'lifo' as const, timeout: idleTimeoutMs };
   if ('socketPath' in at) {
     const agent = new HttpAgent(pool);
     return { send: httpRequest, options: { agent, socketPath: at.socketPath, host: 'store' }, always: {} };
   }
-  const url = new URL(at.url);
+  const url = urlOf(at);
   const isSecure = url.protocol === 'https:';
-  const user = decodeURIComponent(url.username) || 'default';
-  const password = decodeURIComponent(url.password) || (at.token ?? '');
+  const { user, password } = credentialsOf(at);
   const database = decodeURIComponent(url.pathname.replace(/^\/|\/$/g, ''));
   return {
     send: isSecure ? httpsRequest : httpRequest,
