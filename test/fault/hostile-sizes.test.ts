@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { maxPartsPerSpan } from '../../src/pipeline/wide-spans.ts';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { type RawFormat, type RawSpan, rawFormats } from '../fixtures/raw-spans.ts';
 
@@ -23,6 +24,12 @@ afterAll(async () => {
 
 const residentMb = () =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${agent.child.pid}/status`, 'utf8'))?.[1]) / 1024;
+
+const formatOf = (name: string): RawFormat => {
+  const format = rawFormats.find((each) => each.name === name);
+  if (format === undefined) throw new Error(`there is no format ${name}`);
+  return format;
+};
 
 /** Ids of a span that no other test has. */
 function freshIds({ kind }: RawFormat): { traceId: string; id: string } {
@@ -99,17 +106,35 @@ describe('a large span', () => {
     },
   );
 
-  it('of three hundred thousand tags is kept and read back, and others are served after it', async () => {
-    const format = rawFormats.find(({ name }) => name === 'Zipkin v2 JSON');
-    if (format === undefined) throw new Error('there is no such format');
+  it('of a hundred thousand tags is kept and read back, and others are served after it', async () => {
+    const format = formatOf('Zipkin v2 JSON');
     const ids = freshIds(format);
-    const sent = await servingOthers('giant span in', sendSpan(format, { ...ids, tags: manyTags(300_000) }));
+    const sent = await servingOthers('wide span in', sendSpan(format, { ...ids, tags: manyTags(maxPartsPerSpan) }));
     expect(sent.status, sent.text).toBe(202);
     await agent.flush();
-    for (const path of [`/api/v2/trace/${ids.traceId}`, `/api/traces/${ids.traceId}`]) {
-      const answer = await servingOthers(`giant span out of ${path}`, agent.get(path));
+    for (const path of ['/api/v2/trace', '/api/traces']) {
+      const answer = await servingOthers(`wide span out of ${path}`, agent.get(`${path}/${ids.traceId}`));
       expect(answer.status).toBe(200);
-      expect(answer.text.match(/"key29\d{4}"/g)).toHaveLength(10_000);
+      expect(answer.text.match(/"key9\d{4}"/g)).toHaveLength(10_000);
+    }
+  });
+
+  it('of more is refused with a reason, which is counted', async () => {
+    const tags = manyTags(maxPartsPerSpan + 1);
+    for (const name of ['Zipkin v1 Thrift', 'Zipkin v2 JSON', 'Zipkin v2 protobuf', 'OTLP protobuf']) {
+      const { status, text } = await sendSpan(formatOf(name), { tags });
+      expect([name, status, text]).toEqual([name, 413, expect.stringMatching(/100001 tags.*send fewer/)]);
+    }
+    const { text: metrics } = await agent.get('/metrics');
+    for (const [component, count] of [
+      ['zipkin', 3],
+      ['otlp', 1],
+    ]) {
+      expect(metrics).toMatch(
+        new RegExp(
+          `_refused_items_total\\{component="inputs.${component}",signal="spans",reason="over_limit"\\} ${count}`,
+        ),
+      );
     }
   });
 });
@@ -145,8 +170,7 @@ describe('a trace of a hundred thousand spans', () => {
       ['/api/traces', /"refType":"CHILD_OF"/g],
       ['/api/v3/traces', /"parentSpanId"/g],
     ] as const;
-    const format = rawFormats.find(({ name }) => name === 'Zipkin v2 protobuf');
-    if (format === undefined) throw new Error('there is no such format');
+    const format = formatOf('Zipkin v2 protobuf');
     const { traceId } = freshIds(format);
     const start = startIn(format);
     for (let from = 0; from < count; from += perBody) {

@@ -8,6 +8,7 @@ import type { Host } from '../../pipeline/component.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { retryResponse } from '../../pipeline/refusal.ts';
 import { createStepRunner } from '../../pipeline/step-runner.ts';
+import { findWideSpan } from '../../pipeline/wide-spans.ts';
 
 /** What became of a request. A refusal has its status as HTTP and as gRPC say it. */
 export type ExportOutcome =
@@ -68,7 +69,8 @@ export function createTraceService(host: Host, accept: Accept, options: { readon
       if (error instanceof CodecError) return refuse(400, 'malformed', error.message);
       throw error;
     }
-    return keep(decoded, signal);
+    const wide = findWideSpan(decoded.spans, body.length);
+    return wide === undefined ? keep(decoded, signal) : refuse(413, 'over_limit', wide);
   };
 
   async function keep({ spans, rejected, reason }: DecodedSpans, signal: AbortSignal): Promise<ExportOutcome> {

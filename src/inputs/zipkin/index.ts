@@ -10,6 +10,7 @@ import type { Host, InputKind, Running } from '../../pipeline/component.ts';
 import type { IngestProblem, IngestRequest, IngestResponse, IngestRoute } from '../../pipeline/ingest-route.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { retryResponse } from '../../pipeline/refusal.ts';
+import { findWideSpan } from '../../pipeline/wide-spans.ts';
 import { type ZipkinInputConfig, zipkinInputConfig } from './config.ts';
 
 /** Senders treat any other 2xx as a loss: Envoy counts it under `tracing.zipkin.reports_dropped`. */
@@ -103,6 +104,8 @@ export function createCollector(
       throw error;
     }
     if (spans.length === 0) return accepted;
+    const wide = findWideSpan(spans, body.length);
+    if (wide !== undefined) return refuse(413, 'over_limit', wide);
     const outcome = await accept({ signal: 'spans', items: spans }, signal);
     switch (outcome.kind) {
       case 'kept':
