@@ -45,7 +45,7 @@ export interface Housekeeping {
 }
 
 const roundDeadlineMs = 30_000;
-const releaseDeadlineMs = 2_000;
+const releaseDeadlineMs = 5_000;
 
 /** What runs while this process is the one: a retention and the roll-ups. */
 interface Term {
@@ -135,11 +135,15 @@ function createElection({ client, clock, log, as, failed, ...options }: Housekee
   const self = as.kind === 'elected' ? as.writer : storeItself;
   let isPrepared = false;
   let found: Claim | undefined;
+  /** Whether a row of this candidate's may be there. */
+  let hasClaimed = false;
   /** The store's clock less this machine's. */
   let offsetMs = 0;
 
-  const claim = async (previous: Claim | undefined, sinceMs: number | 'now', signal: AbortSignal) =>
-    writeClaim(client, { holder: self, previous, sinceMs, leaseMs, horizons: candidate.horizons(), signal });
+  const claim = async (previous: Claim | undefined, sinceMs: number | 'now', signal: AbortSignal) => {
+    hasClaimed = true;
+    await writeClaim(client, { holder: self, previous, sinceMs, leaseMs, horizons: candidate.horizons(), signal });
+  };
 
   const look = async (signal: AbortSignal) => {
     const claims = await readClaims(client, signal);
@@ -194,19 +198,19 @@ function createElection({ client, clock, log, as, failed, ...options }: Housekee
     },
     /** Lets the claim run out now. The store's own stays: without it nobody reaches the tables, and its retention goes on to count. */
     async release(): Promise<void> {
-      if (as.kind === 'store' || found?.holder !== self) return;
+      if (as.kind === 'store' || !hasClaimed) return;
       const signal = AbortSignal.timeout(releaseDeadlineMs);
       try {
         const { own } = await look(signal);
-        if (own !== undefined)
-          await writeClaim(client, {
-            holder: self,
-            previous: own,
-            sinceMs: own.sinceMs,
-            leaseMs: 0,
-            horizons: candidate.horizons(),
-            signal,
-          });
+        const horizons = candidate.horizons();
+        await writeClaim(client, {
+          holder: self,
+          previous: own,
+          sinceMs: own?.sinceMs ?? 'now',
+          leaseMs: 0,
+          horizons,
+          signal,
+        });
       } catch (error) {
         log.info({ err: error }, 'The claim on the store was not given back; it runs out by itself.');
       }

@@ -85,6 +85,7 @@ export interface NewClaim {
   readonly previous: Claim | undefined;
   /** 'now' to begin, otherwise since when; 0 for the store itself. */
   readonly sinceMs: number | 'now';
+  /** 0 to give it back. */
   readonly leaseMs: number;
   readonly horizons: Horizons;
   readonly signal: AbortSignal;
@@ -100,7 +101,8 @@ export async function writeClaim(client: StoreClient, claim: NewClaim): Promise<
       holder: claim.holder,
       sinceMs: claim.sinceMs === 'now' ? -1 : claim.sinceMs,
       leaseMs: claim.leaseMs,
-      version: (claim.previous?.version ?? 0) + 1,
+      // One that gives back goes above a renewal that was broken off: the store may carry that out later.
+      version: (claim.previous?.version ?? 0) + (claim.leaseMs === 0 ? 2 : 1),
       horizons: JSON.stringify(claim.horizons),
     },
     signal: claim.signal,
