@@ -147,6 +147,18 @@ describe('searchTraces', () => {
     expect(late.taken.map(([span]) => (nowUs - (span?.startUs ?? 0)) / 60_000_000)).toEqual([26, 27]);
   });
 
+  it('does not take the arrival of a span without a start for the time of its trace', async () => {
+    const uploaded = [3, 2, 1].map((minutes) => traceOf('uploaded', 2, nowUs - 60_000_000 * minutes - 7));
+    const [oldest] = uploaded[0] ?? [];
+    if (oldest === undefined) throw new Error('there are no spans');
+    const arrivedNow = { ...oldest, id: '00000000000000ff', startUs: undefined };
+    await insertSpans(store.client, [...uploaded.flat(), arrivedNow], nowUs / 1000);
+    const { taken } = await search(ofService('uploaded'), { limit: 2 });
+    expect(taken.map((trace) => trace[0]?.traceId)).toEqual([uploaded[2]?.[0]?.traceId, uploaded[1]?.[0]?.traceId]);
+    const untimed = await search(ofService('uploaded'), { limit: 3 });
+    expect(untimed.taken.map((trace) => trace.length)).toEqual([2, 2, 3]);
+  });
+
   it('reads large traces by themselves, and says when there is no room for all', async () => {
     const spans = [
       traceOf('large', 300, nowUs - 1_000_000),

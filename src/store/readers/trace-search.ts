@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Span } from '../../model/span.ts';
 import type { StoreClient } from '../client.ts';
 import { StoreError } from '../client.ts';
+import { spanFlags } from '../schema/migrations.ts';
 import { type Arrivals, countArrivals } from './arrivals.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
@@ -29,7 +30,7 @@ export interface TraceSearch {
 /** A trace of which the store says that its spans meet the predicates. */
 export interface TraceCandidate {
   readonly traceId: string;
-  /** The newest of its spans that meet one. */
+  /** The newest of its spans that meet one; of those without a start only where there is no other in the step. */
   readonly newestUs: number;
 }
 
@@ -202,6 +203,9 @@ interface CandidateQuery {
   readonly after: TraceCandidate | undefined;
 }
 
+/** A span without a start is filed at its arrival, which says nothing about when a trace was that is uploaded or comes late. */
+const newestSql = `if(countIf(bitAnd(flags, ${spanFlags.hasNoStart}) = 0) = 0, max(toUnixTimestamp64Micro(ts)), maxIf(toUnixTimestamp64Micro(ts), bitAnd(flags, ${spanFlags.hasNoStart}) = 0))`;
+
 async function readCandidates(
   client: StoreClient,
   { search, predicates, step, after }: CandidateQuery,
@@ -218,7 +222,7 @@ async function readCandidates(
   }
   const conditions = [time, ...where, ...reachSql(search, { step, bind, nowUs: options.nowUs })];
   const bytes = await client.bytes({
-    sql: `SELECT trace_id, max(toUnixTimestamp64Micro(ts)) AS newest FROM spans WHERE ${conditions.join(' AND ')}
+    sql: `SELECT trace_id, ${newestSql} AS newest FROM spans WHERE ${conditions.join(' AND ')}
 GROUP BY trace_id${having.length === 0 ? '' : ` HAVING ${having.join(' AND ')}`} ORDER BY newest DESC, trace_id DESC LIMIT ${maxCandidates}`,
     parameters,
     format: 'RowBinary',
