@@ -137,6 +137,18 @@ describe('a large span', () => {
       );
     }
   });
+
+  it('of four hundred thousand is refused before it is decoded whole', async () => {
+    const tags = manyTags(400_000);
+    for (const name of ['Zipkin v2 JSON', 'Zipkin v2 protobuf']) {
+      const { status, text } = await servingOthers(`widest span in, ${name}`, sendSpan(formatOf(name), { tags }));
+      expect([name, status, text]).toEqual([
+        name,
+        400,
+        expect.stringMatching(/a span of more than \d+ (strings|tags); send fewer/),
+      ]);
+    }
+  });
 });
 
 describe('a trace of a hundred thousand spans', () => {

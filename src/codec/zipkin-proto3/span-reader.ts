@@ -47,6 +47,9 @@ const endpointIpv4 = key(2, lengthDelimited);
 const endpointIpv6 = key(3, lengthDelimited);
 const endpointPort = key(4, varint);
 
+/** More take seconds that nobody else is served in. */
+const tagsPerSpan = 300_000;
+
 /** By their number; 0 and what is beyond the list say nothing. */
 const kinds: readonly (SpanKind | undefined)[] = [undefined, 'CLIENT', 'SERVER', 'PRODUCER', 'CONSUMER'];
 
@@ -69,10 +72,13 @@ export class SpanReader {
     const bytes = this.#bytes;
     const end = bytes.position + length;
     const draft: Draft = { traceId: undefined, id: undefined, ...emptyDraft() };
+    let tags = 0;
     while (bytes.position < end) {
       const field = bytes.varint32();
-      if (field === spanTag) readTag(bytes, draft.tags);
-      else if (!this.#readId(field, draft)) this.#readField(field, draft);
+      if (field === spanTag) {
+        readTag(bytes, draft.tags);
+        if (++tags > tagsPerSpan) throw bytes.error(`a span of more than ${tagsPerSpan} tags; send fewer`);
+      } else if (!this.#readId(field, draft)) this.#readField(field, draft);
     }
     const { traceId, id } = draft;
     if (traceId === undefined || id === undefined) {

@@ -1,5 +1,6 @@
 /** Large bodies of Zipkin v2 JSON, decoded a slice at a time, so that whoever asks can do something else between two slices. */
 import type { Span } from '../../model/span.ts';
+import { CodecError } from '../codec-error.ts';
 import { decodeUtf8 } from '../java-text.ts';
 import { checkListFormat } from '../zipkin-format.ts';
 import { decodeSpans } from './decode-spans.ts';
@@ -8,6 +9,9 @@ import { readSpansFast } from './fast-reader.ts';
 
 /** What the smallest spans take 20 ms to decode in, and a body of a hundred usual ones fits into. */
 const sliceLength = 128 * 1024;
+
+/** Of one span: what a hundred thousand tags and as many annotations have. More take seconds that nobody else is served in. */
+const stringsPerSpan = 600_000;
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -30,10 +34,14 @@ function endOfString(text: string, start: number): number {
 /** The comma or bracket behind the spans that begin at `start` and take `sliceLength` or a little more; undefined if there is none. */
 function endOfSlice(text: string, start: number): number | undefined {
   let depth = 0;
+  let strings = 0;
   for (let at = start; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === quote) at = endOfString(text, at);
-    else if (code === openBrace || code === openBracket) depth++;
+    if (code === quote) {
+      at = endOfString(text, at);
+      if (++strings > stringsPerSpan)
+        throw new CodecError(`a span of more than ${stringsPerSpan} strings; send fewer tags`);
+    } else if (code === openBrace || code === openBracket) depth++;
     else if (code === closeBrace || code === closeBracket) {
       if (--depth < 0) return at;
     } else if (code === comma && depth === 0 && at - start >= sliceLength) return at;
