@@ -15,16 +15,22 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   store: async () => (await import('./store-command.ts')).storeCommand,
 };
 
-const overview = async (): Promise<string> => {
-  const loaded = await Promise.all(Object.values(commands).map((load) => load()));
+/** A line for each command of which `isMeant` says so. */
+async function commandList(isMeant: (name: string) => boolean): Promise<string[]> {
+  const meant = Object.entries(commands).filter(([name]) => isMeant(name));
+  const loaded = await Promise.all(meant.map(([, load]) => load()));
   const width = Math.max(...loaded.map(({ name }) => name.length));
+  return loaded.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+}
+
+const overview = async (): Promise<string> => {
   return [
     `trawl ${version}: takes in traces, metrics and logs, keeps them, and answers queries about them.`,
     '',
     'Usage: trawl COMMAND [OPTION]…',
     '',
     'Commands:',
-    ...loaded.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    ...(await commandList(() => true)),
     '',
     'Begin with:',
     '  trawl agent                     runs the agent on http://127.0.0.1:9529',
@@ -49,6 +55,16 @@ function openFilesLimit(): number {
 const isShortOfFiles = (error: unknown, limit: number): boolean =>
   errorCode(error) === 'EMFILE' || (errorCode(error) === 'ERR_MODULE_NOT_FOUND' && limit < 256);
 
+const isHelp = (argument: string | undefined) => argument === '--help' || argument === '-h';
+
+/** `trawl query --help`: the commands that begin with this word, where it is none by itself. */
+async function groupHelp(argv: readonly string[]): Promise<string | undefined> {
+  const [first, second] = argv;
+  const isOfGroup = (name: string) => name.startsWith(`${first} `);
+  if (!isHelp(second) || !Object.keys(commands).some(isOfGroup)) return undefined;
+  return [...(await commandList(isOfGroup)), '', 'trawl COMMAND --help says more about each.'].join('\n');
+}
+
 /** Splits the arguments into a command's name and the rest; names are up to two words. */
 function findCommand(argv: readonly string[]): { name: string; rest: readonly string[] } | undefined {
   for (const words of [2, 1]) {
@@ -65,11 +81,18 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     terminal.out(version);
     return 0;
   }
-  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+  // `trawl help query trace` is the same as `trawl query trace --help`.
+  if (first === 'help' && argv.length > 1) return await runCli([...argv.slice(1), '--help'], terminal);
+  if (first === undefined || isHelp(first) || first === 'help') {
     (first === undefined ? terminal.error : terminal.out)(await overview());
     return first === undefined ? 2 : 0;
   }
   const found = findCommand(argv);
+  const group = found === undefined ? await groupHelp(argv) : undefined;
+  if (group !== undefined) {
+    terminal.out(group);
+    return 0;
+  }
   const load = found && commands[found.name];
   if (found === undefined || load === undefined) {
     const known = Object.keys(commands);
@@ -91,7 +114,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     );
     return 1;
   }
-  if (found.rest.includes('--help') || found.rest.includes('-h')) {
+  if (found.rest.some(isHelp)) {
     terminal.out(helpOf(command));
     return 0;
   }

@@ -21,6 +21,9 @@ const links: readonly (readonly [path: string, what: string])[] = [
   ['/api/trawl/openapi.json', 'its own routes, for programs'],
 ];
 
+/** Where the span is found that the page says to send. */
+const firstTrace = '/api/v2/trace/463ac35c9f6413ad';
+
 /** The page as text, for curl. */
 export function landingText(landing: Landing): string {
   const url = urlOf(landing);
@@ -28,10 +31,10 @@ export function landingText(landing: Landing): string {
     `Trawl ${landing.version}: takes in traces, metrics and logs, keeps them, and answers queries about them.`,
     '',
     'Send a span:',
-    indent(firstSpan(url)),
+    indent(firstSpan(baseOf(landing, '/api/v2/spans', url))),
     '',
     'Find it again, about a second later:',
-    indent(`curl ${url}/api/v2/trace/463ac35c9f6413ad`),
+    indent(`curl ${baseOf(landing, firstTrace, url)}${firstTrace}`),
     '',
     'Ask:',
     ...links.map(([path, what]) => `  ${baseOf(landing, path, url)}${path}  ${what}`),
@@ -53,8 +56,8 @@ export function landingPage(landing: Landing): string {
     `<h1>Trawl ${escapeHtml(landing.version)}</h1>
 <p>Takes in traces, metrics and logs, keeps them, and answers queries about them.</p>
 <h2>Send a span</h2>
-<pre>${escapeHtml(firstSpan(url))}</pre>
-<p>About a second later it is at <a href="/api/v2/trace/463ac35c9f6413ad">/api/v2/trace/463ac35c9f6413ad</a>.</p>
+<pre>${escapeHtml(firstSpan(baseOf(landing, '/api/v2/spans', url)))}</pre>
+<p>About a second later it is at <a href="${escapeHtml(`${baseOf(landing, firstTrace, '')}${firstTrace}`)}">${firstTrace}</a>.</p>
 <h2>Ask</h2>
 <ul>
 ${items}

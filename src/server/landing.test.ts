@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { type Landing, landingPage, landingText } from './landing.ts';
+
+const landing: Landing = {
+  version: '1.2.3',
+  host: '127.0.0.1:4318',
+  addresses: [
+    { url: 'http://127.0.0.1:9529', host: '127.0.0.1', port: 9529, paths: 'all' },
+    { url: 'http://127.0.0.1:4318', host: '127.0.0.1', port: 4318, paths: ['/v1/traces'] },
+  ],
+  paths: ['/v1/traces'],
+};
+
+describe('the page at an address', () => {
+  it('says to send the first span where it is taken, not to an address that takes OTLP alone', () => {
+    for (const page of [landingText(landing), landingPage(landing)]) {
+      expect(page).toContain('curl http://127.0.0.1:9529/api/v2/spans');
+      expect(page).toContain('http://127.0.0.1:9529/api/v2/trace/463ac35c9f6413ad');
+      expect(page).not.toContain('4318');
+    }
+  });
+
+  it('stays at the address that was asked where that serves everything', () => {
+    const whole: Landing = { ...landing, host: 'trawl.example:9529', paths: 'all' };
+    expect(landingText(whole)).toContain('curl http://trawl.example:9529/api/v2/spans');
+    expect(landingPage(whole)).toContain('<a href="/api/v2/trace/463ac35c9f6413ad">');
+  });
+});
