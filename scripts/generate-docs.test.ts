@@ -27,7 +27,10 @@ describe('what is generated from the schemas', () => {
   it('ships a configuration that takes what is pushed, and scrapes or tails nothing by itself', async () => {
     const loaded = await loadConfiguration({ ...none, directory: join(root, 'conf.d') });
     expect(loaded.ok ? loaded.warnings : loaded.problems).toEqual([]);
-    expect(loaded.ok && loaded.configuration.inputs.map((input) => input.name)).toEqual(['inputs.otlp', 'inputs.zipkin']);
+    expect(loaded.ok && loaded.configuration.inputs.map((input) => input.name)).toEqual([
+      'inputs.otlp',
+      'inputs.zipkin',
+    ]);
     expect(loaded.ok && loaded.configuration.outputs).toEqual([]);
   });
 

@@ -39,7 +39,13 @@ const sections: readonly Section[] = markdown
 /** Starts the agent in this process, where its list of routes can be asked for. */
 async function servedRoutes(): Promise<readonly string[]> {
   const data = await mkdtemp(join(tmpdir(), 'trawl-routes-'));
-  const sets = [`store.data_directory=${data}`, 'http.listen=127.0.0.1:0', 'http.zipkin_listen=', 'http.otlp_listen=', 'http.otlp_grpc_listen='];
+  const sets = [
+    `store.data_directory=${data}`,
+    'http.listen=127.0.0.1:0',
+    'http.zipkin_listen=',
+    'http.otlp_listen=',
+    'http.otlp_grpc_listen=',
+  ];
   const load = () => loadConfiguration({ directory: shippedDirectory, kinds, env: {}, sets });
   const loaded = await load();
   if (!loaded.ok) throw new Error('the shipped configuration is refused');

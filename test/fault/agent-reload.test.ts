@@ -67,7 +67,7 @@ describe('a reload that cannot be applied', () => {
     );
     expect(line).toContain('intervall');
     expect(await posts()).toBe(202);
-    await write('other.conf', '[[inputs.zipkin]]\n  pathV2 = "/hup/spans"\n');
+    await write('other.conf', '[[inputs.zipkin]]\n  pathV1 = "/hup/v1"\n  pathV2 = "/hup/spans"\n');
     agent.child.kill('SIGHUP');
     await waitFor('the new input', async () => (await posts('/hup/spans')) === 202);
   });
@@ -85,7 +85,7 @@ describe('a reload that cannot be applied', () => {
 
   it('says of a key that needs a restart that it does, and changes nothing else either', async () => {
     await write('trawl.conf', '[spool]\n  max_bytes = "2GiB"\n');
-    await write('other.conf', '[[inputs.zipkin]]\n  pathV2 = "/more/spans"\n');
+    await write('other.conf', '[[inputs.zipkin]]\n  pathV1 = "/more/v1"\n  pathV2 = "/more/spans"\n');
     const refused = await reload();
     expect(refused.status).toBe(400);
     expect(refused.problems?.join()).toMatch(/spool\.max_bytes cannot change while the agent runs/);
@@ -122,7 +122,10 @@ describe('a reload that is applied', () => {
         const stamp = new Date().toISOString().replace('Z', '000000Z');
         await appendFile(join(container, '0.log'), `${stamp} stdout F line ${lines++}\n`);
       }
-      await write('other.conf', `[[inputs.zipkin]]\n  pathV2 = "/round${round}/spans"\n`);
+      await write(
+        'other.conf',
+        `[[inputs.zipkin]]\n  pathV1 = "/round${round}/v1"\n  pathV2 = "/round${round}/spans"\n`,
+      );
       const { changes } = await reload();
       expect(changes).toEqual([round === 0 ? 'started inputs.zipkin#2' : 'changed inputs.zipkin#2']);
       expect(await posts(`/round${round}/spans`)).toBe(202);
@@ -185,7 +188,10 @@ describe('a reload that is applied', () => {
     const before = process.platform === 'linux' ? openFiles() : 0;
     const answers: Promise<unknown>[] = [];
     for (let number = 1; number <= 100; number++) {
-      await write('other.conf', `[[inputs.zipkin]]\n  pathV2 = "/number${number}/spans"\n`);
+      await write(
+        'other.conf',
+        `[[inputs.zipkin]]\n  pathV1 = "/number${number}/v1"\n  pathV2 = "/number${number}/spans"\n`,
+      );
       if (number % 2 === 0) agent.child.kill('SIGHUP');
       else answers.push(reload());
       await sleep(40);
