@@ -189,8 +189,9 @@ describe('trawl send traces', () => {
 
   it('warns of a trace that is not to be found afterwards, since it is too old', async () => {
     answer = ({ method }) => (method === 'POST' ? { status: 202, body: '' } : undefined);
-    const { exitCode, errors } = await send(await fileOf(zipkin));
+    const { exitCode, out, errors } = await send(await fileOf(zipkin));
     expect(exitCode).toBe(0);
     expect(errors[0]).toContain('is not to be found afterwards; its first span is of 2026-11-20 14:23:07.123 UTC');
+    expect(out.join('\n')).not.toContain('look at it');
   });
 });

@@ -104,6 +104,7 @@ async function whereToLook(spans: readonly Span[], args: Arguments, terminal: Te
     terminal.error(
       `trace ${ids[0]} is not to be found afterwards${when}: spans older than the store's retention are not kept ([store] retention)`,
     );
+    if (ids.length === 1) return [];
   }
   if (ids.length === 1) return [`look at it:  ${programName()} query trace ${ids[0]}${urlOption}`];
   const roots = new Set(spans.filter(({ parentId }) => parentId === undefined).map(serviceOf));

@@ -43,6 +43,11 @@ productpage get /productpage   ●█░░░░░░░░░░░█░░�
     );
   });
 
+  it('writes an id of 64 bits with 16 digits, as the list of traces and Zipkin do', () => {
+    const spans = bookinfo().map((span) => ({ ...span, traceId: '0'.repeat(16) + span.traceId.slice(16) }));
+    expect(draw(spans)[2]).toBe('trace 48485a3953bb6124');
+  });
+
   it('fits the width, whatever it is and whatever the names are', () => {
     const long = bookinfo().map((span) => ({ ...span, name: `${span.name} 評価🐟 ${'long '.repeat(40)}` }));
     for (const columns of [40, 61, 80, 133, 250]) {

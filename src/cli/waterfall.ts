@@ -6,6 +6,7 @@ import { type CriticalPath, findCriticalPath, type PathSegment } from './critica
 import type { Screen, Style } from './screen.ts';
 import { createLabels, type Labels } from './span-label.ts';
 import { durationText, momentText } from './time-text.ts';
+import { shownId } from './trace-table.ts';
 import { buildTree, serviceOf, type TraceNode, type TraceTree } from './trace-tree.ts';
 import { chooseRows, type Row } from './waterfall-rows.ts';
 
@@ -92,8 +93,8 @@ function headLines({ tree, screen, labels }: Picture): string[] {
   const name = `${screen.show(labels.service(root.span))} ${screen.show(labels.name(root.span))}`;
   const when = startUs === 0 ? 'no time' : `${momentText(startUs)} UTC`;
   const title = cutTo(name, screen.width, screen.ellipsis);
-  return [screen.paint(title, 'bold'), screen.own(`${when} · ${counts}`), `trace ${root.span.traceId}`].map((line) =>
-    line.trimEnd(),
+  return [screen.paint(title, 'bold'), screen.own(`${when} · ${counts}`), `trace ${shownId(root.span.traceId)}`].map(
+    (line) => line.trimEnd(),
   );
 }
 

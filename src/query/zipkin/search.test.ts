@@ -122,6 +122,13 @@ const isReached = (trace: readonly ZipkinJson[]) => {
   return Math.max(...times) - Math.min(...times) < 60_000_000;
 };
 
+describe('annotationQuery', () => {
+  it('asks for a tag without a key where Zipkin does, and for nothing where it is blank', () => {
+    expect([...parseAnnotationQuery('=x')]).toEqual([['', 'x']]);
+    expect([...parseAnnotationQuery(' and  and error=')]).toEqual([['error', '']]);
+  });
+});
+
 describe(`GET /api/v2/traces over a store (seed ${seed})`, () => {
   it('finds exactly the traces that Zipkin’s own test takes, whole', async () => {
     const all = traces.map(asJson);

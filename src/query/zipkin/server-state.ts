@@ -17,6 +17,10 @@ const uiConfig = {
   queryLimit: 10,
   defaultLookback: 15 * 60_000,
   searchEnabled: true,
+  logsUrl: null,
+  supportUrl: null,
+  archivePostUrl: null,
+  archiveUrl: null,
   dependency: { enabled: true, lowErrorRate: 0.5, highErrorRate: 0.75 },
 };
 

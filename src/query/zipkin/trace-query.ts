@@ -62,7 +62,8 @@ export function parseAnnotationQuery(text: string): ReadonlyMap<string, string> 
   for (const piece of split) {
     const at = piece.indexOf('=');
     const key = trimmed(at === -1 ? piece : piece.slice(0, at));
-    if (key === '') continue;
+    // `=x` asks for a tag whose key is empty, which is hardly ever there; Zipkin leaves out blanks alone.
+    if (key === '' && at === -1) continue;
     if (at !== -1) annotations.set(key, trimmed(piece.slice(at + 1)));
     else if (!annotations.has(key)) annotations.set(key, '');
   }

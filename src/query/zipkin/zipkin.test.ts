@@ -258,11 +258,10 @@ describe('names', () => {
 describe('what Zipkin’s page and its watchers ask', () => {
   it('is answered as Zipkin does', async () => {
     const config = await get(holding([]), '/zipkin/config.json');
-    expect(JSON.parse(String(config.body))).toMatchObject({
-      searchEnabled: true,
-      queryLimit: 10,
-      defaultLookback: 900_000,
-    });
+    // Word for word what zipkin-server 3.6.1 answers.
+    expect(String(config.body)).toBe(
+      '{"environment":"","queryLimit":10,"defaultLookback":900000,"searchEnabled":true,"logsUrl":null,"supportUrl":null,"archivePostUrl":null,"archiveUrl":null,"dependency":{"enabled":true,"lowErrorRate":0.5,"highErrorRate":0.75}}',
+    );
     expect(JSON.parse(String((await get(holding([]), '/info')).body))).toMatchObject({ trawl: { version: '0.1.0' } });
     const up = await get(holding([]), '/health');
     expect(up).toMatchObject({ status: 200, body: '{"status":"UP","zipkin":{"status":"UP"}}' });
