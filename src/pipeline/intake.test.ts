@@ -47,6 +47,7 @@ function setUp(options: {
   outputs?: readonly Destination[];
   tags?: Record<string, string>;
   oldestMs?: (signal: Signal) => number | undefined;
+  unsureMs?: (signal: Signal) => number | undefined;
 }) {
   const meter = createMeter(new Registry(), () => nowMs);
   const intake = createIntake({
@@ -54,6 +55,7 @@ function setUp(options: {
     store: options.store,
     globalTags: options.tags ?? {},
     oldestMs: options.oldestMs ?? (() => undefined),
+    ...(options.unsureMs === undefined ? {} : { unsureMs: options.unsureMs }),
     nowMs: () => nowMs,
     meter,
   });
@@ -103,6 +105,49 @@ describe('the intake', () => {
     const [kept] = store.batches;
     expect(kept?.signal === 'samples' && kept.items[0]?.samples).toEqual([samples[1], samples[2]]);
     expect(status()).toMatchObject({ received: 4, kept: 2, refused: 2 });
+  });
+
+  describe('while it is not known how far back the store keeps', () => {
+    const hourMs = 3_600_000;
+    const start = () => {
+      const store = destination('store');
+      const unknown = { oldestMs: () => nowMs - 24 * hourMs, unsureMs: () => nowMs - hourMs };
+      return { store, ...setUp({ store: store.self, ...unknown }) };
+    };
+    const young = span(nowMs * 1000);
+    const between = span((nowMs - 2 * hourMs) * 1000);
+    const ancient = span(0);
+
+    it('refuses a batch with a span that may be too old for now, so that it comes again', async () => {
+      const { accept, status, store, meter } = start();
+      const outcome = await accept({ signal: 'spans', items: [young, between] }, signal);
+      expect(outcome.kind === 'retry' && retryResponse(outcome)).toMatchObject({
+        status: 503,
+        body: '1 of these may be older than the store keeps, which the store could not be asked yet; send this again later\n',
+      });
+      expect(store.batches).toEqual([]);
+      expect(status()).toMatchObject({ received: 2, kept: 0, refused: 2 });
+      expect(await meter.registry.metrics()).toContain('reason="retention_unknown"} 2');
+    });
+
+    it('takes what is young enough for any store, and lets a span that is too old for certain hold nothing up', async () => {
+      const { accept, store } = start();
+      expect(await accept({ signal: 'spans', items: [young, ancient] }, signal)).toEqual({ kind: 'kept' });
+      expect(store.batches).toEqual([{ signal: 'spans', items: [young] }]);
+    });
+
+    it('refuses samples that may be too old one by one, since a scrape is not repeated', async () => {
+      const { accept, store } = start();
+      const series = createSeries([['__name__', 'up']]);
+      const samples = [0, 2 * hourMs, 48 * hourMs].map((ageMs) => ({
+        timestampMs: nowMs - ageMs,
+        value: 1,
+        isStale: false,
+      }));
+      const outcome = await accept({ signal: 'samples', items: [{ series, samples }] }, signal);
+      expect(outcome).toMatchObject({ kind: 'rejected', count: 2 });
+      expect(store.batches).toEqual([{ signal: 'samples', items: [{ series, samples: samples.slice(0, 1) }] }]);
+    });
   });
 
   it('hands on the positions of a log batch even when none of its lines is young enough', async () => {

@@ -23,6 +23,11 @@ export interface IntakeOptions {
   readonly globalTags: Readonly<Record<string, string>>;
   /** Rows before this would be gone at once; undefined when everything is kept for ever. */
   readonly oldestMs: (signal: Signal) => number | undefined;
+  /**
+   * Rows before this may be gone at once, for what the store keeps is not known yet; undefined when it is. A batch of spans or lines with
+   * such a row is refused until then. Samples are refused one by one, as those that are too old are: a scrape is not repeated.
+   */
+  readonly unsureMs?: (signal: Signal) => number | undefined;
   readonly nowMs: () => number;
   readonly meter: Meter;
 }
@@ -160,6 +165,24 @@ export function createIntake(options: IntakeOptions): Intake {
     return { kind: 'rejected', count: tooOld + tooFarAhead, cause: new RefusedError('older_than_retention', sentence) };
   };
 
+  const oldestOf = (signal: Signal): number =>
+    Math.max(
+      options.oldestMs(signal) ?? Number.NEGATIVE_INFINITY,
+      (signal === 'samples' ? options.unsureMs?.(signal) : undefined) ?? Number.NEGATIVE_INFINITY,
+    );
+
+  /** Why nothing of a batch can be kept now; undefined where it can. */
+  const refusalOf = (batch: Batch): RefusedError | undefined => {
+    const unsureMs = options.unsureMs?.(batch.signal);
+    if (unsureMs === undefined || batch.signal === 'samples') return undefined;
+    const { tooOld } = sift(batch, unsureMs, options.nowMs());
+    if (tooOld === 0) return undefined;
+    return new RefusedError(
+      'retention_unknown',
+      `${tooOld} of these may be older than the store keeps, which the store could not be asked yet; send this again later`,
+    );
+  };
+
   const acceptFor =
     (component: string): Accept =>
     async (batch, signal) => {
@@ -170,8 +193,12 @@ export function createIntake(options: IntakeOptions): Intake {
         meter.refused(component, batch.signal, cause.reason, count, cause.message);
         return { kind: 'retry', cause };
       }
-      const oldestMs = options.oldestMs(batch.signal) ?? Number.NEGATIVE_INFINITY;
-      const sifted = sift(batch, oldestMs, options.nowMs());
+      const sifted = sift(batch, oldestOf(batch.signal), options.nowMs());
+      const refusal = refusalOf(sifted.batch);
+      if (refusal !== undefined) {
+        meter.refused(component, batch.signal, refusal.reason, count, refusal.message);
+        return { kind: 'retry', cause: refusal };
+      }
       const isWhole = sifted.tooOld + sifted.tooFarAhead === 0;
       const keptCount = count - sifted.tooOld - sifted.tooFarAhead;
       const outcome = await keep(tag(sifted.batch), signal);

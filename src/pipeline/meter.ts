@@ -11,6 +11,7 @@ export const lossReasons = [
   'disk_full',
   'shutting_down',
   'older_than_retention',
+  'retention_unknown',
   'too_far_ahead',
   'duplicate',
   'over_limit',

@@ -143,3 +143,21 @@ describe('an agent whose store process cannot start', () => {
     expect(await judgeSpans(agent, load)).toMatchObject(nothingWrong);
   });
 });
+
+describe('an agent whose shared store is away from its start on', () => {
+  it('keeps what any store keeps, and has everything else come again in place of saying that it is kept', async () => {
+    agent = await startAgent({
+      files: {
+        'trawl.conf': '[store]\nurl = "http://127.0.0.1:1"\nretention = "forever"\n',
+        'zipkin.conf': '[[inputs.zipkin]]\n',
+      },
+    });
+    const { post } = agent;
+    const spanOf = (ageMs: number) =>
+      JSON.stringify([{ traceId: 'a', id: 'b', timestamp: (Date.now() - ageMs) * 1000, duration: 1 }]);
+    expect((await post('/api/v2/spans', spanOf(60_000))).status).toBe(202);
+    const { status, text } = await post('/api/v2/spans', spanOf(7_200_000));
+    expect([status, text]).toEqual([503, expect.stringContaining('may be older than the store keeps')]);
+    expect(await metricOf(agent, 'trawl_refused_items_total', 'reason="retention_unknown"')).toBe(1);
+  });
+});

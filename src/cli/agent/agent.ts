@@ -127,6 +127,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     store: link.destination,
     globalTags: main.global_tags,
     oldestMs: link.oldestAllowedMs,
+    unsureMs: link.unsureBeforeMs,
     nowMs: clock.nowMs,
     meter,
   });

@@ -14,6 +14,7 @@ import type { Meter } from '../../pipeline/meter.ts';
 import { openSpool } from '../../pipeline/spool/open-spool.ts';
 import type { Spool, SpoolLoss } from '../../pipeline/spool/spool.ts';
 import { type StoreClient, StoreError } from '../../store/client.ts';
+import { type HorizonMemory, openHorizonMemory } from '../../store/housekeeping/horizon-memory.ts';
 import { createHousekeeping, type Housekeeping } from '../../store/housekeeping/housekeeping.ts';
 import { createStoreClient } from '../../store/http-client.ts';
 import { createFreshness, type Freshness } from '../../store/intake/freshness.ts';
@@ -42,6 +43,8 @@ export interface StoreLink {
   readonly freshness: Freshness;
   /** Rows before this would be dropped at once; undefined when any age is kept. */
   oldestAllowedMs(signal: Signal): number | undefined;
+  /** Rows before this may be dropped at once, for the store could not be asked yet what it keeps; undefined once it was. */
+  unsureBeforeMs(signal: Signal): number | undefined;
   health(): Health;
   /** Why queries would fail now, in plain words; undefined when they would not. */
   whyNotReady(): string | undefined;
@@ -73,6 +76,11 @@ function countLoss(meter: Meter, { items, reason, why }: SpoolLoss): void {
 export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLink> {
   const { config, dataDirectory, clock, log, meter } = options;
   let forgetSeries = () => {};
+  const { url } = config.store;
+  const memory =
+    url === ''
+      ? undefined
+      : await openHorizonMemory({ file: join(dataDirectory, 'store-horizons.json'), store: url, log });
   const spool = await openSpool({
     directory: join(dataDirectory, 'spool', 'store'),
     fileSystem: realFileSystem,
@@ -114,7 +122,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     onFailure: (why) => meter.failed(component, why),
   });
 
-  const housekeeping = keepInOrder(options, client);
+  const housekeeping = keepInOrder(options, client, memory);
 
   /** Until the tables are there nothing can be sent: the store may be away for as long as it likes. */
   const prepare = async (): Promise<void> => {
@@ -133,8 +141,8 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
   const work = async (): Promise<void> => {
     try {
       await prepare();
-      behind.prepared();
-      void housekeeping.start();
+      // Before that older rows are refused: who waits until the agent is ready need not meet with it.
+      void housekeeping.start().then(behind.prepared);
       await sender.run(stopping.signal);
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
@@ -149,6 +157,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     client: failingFast(client, behind.whyNotReady),
     freshness: createFreshness(spool, clock),
     oldestAllowedMs: housekeeping.oldestAllowedMs,
+    unsureBeforeMs: housekeeping.unsureBeforeMs,
     health() {
       const { isHealthy, line } = behind.health();
       return { isHealthy, line: isHealthy && config.store.url !== '' ? `${line}; ${housekeeping.describe()}` : line };
@@ -188,7 +197,11 @@ function failingFast(client: StoreClient, whyNotReady: () => string | undefined)
 }
 
 /** Retention and the roll-ups of spans: done here for the embedded store, by one of all who share a store by URL. */
-function keepInOrder({ config, clock, log, meter, writer }: StoreLinkOptions, client: StoreClient): Housekeeping {
+function keepInOrder(
+  { config, clock, log, meter, writer }: StoreLinkOptions,
+  client: StoreClient,
+  memory: HorizonMemory | undefined,
+): Housekeeping {
   const dropped = new Counter({
     name: 'trawl_store_retention_dropped_rows_total',
     help: 'Rows dropped because they were older than store.retention or above store.max_bytes.',
@@ -207,6 +220,7 @@ function keepInOrder({ config, clock, log, meter, writer }: StoreLinkOptions, cl
     log,
     limits: retentionLimitsOf(config.store),
     as: config.store.url === '' ? { kind: 'alone' } : { kind: 'elected', writer },
+    ...(memory === undefined ? {} : { memory }),
     dropped: ({ signal, reason, rows }) => dropped.inc({ signal, reason }, rows),
     rolledUp: (tookMs) => rollupSeconds.observe(tookMs / 1000),
     failed: (why) => meter.failed(component, why),

@@ -1,13 +1,18 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { realClock } from '../../../test/fixtures/fake-host.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import { type StoreClient, StoreError } from '../client.ts';
 import type { RetentionLimits } from '../retention/plan.ts';
+import { type HorizonMemory, openHorizonMemory } from './horizon-memory.ts';
 import { createHousekeeping, type Housekeeping } from './housekeeping.ts';
 
 const dayMs = 86_400_000;
-const limitsOf = (ageMs: number): RetentionLimits => ({
+const hourMs = 3_600_000;
+const limitsOf = (ageMs: number | 'forever'): RetentionLimits => ({
   ageMs: { spans: ageMs, samples: ageMs, logs: ageMs },
   maxBytes: 'none',
 });
@@ -54,17 +59,19 @@ function createPause() {
 }
 
 interface AgentOptions {
-  readonly ageMs?: number;
+  readonly ageMs?: number | 'forever';
   readonly leaseMs?: number;
   readonly slowMs?: number;
   /** It looks when the test says so, in place of every 97 ms. */
   readonly looksWhenTold?: boolean;
+  readonly memory?: HorizonMemory;
 }
 
 /** An agent that shares the store: it can be killed, after which nothing of it reaches the store, and it counts its rounds. */
 function createAgent(writer: number, options: AgentOptions = {}) {
   const { ageMs = 7 * dayMs, leaseMs = 30_000, slowMs = 0, looksWhenTold = false } = options;
   const pause = createPause();
+  const slept: number[] = [];
   let isDead = false;
   let late: Parameters<StoreClient['command']>[0] | undefined;
   let isSlow = false;
@@ -94,17 +101,30 @@ function createAgent(writer: number, options: AgentOptions = {}) {
     clock: {
       ...realClock,
       nowMs: () => realClock.nowMs() - slowMs,
-      sleep: (delayMs, signal) =>
-        looksWhenTold && delayMs === checkEveryMs ? pause.sleep(signal) : realClock.sleep(delayMs, signal),
+      sleep(delayMs, signal) {
+        slept.push(delayMs);
+        return looksWhenTold && delayMs === checkEveryMs ? pause.sleep(signal) : realClock.sleep(delayMs, signal);
+      },
     },
     log: pino({ level: 'silent' }),
     limits: limitsOf(ageMs),
     as: { kind: 'elected', writer },
     leaseMs,
     checkEveryMs,
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
   });
   return {
     housekeeping,
+    slept,
+    /** How old rows may be for certain, and how old they may be at most, in ms. */
+    takes() {
+      const ageOf = (oldestMs: number | undefined) =>
+        oldestMs === undefined ? 'any' : Math.round((Date.now() - oldestMs) / 60_000) * 60_000;
+      return {
+        atMost: ageOf(housekeeping.oldestAllowedMs('logs')),
+        unsureFrom: ageOf(housekeeping.unsureBeforeMs('logs')),
+      };
+    },
     look: pause.look,
     /** From now on the next claim it writes is on its way until `arrive`, whether it is broken off meanwhile or not. */
     delayClaim() {
@@ -195,7 +215,7 @@ describe('a store that two agents share', () => {
   );
 
   it('keeps what the holder keeps, and the other takes nothing in that the holder would drop', async () => {
-    const [a, b] = [createAgent(11, { ageMs: 3 * dayMs }), createAgent(22)];
+    const [a, b] = [createAgent(11, { ageMs: 3 * dayMs, leaseMs: 3_000 }), createAgent(22)];
     expect(Date.now() - (b.housekeeping.oldestAllowedMs('logs') ?? 0)).toBeGreaterThan(6 * dayMs);
     await start(a);
     await start(b);
@@ -205,6 +225,24 @@ describe('a store that two agents share', () => {
     }
     const ttl = `SELECT extract(engine_full, ' TTL (.*) SETTINGS') AS x FROM system.tables WHERE database = currentDatabase() AND name = 'logs'`;
     await until('the age is in the table', async () => (await read(ttl))[0]?.includes('259200') === true);
+  }, 40_000);
+
+  it('is not dropped from by a new holder before all others had the time to learn of it', async () => {
+    await run('ALTER TABLE logs MODIFY TTL toDateTime(ts) + toIntervalDay(365)');
+    await run("INSERT INTO logs (ts, body) VALUES (now() - INTERVAL 20 DAY, 'old')");
+    const [a, b] = [
+      createAgent(11, { ageMs: 30 * dayMs, looksWhenTold: true }),
+      createAgent(22, { ageMs: dayMs, looksWhenTold: true }),
+    ];
+    await start(a);
+    await start(b);
+    await a.housekeeping.stop();
+    await b.look();
+    expect(b.holds()).toBe(true);
+    // It goes by its own retention itself at once, and sweeps after a lease and a look.
+    expect(b.takes()).toEqual({ atMost: dayMs, unsureFrom: 'any' });
+    expect(b.slept).toContain(30_000 + checkEveryMs);
+    expect(await read("SELECT body AS x FROM logs WHERE body = 'old'")).toEqual(['old']);
   }, 40_000);
 
   it('says by the store’s clock what is too old to be taken, however slow or fast the agent’s own is', async () => {
@@ -235,5 +273,51 @@ describe('a store that two agents share', () => {
     await until('the agent has looked again', () => a.rounds() > rounds + 30);
     expect(a.holds()).toBe(false);
     expect(Date.now() - (a.housekeeping.oldestAllowedMs('spans') ?? 0)).toBeGreaterThan(29 * dayMs);
+  }, 40_000);
+});
+
+describe('an agent that could not ask the store yet what it keeps', () => {
+  let home: string;
+  beforeEach(async () => {
+    await run('DROP TABLE IF EXISTS housekeeping');
+    home = await mkdtemp(join(tmpdir(), 'trawl-horizons-'));
+  });
+  afterEach(() => rm(home, { recursive: true, force: true }));
+  const log = pino({ level: 'silent' });
+  const remember = (url = 'http://trawl-store:9530') =>
+    openHorizonMemory({ file: join(home, 'store-horizons.json'), store: url, log });
+  const startedWithoutStore = async (options: AgentOptions) => {
+    const agent = createAgent(22, options);
+    agent.kill();
+    await agent.housekeeping.start();
+    const takes = agent.takes();
+    await agent.housekeeping.stop();
+    return takes;
+  };
+
+  it('takes for certain an hour, which any store keeps, and nothing beyond what it would keep itself', async () => {
+    expect(await startedWithoutStore({ ageMs: 'forever' })).toEqual({ atMost: 'any', unsureFrom: hourMs });
+    expect(await startedWithoutStore({ ageMs: 7 * dayMs })).toEqual({ atMost: 7 * dayMs, unsureFrom: hourMs });
+    expect(await startedWithoutStore({ ageMs: hourMs / 2 })).toEqual({ atMost: hourMs / 2, unsureFrom: hourMs / 2 });
+  });
+
+  it('goes by what it found before its last stop where that is stricter, and by what the store says as soon as it does', async () => {
+    const holder = createAgent(11, { ageMs: 3 * dayMs });
+    await holder.housekeeping.start();
+    const agent = createAgent(22, { ageMs: 'forever', memory: await remember() });
+    await agent.housekeeping.start();
+    expect(agent.takes()).toEqual({ atMost: 3 * dayMs, unsureFrom: 'any' });
+    await agent.housekeeping.stop();
+    await holder.housekeeping.stop();
+    const again = (ageMs: number | 'forever', memory: HorizonMemory) => startedWithoutStore({ ageMs, memory });
+    expect(await again('forever', await remember())).toEqual({ atMost: 'any', unsureFrom: 3 * dayMs });
+    expect(await again(dayMs, await remember())).toEqual({ atMost: 3 * dayMs, unsureFrom: dayMs });
+    // Of another store it knows nothing, nor where the file is damaged.
+    expect(await again('forever', await remember('http://another:9530'))).toEqual({
+      atMost: 'any',
+      unsureFrom: hourMs,
+    });
+    await writeFile(join(home, 'store-horizons.json'), '{"store":"htt');
+    expect(await again('forever', await remember())).toEqual({ atMost: 'any', unsureFrom: hourMs });
   }, 40_000);
 });

@@ -5,10 +5,11 @@
 import type { Logger } from 'pino';
 import type { Signal } from '../../model/batch.ts';
 import type { StoreClient } from '../client.ts';
-import { type Horizons, horizonsOf, oldestOf } from '../retention/horizon.ts';
-import type { Drop, RetentionLimits } from '../retention/plan.ts';
+import { type Horizons, horizonsOf, looserOf, oldestOf, stricterOf } from '../retention/horizon.ts';
+import { type Drop, protectedMs, type RetentionLimits } from '../retention/plan.ts';
 import { createRetention } from '../retention/retention.ts';
 import { createRollupRunner, type RunnerClock } from '../rollups/runner.ts';
+import type { HorizonMemory } from './horizon-memory.ts';
 import { type Claim, holderOf, prepareClaims, readClaims, storeItself, writeClaim } from './lease.ts';
 
 export interface HousekeepingOptions {
@@ -22,6 +23,8 @@ export interface HousekeepingOptions {
     | { readonly kind: 'alone' }
     | { readonly kind: 'store' }
     | { readonly kind: 'elected'; readonly writer: number };
+  /** Where an elected agent remembers what the store keeps, for its next start. */
+  readonly memory?: HorizonMemory;
   /** How long a claim holds that is not renewed, and how often it is looked at: a holder that is gone has a successor after both. 45 s and 15 s unless told. */
   readonly leaseMs?: number;
   readonly checkEveryMs?: number;
@@ -40,6 +43,8 @@ export interface Housekeeping {
   stop(): Promise<void>;
   /** Rows older than this must not be taken, by the limits of whoever keeps the store; undefined for any age. */
   oldestAllowedMs(signal: Signal): number | undefined;
+  /** Rows older than this may not be kept, which cannot be known before the store was asked; undefined once it was. */
+  unsureBeforeMs(signal: Signal): number | undefined;
   /** Who keeps the store in order, for a person. */
   describe(): string;
 }
@@ -60,13 +65,22 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const configured = horizonsOf((signal) => ({ ageMs: limits.ageMs[signal], cutMs: 0 }));
   let term: Term | undefined;
   let loop: Promise<void> | undefined;
-  const election = as.kind === 'alone' ? undefined : createElection(options, { begin, end, horizons });
+  const election = as.kind === 'alone' ? undefined : createElection(options, { begin, end, horizons: own });
+  const last = options.memory?.last;
+  // What neither the last keeper nor this agent would keep is refused for good meanwhile: garbage must not hold up what comes with it.
+  const looser = last === undefined ? configured : horizonsOf((signal) => looserOf(last[signal], configured[signal]));
+  const floor = last ?? horizonsOf(() => ({ ageMs: protectedMs, cutMs: 0 }));
+  const stricter = horizonsOf((signal) => stricterOf(floor[signal], configured[signal]));
 
-  function horizons(): Horizons {
-    return term?.horizons() ?? election?.foundHorizons() ?? configured;
+  function own(): Horizons {
+    return term?.horizons() ?? configured;
   }
-  function begin(offsetMs: () => number): void {
-    term ??= beginTerm(options, offsetMs);
+  const isUnsure = () => as.kind === 'elected' && election?.hasLooked() === false;
+  function horizons(): Horizons {
+    return isUnsure() ? looser : (term?.horizons() ?? election?.foundHorizons() ?? configured);
+  }
+  function begin(since: TermStart): void {
+    term ??= beginTerm(options, since);
   }
   async function end(): Promise<void> {
     const ending = term;
@@ -78,7 +92,7 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     start() {
       return new Promise((tried) => {
         if (loop !== undefined || election === undefined) tried();
-        if (election === undefined) begin(() => 0);
+        if (election === undefined) begin({ offsetMs: () => 0, firstSweepAfterMs: 0 });
         else loop ??= election.run(stopping.signal, tried);
       });
     },
@@ -90,11 +104,19 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     },
     // What is dropped is dropped by the store's clock.
     oldestAllowedMs: (signal) => oldestOf(horizons()[signal], clock.nowMs() + (election?.offsetMs() ?? 0)),
+    unsureBeforeMs: (signal) => (isUnsure() ? oldestOf(stricter[signal], clock.nowMs()) : undefined),
     describe: () => election?.describe() ?? 'it is kept in order here',
   };
 }
 
-function beginTerm(options: HousekeepingOptions, offsetMs: () => number): Term {
+interface TermStart {
+  /** The store's clock less this machine's. */
+  offsetMs(): number;
+  /** Until then nothing is dropped: all who write to the store learn meanwhile whose retention counts. */
+  readonly firstSweepAfterMs: number;
+}
+
+function beginTerm(options: HousekeepingOptions, { offsetMs, firstSweepAfterMs }: TermStart): Term {
   const { client, log, limits, dropped, rolledUp, failed } = options;
   // Whoever holds the store goes by the store's clock: minutes and days must not depend on which agent that is.
   const clock: RunnerClock = { ...options.clock, nowMs: () => options.clock.nowMs() + offsetMs() };
@@ -103,6 +125,7 @@ function beginTerm(options: HousekeepingOptions, offsetMs: () => number): Term {
     clock,
     log,
     limits,
+    firstAfterMs: firstSweepAfterMs,
     ...(dropped === undefined ? {} : { dropped }),
     failed: (error) => failed?.(`retention: ${error.message}`),
   });
@@ -125,13 +148,14 @@ function beginTerm(options: HousekeepingOptions, offsetMs: () => number): Term {
 
 /** What an election may do to the one who stands for it. */
 interface Candidate {
-  begin(offsetMs: () => number): void;
+  begin(since: TermStart): void;
   end(): Promise<void>;
+  /** What it keeps, or would keep. */
   horizons(): Horizons;
 }
 
 function createElection({ client, clock, log, as, failed, ...options }: HousekeepingOptions, candidate: Candidate) {
-  const { leaseMs = 45_000, checkEveryMs = 15_000, limits } = options;
+  const { leaseMs = 45_000, checkEveryMs = 15_000, limits, memory } = options;
   const self = as.kind === 'elected' ? as.writer : storeItself;
   let isPrepared = false;
   let found: Claim | undefined;
@@ -164,7 +188,7 @@ function createElection({ client, clock, log, as, failed, ...options }: Housekee
   /** One look at the claims; those who may stand do, and whoever holds renews. */
   const round = async (signal: AbortSignal): Promise<void> => {
     // On a full disk nothing can be claimed, and nobody but the store makes room.
-    if (as.kind === 'store') candidate.begin(() => 0);
+    if (as.kind === 'store') candidate.begin({ offsetMs: () => 0, firstSweepAfterMs: 0 });
     if (!isPrepared) await prepareClaims(client, signal);
     isPrepared = true;
     let { holder, own } = await look(signal);
@@ -173,7 +197,9 @@ function createElection({ client, clock, log, as, failed, ...options }: Housekee
     else if (own !== undefined && holder.holder === self) await claim(own, own.sinceMs, signal);
     if (as.kind === 'store' || holder === undefined) ({ holder, own } = await look(signal));
     follow(holder);
-    if (holder?.holder === self) candidate.begin(() => offsetMs);
+    if (holder?.horizons !== undefined) await memory?.keep(holder.horizons);
+    if (holder?.holder === self)
+      candidate.begin({ offsetMs: () => offsetMs, firstSweepAfterMs: leaseMs + checkEveryMs });
     else await candidate.end();
   };
 
@@ -216,6 +242,7 @@ function createElection({ client, clock, log, as, failed, ...options }: Housekee
       }
     },
     offsetMs: () => offsetMs,
+    hasLooked: () => found !== undefined,
     foundHorizons: () => (found?.holder === self ? undefined : found?.horizons),
     describe: () => `it is kept in order by ${nameOf(found, self)}`,
   };

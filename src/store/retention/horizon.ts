@@ -15,6 +15,18 @@ export function oldestOf({ ageMs, cutMs }: Horizon, nowMs: number): number | und
   return Math.max(nowMs - ageMs, cutMs);
 }
 
+/** The one that keeps less of the two; the one that keeps more. */
+export const stricterOf = (a: Horizon, b: Horizon): Horizon => between(a, b, Math.min, Math.max);
+export const looserOf = (a: Horizon, b: Horizon): Horizon => between(a, b, Math.max, Math.min);
+
+type Pick = (a: number, b: number) => number;
+
+function between(a: Horizon, b: Horizon, ofAges: Pick, ofCuts: Pick): Horizon {
+  const [ageOfA, ageOfB] = [a, b].map(({ ageMs }) => (ageMs === 'forever' ? Number.POSITIVE_INFINITY : ageMs));
+  const ageMs = ofAges(ageOfA ?? 0, ageOfB ?? 0);
+  return { ageMs: Number.isFinite(ageMs) ? ageMs : 'forever', cutMs: ofCuts(a.cutMs, b.cutMs) };
+}
+
 export const horizonsOf = (horizonOf: (signal: Signal) => Horizon): Horizons => ({
   spans: horizonOf('spans'),
   samples: horizonOf('samples'),

@@ -17,6 +17,8 @@ export interface RetentionOptions {
   readonly clock: RetentionClock;
   readonly log: Logger;
   readonly limits: RetentionLimits;
+  /** Before the first sweep; at once unless told. */
+  readonly firstAfterMs?: number;
   /** Between two sweeps; a minute unless told. */
   readonly intervalMs?: number;
   /** Told of everything that was dropped, for metrics. */
@@ -33,7 +35,7 @@ export interface Sweep {
 }
 
 export interface Retention {
-  /** Begins with a sweep. */
+  /** Begins with a sweep, after `firstAfterMs`. */
   start(): void;
   stop(): Promise<void>;
   /** One sweep, now. */
@@ -51,7 +53,7 @@ const timeColumns: Readonly<Record<string, string>> = { spans: 'ts', samples: 't
 
 /** Makes a retention; `start` begins its sweeps. */
 export function createRetention(options: RetentionOptions): Retention {
-  const { client, clock, log, limits, intervalMs = 60_000, dropped, failed } = options;
+  const { client, clock, log, limits, firstAfterMs = 0, intervalMs = 60_000, dropped, failed } = options;
   const stopping = new AbortController();
   /** Days that the byte cap took: up to there nothing is taken in any more. */
   const cutMs = new Map<Signal, number>();
@@ -84,6 +86,7 @@ export function createRetention(options: RetentionOptions): Retention {
   };
 
   const run = async () => {
+    if (firstAfterMs > 0) await clock.sleep(firstAfterMs, stopping.signal).catch(ignoreAbort);
     while (!stopping.signal.aborted) {
       try {
         await sweep(AbortSignal.any([stopping.signal, AbortSignal.timeout(sweepDeadlineMs)]));
