@@ -114,6 +114,18 @@ describe('the main file', () => {
     visit(mainConfig);
   });
 
+  it('proposes a whole key, as it can be written after --set, in place of a misspelt one', async () => {
+    const proposed = async (key: string) => {
+      const loaded = await load({ sets: [`${key}=7d`] });
+      return loaded.ok ? '' : loaded.problems.map(({ hint }) => hint).join();
+    };
+    expect(await proposed('store.retenton')).toBe('did you mean "store.retention"?');
+    expect(await proposed('stroe.retention')).toBe('did you mean "store.retention"?');
+    expect(await proposed('stroe.nothing')).toBe('did you mean "store"?');
+    expect(await proposed('inputs.zipkin[0].pathV')).toBe('did you mean "inputs.zipkin[0].pathV2"?');
+    expect(await proposed('store.nothing')).toBe('');
+  });
+
   it('takes lists and tables from text, and adds tags to those of the file', async () => {
     const { main } = await loadWell({
       files: { 'trawl.conf': '[global_tags]\na = "file"\nb = "file"\n' },

@@ -18,7 +18,7 @@ import {
   trawlVariables,
   valueFromText,
 } from './overrides.ts';
-import type { Problem } from './problem.ts';
+import { formatPath, type Problem } from './problem.ts';
 import { child, keysOf, type Path, shapeOf, unwrap } from './schema-walk.ts';
 import { type Environment, isTable, parseToml, type Table, type TomlDocument } from './toml-document.ts';
 import { type Findings, place, type Subject, validate } from './validate.ts';
@@ -216,6 +216,24 @@ function mainSubject(document: TomlDocument | undefined, findings: Findings): Su
   };
 }
 
+/** The whole key, as it is to be written after `--set`, with the wrong step in it put right; as far as what follows is there, too. */
+function meantKey(
+  setting: TextSetting,
+  path: Path,
+  { at, near, schema }: { readonly at: number; readonly near: string; readonly schema: z.ZodType },
+): string {
+  if (setting.source !== '--set') return near;
+  const before = setting.path.slice(0, setting.path.length - path.length + at);
+  const meant: (string | number)[] = [...before, near];
+  let below = child(schema, near);
+  for (const step of path.slice(at + 1)) {
+    below = below === undefined ? undefined : child(below, step);
+    if (below === undefined) break;
+    meant.push(step);
+  }
+  return formatPath(meant);
+}
+
 /** Puts one setting from outside into a subject; says why if the key is none that takes a value. */
 function applySetting(subject: Subject, setting: TextSetting, path: Path, findings: Findings): void {
   let schema: z.ZodType = subject.schema;
@@ -223,10 +241,8 @@ function applySetting(subject: Subject, setting: TextSetting, path: Path, findin
     const below = child(schema, step);
     const isIndexMissing = shapeOf(schema) === 'array' && typeof step !== 'number';
     if (below === undefined || isIndexMissing) {
-      const hint = didYouMean(String(step), [
-        ...(keysOf(schema)?.keys() ?? []),
-        ...(i === 0 ? subject.neighbours : []),
-      ]);
+      const near = nearest(String(step), [...(keysOf(schema)?.keys() ?? []), ...(i === 0 ? subject.neighbours : [])]);
+      const hint = near === undefined ? '' : `did you mean "${meantKey(setting, path, { at: i, near, schema })}"?`;
       findings.problems.push({ ...plain(setting.source, `unknown key "${setting.label}"`, hint), path: setting.label });
       return;
     }
