@@ -61,7 +61,12 @@ export function createAccess(options: AccessOptions, lockout: Lockout): Access {
     // Before comparing, or else the lock would tell a guesser which guess was right.
     const retryAfterMs = lockout.remainingMs(peer);
     if (retryAfterMs > 0) {
-      return { isAllowed: false, status: 429, message: 'too many wrong tokens from this address; wait', retryAfterMs };
+      return {
+        isAllowed: false,
+        status: 429,
+        message: 'too many wrong tokens from this address; wait a minute',
+        retryAfterMs,
+      };
     }
     if (isOneOf(digests, digestOf(presented))) return allowed;
     lockout.fail(peer);
@@ -88,7 +93,7 @@ export function createAccess(options: AccessOptions, lockout: Lockout): Access {
 const needsToken = 'queries from other machines need the token: send "Authorization: Bearer TOKEN"';
 const wrongToken = 'that is none of the tokens that [http] query_tokens names';
 const noTokenConfigured =
-  'queries from other machines are refused: set one with [http] query_tokens, or query = "open" to let everyone read';
+  'queries from other machines, or through a proxy, are refused while there is no token: set one with [http] query_tokens, or query = "open" to let everyone read';
 const queryIsLocal =
   'queries are answered on loopback only ([http] query = "loopback"); ask from this machine as localhost, or configure a token';
 const adminIsLocal =
