@@ -41,4 +41,16 @@ describe('what a program is told where nothing is', () => {
     expect(answer).toMatchObject({ status: 404, body: expect.stringMatching(/^there is no \/api\/v2\/servces here/) });
     expect(answer.contentType).toBeUndefined();
   });
+
+  it('tells those who look for the page of Zipkin or Jaeger that only the API is here', () => {
+    const told = (path: string, wantsHtml = false) =>
+      String(answerNotFound({ method: 'GET', path, wantsHtml }, routes).body);
+    for (const path of ['/zipkin', '/zipkin/', '/zipkin/traces/5af7183fb1d4cf5f']) {
+      expect(told(path)).toContain("Zipkin's page is no part of Trawl");
+      expect(told(path, true)).toContain('page is no part of Trawl, its API is');
+    }
+    for (const path of ['/search', '/trace/5af7183fb1d4cf5f']) expect(told(path)).toContain("Jaeger's page is no part");
+    for (const path of ['/zipkin/api/v2/nothing', '/zipkins', '/traces'])
+      expect(told(path)).not.toContain('is no part');
+  });
 });

@@ -38,7 +38,19 @@ export function answerNotFound(stray: Stray, routes: readonly KnownRoute[]): Ans
   const nearest = nearestRoutes(path, routes);
   if (stray.wantsHtml) return { status: 404, ...unknownPathPage(stray, nearest) };
   const list = nearest.map((route) => `  ${route.method} ${patternText(route)}\n`).join('');
-  return { status: 404, body: `there is no ${printable(path)} here; the nearest routes are:\n${list}` };
+  const page = viewerOf(path);
+  const hint = page === undefined ? '' : `${page}\n`;
+  return { status: 404, body: `there is no ${printable(path)} here; the nearest routes are:\n${list}${hint}` };
+}
+
+/** What is said to those who look for the page of a viewer whose API is served here, as they do after a move from it. */
+function viewerOf(path: string): string | undefined {
+  if (/^\/zipkin(\/(?!api\/)|$)/.test(path))
+    return "Zipkin's page is no part of Trawl, its API is: let the page ask here";
+  if (/^\/(jaeger|search|trace|monitor)(\/|$)/.test(path)) {
+    return "Jaeger's page is no part of Trawl, its API is: let the page ask here";
+  }
+  return undefined;
 }
 
 interface Page {
@@ -68,12 +80,13 @@ function unknownPathPage({ path }: Stray, nearest: readonly KnownRoute[]): Page 
     const isLink = route.method === 'GET' && !route.path.includes(':');
     return `<li>${isLink ? `<a href="${text}">${text}</a>` : `<code>${route.method} ${text}</code>`}</li>`;
   });
+  const viewer = viewerOf(path);
   return page(
     'There is no such page',
     `<p>Trawl has nothing at <code>${escapeHtml(printable(path))}</code>. What comes nearest:</p>
 <ul>
 ${items.join('\n')}
-</ul>`,
+</ul>${viewer === undefined ? '' : `\n<p>${escapeHtml(viewer)}.</p>`}`,
   );
 }
 
