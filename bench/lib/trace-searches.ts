@@ -43,6 +43,9 @@ export async function measureTraceSearches(get: Get, times = 40): Promise<Record
     operations: await each((i) => `/api/v2/spans?serviceName=${service(i)}`),
     remoteServices: await each((i) => `/api/v2/remoteServices?serviceName=${service(i)}`),
     newest20OfService: await search((i) => `serviceName=${service(i)}&limit=20`),
+    tag: await search((i) => `annotationQuery=http.method%3DGET&limit=${20 + i}`),
+    tagOfOneService: await search((i) => `annotationQuery=${tagOf(i)}&limit=${20 + i}`),
+    tagNobodyHas: await search((i) => `annotationQuery=http.status_code%3D7${i}x`),
     // Durations lie between 10 and 99 ms.
     serviceTagAndDuration: await search(
       (i) => `serviceName=${service(i)}&annotationQuery=http.status_code%3D200&minDuration=${20_000 + 37 * i}`,
@@ -50,8 +53,8 @@ export async function measureTraceSearches(get: Get, times = 40): Promise<Record
     tagAndDuration: await search((i) => `annotationQuery=http.method%3DGET&minDuration=${20_000 + 37 * i}`),
     tagOfOneServiceAndDuration: await search((i) => `annotationQuery=${tagOf(i)}&minDuration=${90_000 + 37 * i}`),
     // The whole hour is looked through in vain.
-    tagNobodyHas: await search((i) => `annotationQuery=http.status_code%3D5${i}x&minDuration=${20_000 + i}`),
-    uniqueTagNobodyHas: await search((i) => `annotationQuery=http.url%3D/nowhere/${i}&minDuration=${20_000 + i}`),
+    tagNobodyHasAndDuration: await search((i) => `annotationQuery=http.status_code%3D5${i}x&minDuration=${20_000 + i}`),
+    uniqueTagNobodyHasAndDuration: await search((i) => `annotationQuery=http.url%3D/nowhere/${i}&minDuration=${20_000 + i}`),
     durationNobodyHas: await search((i) => `serviceName=${service(i)}&minDuration=${1_000_000_000 + i}`),
     tagButNoDuration: await search((i) => `annotationQuery=${tagOf(i)}&minDuration=${1_000_000_000 + i}`),
   };
