@@ -54,7 +54,9 @@ export async function measureTraceSearches(get: Get, times = 40): Promise<Record
     tagOfOneServiceAndDuration: await search((i) => `annotationQuery=${tagOf(i)}&minDuration=${90_000 + 37 * i}`),
     // The whole hour is looked through in vain.
     tagNobodyHasAndDuration: await search((i) => `annotationQuery=http.status_code%3D5${i}x&minDuration=${20_000 + i}`),
-    uniqueTagNobodyHasAndDuration: await search((i) => `annotationQuery=http.url%3D/nowhere/${i}&minDuration=${20_000 + i}`),
+    uniqueTagNobodyHasAndDuration: await search(
+      (i) => `annotationQuery=http.url%3D/nowhere/${i}&minDuration=${20_000 + i}`,
+    ),
     durationNobodyHas: await search((i) => `serviceName=${service(i)}&minDuration=${1_000_000_000 + i}`),
     tagButNoDuration: await search((i) => `annotationQuery=${tagOf(i)}&minDuration=${1_000_000_000 + i}`),
   };
