@@ -84,7 +84,7 @@ describe.each(documents().filter((file) => tested.some((block) => block.file ===
 
     it('meet the agent that npm start starts', () => {
       const [, program = '', command] = reader.agent.child.spawnargs;
-      expect(scripts['start']).toBe(`node ${program.slice(root.length)} ${command}`);
+      expect(scripts['start']).toBe(`exec node ${program.slice(root.length)} ${command}`);
       expect(scripts['prestart']).toContain('build');
     });
 

@@ -128,7 +128,8 @@ describe('an agent among hostile clients', () => {
     }
     for (const { afterMs, answer } of await Promise.all(bodyDrippers)) {
       expect(afterMs).toBeLessThan(requestTimeoutMs + graceMs);
-      expect([408, 0]).toContain(statusOf(answer));
+      // 429 for one that begins while the bombs hold what all bodies together may take.
+      expect([408, 429, 0]).toContain(statusOf(answer));
     }
     const afterMiB = residentMebibytes();
     for (const { socket } of slowReaders) socket.destroy();
