@@ -193,3 +193,20 @@ export function bearerAuth() {
     })
     .meta({ typeName: 'table' });
 }
+
+/** What an input that takes spans by POST takes in one body. */
+export const spanBodyLimits = {
+  body_limit: size({ minBytes: 1024 })
+    .prefault('10MiB')
+    .describe('The largest body as it is on the wire, compressed or not. A larger one is refused with 413.'),
+  inflated_limit: size({ minBytes: 1024 })
+    .prefault('40MiB')
+    .describe('The largest body after inflating. A larger one is refused with 413.'),
+  max_spans: z
+    .int()
+    .min(1)
+    .prefault(100_000)
+    .describe(
+      'The most spans in one body. More are refused with 413: what a span costs does not depend on its size, and 40 MiB hold 1.7 million of the smallest.',
+    ),
+};

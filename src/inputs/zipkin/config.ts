@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { component, size } from '../../config/fields.ts';
+import { component, spanBodyLimits } from '../../config/fields.ts';
 
 /** DataKit takes an empty path for the default one. */
 const routePath = (standard: string) =>
@@ -17,19 +17,7 @@ export const zipkinInputConfig = component(
     pathV2: routePath('/api/v2/spans')
       .describe('Path that takes spans in Zipkin v2 form, JSON or protobuf, by POST.')
       .meta({ typeName: 'path' }),
-    body_limit: size({ minBytes: 1024 })
-      .prefault('10MiB')
-      .describe('The largest body as it is on the wire, compressed or not. A larger one is refused with 413.'),
-    inflated_limit: size({ minBytes: 1024 })
-      .prefault('40MiB')
-      .describe('The largest body after inflating. A larger one is refused with 413.'),
-    max_spans: z
-      .int()
-      .min(1)
-      .prefault(100_000)
-      .describe(
-        'The most spans in one body. More are refused with 413: what a span costs does not depend on its size, and 40 MiB hold 1.7 million of the smallest.',
-      ),
+    ...spanBodyLimits,
   }),
   {
     isShippedOn: true,
