@@ -1,4 +1,6 @@
+import type { Exemplar } from './exemplar.ts';
 import type { LogRecord } from './log-record.ts';
+import type { MetricMetadata } from './metric-metadata.ts';
 import type { SeriesSamples } from './sample.ts';
 import type { Span } from './span.ts';
 
@@ -15,7 +17,12 @@ export interface Position {
 
 export type Batch =
   | { readonly signal: 'spans'; readonly items: readonly Span[] }
-  | { readonly signal: 'samples'; readonly items: readonly SeriesSamples[] }
+  | {
+      readonly signal: 'samples';
+      readonly items: readonly SeriesSamples[];
+      readonly metadata?: readonly MetricMetadata[];
+      readonly exemplars?: readonly Exemplar[];
+    }
   | { readonly signal: 'logs'; readonly items: readonly LogRecord[]; readonly positions?: readonly Position[] };
 
 export type Signal = Batch['signal'];
