@@ -56,11 +56,14 @@ describe('an agent whose store process is killed', () => {
     await agent.ready();
     const load = startLoad(agent, { senders: 4 });
     let kills = 0;
+    let killedPid: number | undefined;
     const said = new Set<string>();
     for (; kills < 3; kills++) {
       await waitFor('load', () => load.oracle.acknowledged > 500 * (kills + 1));
       const before = load.oracle.acknowledged;
-      process.kill(storePid(), 'SIGKILL');
+      // The agent can say that it is ready before the line that names its new store has come through the pipe.
+      killedPid = await waitFor('a living store', () => (storePid() === killedPid ? undefined : storePid()));
+      process.kill(killedPid, 'SIGKILL');
       await waitFor('the news', async () => {
         const { status, text } = await get('/-/ready');
         if (status === 503) said.add(text);
