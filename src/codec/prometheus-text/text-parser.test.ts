@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { assertStandsMutants, createChoices, makeMutants } from '../../../test/contract/decoder-kit.ts';
 import { prometheusText } from '../../../test/contract/decoders.ts';
 import { CodecError } from '../codec-error.ts';
-import { formatOpenMetricsFloat, parseGoFloat } from './go-float.ts';
+import { formatOpenMetricsFloat, parseGoFloat } from '../exposition/go-float.ts';
 import { createTextParser, type ParsedPage } from './text-parser.ts';
 
 const cases = join(process.env['CONFORMANCE_DIR'] ?? '../shared/conformance', 'exposition/cases.json');

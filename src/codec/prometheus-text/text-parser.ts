@@ -5,7 +5,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { Label } from '../../model/sample.ts';
 import { CodecError } from '../codec-error.ts';
-import { parseGoFloat } from './go-float.ts';
+import { parseGoFloat } from '../exposition/go-float.ts';
 import {
   findNameEnd,
   findQuotedEnd,
@@ -15,7 +15,7 @@ import {
   SeriesPartError,
   skipBlanks,
   unescapeText,
-} from './series-part.ts';
+} from '../exposition/series-part.ts';
 
 export const metricTypes = ['counter', 'gauge', 'histogram', 'summary', 'untyped'] as const;
 export type MetricType = (typeof metricTypes)[number];
