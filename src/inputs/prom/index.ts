@@ -1,20 +1,24 @@
 /** Scrapes Prometheus expositions from fixed addresses. */
 import type { Accept } from '../../model/batch.ts';
-import type { Health, Host, InputKind, Running, StopReason } from '../../pipeline/component.ts';
+import type { Health, Host, InputKind, Running } from '../../pipeline/component.ts';
 import { readAgentNumber } from './agent-number.ts';
 import { type PromInputConfig, promInputConfig } from './config.ts';
-import { createPageReader } from './page.ts';
-import { createScraper, type Scraper, type TargetStatus } from './scraper.ts';
-import { createTargets, openDispatcher } from './target.ts';
+import { connectionRules, createConnections } from './connections.ts';
+import type { TargetStatus } from './scraper.ts';
+import { createScraperSet } from './scraper-set.ts';
+import { createTargets, type MadeTarget } from './target.ts';
 
 export type { TargetStatus } from './scraper.ts';
 
 export interface PromRunning extends Running {
   /** Each target and what its last scrape came to. */
   targets(): readonly TargetStatus[];
+  /** Addresses that are not scraped, and why. */
+  leftOut(): readonly Exclude<MadeTarget, { kind: 'target' }>[];
 }
 
-function describeHealth(targets: readonly TargetStatus[]): Health {
+/** One line about targets: the first that is down, or how many are up. */
+export function describeHealth(targets: readonly TargetStatus[]): Health {
   const down = targets.filter(({ health }) => health === 'down');
   const up = targets.filter(({ health }) => health === 'up').length;
   const [first] = down;
@@ -27,55 +31,25 @@ function describeHealth(targets: readonly TargetStatus[]): Health {
   return { isHealthy: true, line: `${up} of ${targets.length} targets up` };
 }
 
-/** Waits for `work`, but no longer than `deadline`. */
-async function within(work: Promise<unknown>, deadline: AbortSignal): Promise<void> {
-  if (deadline.aborted) return;
-  await new Promise<void>((resolve, reject) => {
-    const giveUp = () => resolve();
-    deadline.addEventListener('abort', giveUp, { once: true });
-    work.then(() => resolve(), reject).finally(() => deadline.removeEventListener('abort', giveUp));
-  });
-}
-
 async function start(config: PromInputConfig, host: Host, accept: Accept): Promise<PromRunning> {
   const agentNumber = await readAgentNumber(host.dataDirectory);
-  const dispatcher = await openDispatcher(config);
-  const stopping = new AbortController();
-  const giving = new AbortController();
-  const scrapers: readonly Scraper[] = createTargets(config).map((target) =>
-    createScraper({
-      target,
-      host,
-      accept,
-      acceptSignal: giving.signal,
-      dispatcher,
-      agentNumber,
-      parse: createPageReader(),
-    }),
-  );
-  const running = Promise.all(scrapers.map((scraper) => scraper.run(stopping.signal)));
+  const connections = createConnections();
+  // What a block names and cannot be read is said at the start rather than at the first scrape.
+  await connections.open(connectionRules(config));
+  const set = createScraperSet({ host, accept, connections, agentNumber });
+  const made = createTargets(config, { origin: host.name });
+  for (const one of made) if (one.kind === 'target') set.put(one.target.url.href, one.target);
   let stopped: Promise<void> | undefined;
-
-  const stop = async (deadline: AbortSignal, because: StopReason) => {
-    stopping.abort(new Error('the input stops'));
-    const giveUp = () => giving.abort(new Error('the deadline of the stop has passed'));
-    if (deadline.aborted) giveUp();
-    else deadline.addEventListener('abort', giveUp, { once: true });
-    const ended = running.then(async () => {
-      if (because === 'removed') await Promise.all(scrapers.map((scraper) => scraper.markEnded()));
-    });
-    await within(ended, deadline);
-    deadline.removeEventListener('abort', giveUp);
-    await dispatcher.destroy();
-  };
+  const leftOut = made.filter((one) => one.kind !== 'target');
 
   return {
     stop: (deadline, because = 'shutdown') => {
-      stopped ??= stop(deadline, because);
+      stopped ??= set.stop(deadline, because).finally(() => connections.close());
       return stopped;
     },
-    health: () => describeHealth(scrapers.map((scraper) => scraper.status())),
-    targets: () => scrapers.map((scraper) => scraper.status()),
+    health: () => describeHealth(set.status()),
+    targets: () => set.status(),
+    leftOut: () => leftOut,
   };
 }
 

@@ -1,11 +1,11 @@
 /** One target's loop: a scrape at each tick, and what becomes of it. */
 
-import type { Dispatcher } from 'undici';
 import type { Accept, Outcome } from '../../model/batch.ts';
 import { createSeries, type Series, type SeriesSamples } from '../../model/sample.ts';
 import type { Host } from '../../pipeline/component.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { reasonOf } from '../../pipeline/refusal.ts';
+import type { Connections } from './connections.ts';
 import { fetchPage } from './request.ts';
 import { createSchedule, delayToFirstTick, delayToNextTick, snapToTick } from './schedule.ts';
 import { createSeriesTable, type ExposedSample, type ScrapedPage } from './series-table.ts';
@@ -14,6 +14,11 @@ import type { Target } from './target.ts';
 /** What a target's last scrape came to. */
 export interface TargetStatus {
   readonly url: string;
+  /** Where it was named: a block of the configuration, or a pod and its annotation. */
+  readonly origin: string;
+  /** What was known of it before relabelling. */
+  readonly discoveredLabels: Readonly<Record<string, string>>;
+  /** The labels that each of its series gets. */
   readonly labels: Readonly<Record<string, string>>;
   readonly intervalMs: number;
   readonly timeoutMs: number;
@@ -27,8 +32,8 @@ export interface TargetStatus {
 export interface Scraper {
   /** Scrapes at each tick until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
-  /** Ends all series of the target: it will not be scraped again. */
-  markEnded(): Promise<void>;
+  /** Ends all series of the target at this moment: it will not be scraped again. */
+  markEnded(atMs: number): Promise<void>;
   status(): TargetStatus;
 }
 
@@ -38,7 +43,7 @@ export interface ScraperOptions {
   readonly accept: Accept;
   /** Ends waiting for the intake. */
   readonly acceptSignal: AbortSignal;
-  readonly dispatcher: Dispatcher;
+  readonly connections: Connections;
   readonly agentNumber: string;
   /** Reads a body, all or nothing. */
   readonly parse: (body: Buffer) => readonly ExposedSample[];
@@ -86,6 +91,8 @@ export function createScraper(options: ScraperOptions): Scraper {
   let hasReported = false;
   let status: TargetStatus = {
     url: target.url.href,
+    origin: target.origin,
+    discoveredLabels: Object.fromEntries(target.discoveredLabels),
     labels: Object.fromEntries(target.labels),
     intervalMs: target.intervalMs,
     timeoutMs: target.timeoutMs,
@@ -220,10 +227,9 @@ export function createScraper(options: ScraperOptions): Scraper {
         if (!signal.aborted) throw cause;
       }
     },
-    async markEnded() {
-      const nowMs = clock.nowMs();
-      const { items } = table.endAll(nowMs);
-      const stale = { timestampMs: nowMs, value: Number.NaN, isStale: true };
+    async markEnded(atMs) {
+      const { items } = table.endAll(atMs);
+      const stale = { timestampMs: atMs, value: Number.NaN, isStale: true };
       const ofReports = hasReported ? reports.map((series) => ({ series, samples: [stale] })) : [];
       await offer([...items, ...ofReports]);
     },
@@ -232,7 +238,7 @@ export function createScraper(options: ScraperOptions): Scraper {
 }
 
 /** One fetch that ends with the scrape's timeout, in the host's time, or with the input. */
-async function fetchWithin({ target, host, dispatcher }: ScraperOptions, signal: AbortSignal): Promise<Buffer> {
+async function fetchWithin({ target, host, connections }: ScraperOptions, signal: AbortSignal): Promise<Buffer> {
   const ending = new AbortController();
   const timeout = new Error(`no whole answer within ${target.timeoutMs / 1000} s`);
   // Linked by hand: AbortSignal.any would leave something behind on the long-lived signal at each scrape.
@@ -245,6 +251,7 @@ async function fetchWithin({ target, host, dispatcher }: ScraperOptions, signal:
   );
   try {
     signal.throwIfAborted();
+    const dispatcher = await connections.open(target.connection);
     const { url, headers, tokenFile, timeoutMs, bodyLimitBytes: limitBytes } = target;
     return await fetchPage({ url, headers, tokenFile, timeoutMs, limitBytes, dispatcher }, ending.signal);
   } catch (cause) {

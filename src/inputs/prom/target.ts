@@ -1,7 +1,7 @@
-/** What one target is and how it is scraped, as its configuration says. */
-import { readFile } from 'node:fs/promises';
-import { Agent, type Dispatcher } from 'undici';
+/** What one target is and how it is scraped, as its block and whoever discovered it say. */
+import { createHash } from 'node:crypto';
 import type { PromInputConfig } from './config.ts';
+import { type ConnectionRules, connectionRules } from './connections.ts';
 import type { LabelRules } from './labels.ts';
 import { mergeLabels } from './labels.ts';
 import { type NamingRules, nameSeries } from './naming.ts';
@@ -10,6 +10,11 @@ import type { SeriesRules } from './series-table.ts';
 export interface Target {
   /** Holds no credentials: the configuration refuses them. */
   readonly url: URL;
+  /** Where it was named: `inputs.prom#2`, or a pod and its annotation. */
+  readonly origin: string;
+  /** What was known of it before relabelling. */
+  readonly discoveredLabels: ReadonlyMap<string, string>;
+  /** The labels that each of its series gets. */
   readonly labels: ReadonlyMap<string, string>;
   readonly headers: Readonly<Record<string, string>>;
   readonly tokenFile: string | undefined;
@@ -18,30 +23,66 @@ export interface Target {
   readonly bodyLimitBytes: number;
   readonly sampleLimit: number;
   readonly rules: SeriesRules;
+  readonly connection: ConnectionRules;
   /** Whether a target that cannot be reached is nothing to log. */
   readonly ignoresRequestErrors: boolean;
+  /** The same for two targets that are scraped alike; holds no secret that could be read out of it. */
+  readonly fingerprint: string;
 }
+
+/** What whoever made the block knows beyond it. */
+export interface TargetExtras {
+  /** Named in status and messages: `inputs.prom`, or `pod default/reviews-1, annotation datakit/prom.instances`. */
+  readonly origin: string;
+  /**
+   * Labels of discovery: they go before `job` and `instance` and give way to the block's `tags`. Names that begin with `__` (such as
+   * `__meta_kubernetes_pod_name`) are for `relabel_configs` alone.
+   */
+  readonly discovered?: ReadonlyMap<string, string>;
+  /** Whether relabelling must leave the address alone: the block is a stranger's and may name that pod only. */
+  readonly isAddressFixed?: boolean;
+}
+
+/** What became of one address of a block. */
+export type MadeTarget =
+  | { readonly kind: 'target'; readonly target: Target }
+  /** `relabel_configs` dropped it. */
+  | { readonly kind: 'left_out'; readonly url: string; readonly discoveredLabels: ReadonlyMap<string, string> }
+  /** It cannot be scraped; `why` is a sentence for whoever wrote the block. */
+  | { readonly kind: 'refused'; readonly url: string; readonly why: string };
 
 const defaultPorts: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
 
-/** The targets of a configuration, each address once. */
-export function createTargets(config: PromInputConfig): readonly Target[] {
-  const urls = config.urls.length > 0 ? config.urls : config.url === undefined ? [] : [config.url];
-  return [...new Set(urls)].map((url) => createTarget(new URL(url), config));
+/** `host:port`, the port also where the URL leaves it to its scheme. */
+export function addressOf(url: URL): string {
+  const port = url.port === '' ? (defaultPorts[url.protocol] ?? '0') : url.port;
+  return `${url.hostname}:${port}`;
 }
 
-function createTarget(url: URL, config: PromInputConfig): Target {
+/** The targets of a block, each address of `url` and `urls` once: `createTargets(config, { origin: host.name })`. */
+export function createTargets(config: PromInputConfig, extras: TargetExtras): readonly MadeTarget[] {
+  const urls = config.urls.length > 0 ? config.urls : config.url === undefined ? [] : [config.url];
+  return [...new Set(urls)].map((url) => createTarget(url, config, extras));
+}
+
+/** The target that a block makes of one address. Pure; the address is taken as it is, whether the block names it or not. */
+export function createTarget(address: string, config: PromInputConfig, extras: TargetExtras): MadeTarget {
+  const url = URL.parse(address);
+  if (url === null) return { kind: 'refused', url: address, why: `"${address}" is no URL` };
   const headers: Record<string, string> = {};
   if (config.auth?.token !== undefined) headers['authorization'] = `Bearer ${config.auth.token.reveal()}`;
   for (const [name, value] of Object.entries(config.http_headers)) headers[name.toLowerCase()] = value.reveal();
-  const port = url.port === '' ? (defaultPorts[url.protocol] ?? '0') : url.port;
-  const labels = new Map([
+  const discoveredLabels = new Map([
     ['job', config.source],
-    ['instance', `${url.hostname}:${port}`],
+    ['instance', addressOf(url)],
+    ...(extras.discovered ?? []),
     ...Object.entries(config.tags),
   ]);
-  return {
+  const labels = new Map([...discoveredLabels].filter(([name]) => !name.startsWith('__')));
+  const target = {
     url,
+    origin: extras.origin,
+    discoveredLabels,
     labels,
     headers,
     tokenFile: config.auth?.token_file,
@@ -50,8 +91,15 @@ function createTarget(url: URL, config: PromInputConfig): Target {
     bodyLimitBytes: config.body_size_limit,
     sampleLimit: config.sample_limit,
     rules: createRules(config, labels),
+    connection: connectionRules(config),
     ignoresRequestErrors: config.ignore_req_err,
   };
+  return { kind: 'target', target: { ...target, fingerprint: fingerprintOf(target, config) } };
+}
+
+function fingerprintOf(target: Omit<Target, 'fingerprint'>, config: PromInputConfig): string {
+  const told = JSON.stringify([target.url.href, [...target.labels].sort(), target.headers, config]);
+  return createHash('sha256').update(told).digest('base64');
 }
 
 function createRules(config: PromInputConfig, targetLabels: ReadonlyMap<string, string>): SeriesRules {
@@ -83,37 +131,4 @@ function createRules(config: PromInputConfig, targetLabels: ReadonlyMap<string, 
     names: ({ name, family }) => nameSeries(name, family, naming),
     honorsTimestamps: config.honor_timestamps,
   };
-}
-
-async function readPem(path: string, key: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new Error(`cannot read ${key} "${path}": ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  }
-}
-
-/** The connections of a configuration's targets; reads the TLS files that it names. */
-export async function openDispatcher(config: PromInputConfig): Promise<Dispatcher> {
-  const ca = await Promise.all(config.ca_certs.map((path) => readPem(path, 'ca_certs')));
-  const cert = config.cert === '' ? undefined : await readPem(config.cert, 'cert');
-  const key = config.cert_key === '' ? undefined : await readPem(config.cert_key, 'cert_key');
-  return new Agent({
-    // No connection outlives its scrape: one that the target closes meanwhile would cost the next scrape.
-    pipelining: 0,
-    // The deadline of the whole scrape goes before these.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: {
-      timeout: Math.min(config.timeout, config.interval),
-      rejectUnauthorized: !config.insecure_skip_verify,
-      ...(ca.length > 0 ? { ca } : {}),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(config.server_name === '' ? {} : { servername: config.server_name }),
-      ...(config.uds_path === '' ? {} : { socketPath: config.uds_path }),
-    },
-  });
 }
