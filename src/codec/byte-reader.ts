@@ -1,4 +1,5 @@
 /** Reads a binary message from its start and refuses to read beyond its end; what Thrift's and protobuf's readers share. */
+import { type Long, longOf } from '../model/long.ts';
 import { CodecError } from './codec-error.ts';
 import { decodeUtf8 } from './java-text.ts';
 import { knownText } from './known-texts.ts';
@@ -6,9 +7,11 @@ import { knownText } from './known-texts.ts';
 /** Longer strings cost V8 pages of their own, and a text that is kept keeps its stretch. */
 const stretchLength = 32 * 1024;
 
-/** The largest double that 63 bits hold: the nearest one to the last numbers below 2^63 would come out of the store as a negative one. */
-const lastLong = 2 ** 63 - 1024;
-const within63Bits = (value: number): number => (value === 2 ** 63 ? lastLong : value);
+/** The long of two halves of 32 bits. */
+function longOfHalves(high: number, low: number): Long {
+  const value = high * 2 ** 32 + (low >>> 0);
+  return Number.isSafeInteger(value) ? value : longOf((BigInt(high) << 32n) | BigInt(low >>> 0));
+}
 
 /** A class because it is nothing but a position in a message. Hot: bench/codec.ts. */
 export class ByteReader {
@@ -67,19 +70,18 @@ export class ByteReader {
     );
   }
 
-  /** Signed, big end first; beyond 2^53 the nearest double. */
-  int64(): number {
+  /** Signed, big end first. */
+  int64(): Long {
     const high = this.int32();
-    return within63Bits(high * 2 ** 32 + (this.int32() >>> 0));
+    return longOfHalves(high, this.int32());
   }
 
-  /** Signed, little end first; beyond 2^53 the nearest double. */
-  fixed64(): number {
+  /** Signed, little end first. */
+  fixed64(): Long {
     this.require(8);
     const { position } = this;
     this.position = position + 8;
-    const high = this.#littleEndian(position + 4);
-    return within63Bits(high * 2 ** 32 + (this.#littleEndian(position) >>> 0));
+    return longOfHalves(this.#littleEndian(position + 4), this.#littleEndian(position));
   }
 
   #littleEndian(at: number): number {
@@ -107,8 +109,8 @@ export class ByteReader {
     return result | (last << 28);
   }
 
-  /** A protobuf varint of up to 64 bits, signed; beyond 2^53 the nearest double. */
-  varint64(): number {
+  /** A protobuf varint of up to 64 bits, signed. */
+  varint64(): Long {
     let result = 0;
     for (let i = 0, scale = 1; i < 7; i++, scale *= 128) {
       const byte = this.byte();
@@ -120,7 +122,7 @@ export class ByteReader {
       const byte = this.byte();
       if (shift === 63n && byte > 0x0f) throw this.error('Greater than 64-bit varint');
       wide |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80 || shift === 63n) return within63Bits(Number(BigInt.asIntN(64, wide)));
+      if (byte < 0x80 || shift === 63n) return longOf(BigInt.asIntN(64, wide));
     }
   }
 

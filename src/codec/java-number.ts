@@ -1,4 +1,5 @@
 /** Texts that Java's `Long.parseLong` and `Double.parseDouble` take for numbers, which is what Zipkin takes where JSON has text for a number. */
+import { type Long, longOf } from '../model/long.ts';
 
 const decimalDigit = /^\p{Nd}$/u;
 const asciiLong = /^[+-]?[0-9]+$/;
@@ -10,16 +11,17 @@ const javaDouble =
 const longLimit = 2n ** 63n;
 
 /** `Long.parseLong`: an optional sign and decimal digits of any script within 64 bits, or undefined. */
-export function parseJavaLong(text: string): number | undefined {
+export function parseJavaLong(text: string): Long | undefined {
   if (!asciiLong.test(text)) {
     if (!unicodeLong.test(text)) return undefined;
     return parseJavaLong(toAsciiDigits(text));
   }
   const value = Number(text);
-  if (Number.isSafeInteger(value)) return value;
+  // -0 is none in Java.
+  if (Number.isSafeInteger(value)) return value + 0;
   if (Math.abs(value) > 2 ** 63) return undefined;
   const exact = BigInt(text.startsWith('+') ? text.slice(1) : text);
-  return exact >= -longLimit && exact < longLimit ? value : undefined;
+  return exact >= -longLimit && exact < longLimit ? longOf(exact) : undefined;
 }
 
 /** `Double.parseDouble`: decimal and hexadecimal floats, with blanks around them and a type suffix, or undefined. */

@@ -3,6 +3,7 @@
  * characters in strings, `\'` and `True` pass, and whatever follows the value is not looked at; comments, single quotes, bare words,
  * leading zeros, NaN and trailing commas do not. Numbers stay text until somebody asks for a number, so `1.50` read as a string is "1.50".
  */
+import { type Long, longOf, nearestOf } from '../model/long.ts';
 import { CodecError } from './codec-error.ts';
 import { parseJavaDouble, parseJavaLong } from './java-number.ts';
 
@@ -159,13 +160,13 @@ export class JsonReader {
     return token === literalTrue;
   }
 
-  /** A whole number within 64 bits, from a number or from text. Beyond 2^53 it is the nearest double below 2^63. */
-  nextLong(): number {
+  /** A whole number within 64 bits, from a number or from text. What only a double can read is that double. */
+  nextLong(): Long {
     return this.#nextInteger('a long', -(2 ** 63), 2 ** 63);
   }
 
   nextInt(): number {
-    return this.#nextInteger('an int', -(2 ** 31), 2 ** 31 - 1);
+    return nearestOf(this.#nextInteger('an int', -(2 ** 31), 2 ** 31 - 1));
   }
 
   /** Skips the next value whatever it holds. */
@@ -201,19 +202,22 @@ export class JsonReader {
     return new CodecError(`${reason} at line ${lines.length} column ${column} path ${this.path()}`);
   }
 
-  #nextInteger(wanted: string, min: number, max: number): number {
+  #nextInteger(wanted: string, min: number, max: number): Long {
     const token = this.#peek();
     let text: string;
     if (token === number) text = this.#readNumber();
     else if (token === string) text = this.#readString();
     else throw this.#unexpected(wanted);
     let value = parseJavaLong(text);
-    if (value === undefined || value < min || value > max) value = parseJavaDouble(text);
-    if (value === undefined || !Number.isInteger(value) || value < min || value > max) {
-      throw this.error(`Expected ${wanted} but was ${text.slice(0, shownNameLength)}`);
+    if (value === undefined || value < min || value > max) {
+      const double = parseJavaDouble(text);
+      if (double === undefined || !Number.isInteger(double) || double < min || double > max) {
+        throw this.error(`Expected ${wanted} but was ${text.slice(0, shownNameLength)}`);
+      }
+      value = castToLong(double);
     }
     this.#consumed();
-    return value === 2 ** 63 ? 2 ** 63 - 1024 : value + 0;
+    return value;
   }
 
   #expect(token: number, wanted: string): void {
@@ -421,6 +425,12 @@ function wrapsToZero(text: string, start: number, end: number): boolean {
     low >>>= 0;
   }
   return false;
+}
+
+/** Java's cast of a whole double that is 2^63 or less: that one becomes the last long. */
+function castToLong(double: number): Long {
+  if (Number.isSafeInteger(double)) return double + 0;
+  return longOf(double === 2 ** 63 ? 2n ** 63n - 1n : BigInt(double));
 }
 
 /** Half a surrogate pair cannot be written as UTF-8; Zipkin writes a question mark for it. */

@@ -16,6 +16,7 @@ export function toZipkinSpan(span: Span): Span {
     kind: span.kind === 'INTERNAL' ? undefined : span.kind,
     // To Zipkin a duration of zero is none: what took less than a microsecond took one.
     durationUs: span.durationUs ?? (details.durationRestNs > 0 ? 1 : undefined),
+    ...lateRests(span, details),
     events: sortEvents([...span.events]),
     attributes: {
       ...span.resource.attributes,
@@ -25,6 +26,11 @@ export function toZipkinSpan(span: Span): Span {
     },
     details: undefined,
   };
+}
+
+/** Beyond 2^53 the rest of a time in nanoseconds has microseconds of its own. */
+function lateRests({ startUs = 0 }: Span, { startRestNs }: SpanDetails): Pick<Span, 'startRestUs'> {
+  return Number.isSafeInteger(startUs) ? {} : { startRestUs: Math.floor(startRestNs / 1000) };
 }
 
 type Tags = Record<string, string>;

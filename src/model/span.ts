@@ -24,6 +24,8 @@ export interface Endpoint {
 export interface SpanEvent {
   readonly timestampUs: number;
   readonly value: string;
+  /** What to add to a time that no double holds (`long.ts`). */
+  readonly restUs?: number | undefined;
 }
 
 /**
@@ -44,6 +46,10 @@ export interface Span {
   /** Microseconds since 1970; undefined when the sender gave none. */
   readonly startUs: number | undefined;
   readonly durationUs: number | undefined;
+  /** What to add to `startUs` where no double holds the start (`long.ts`); Zipkin takes any 63 bits, and OpenTelemetry's lies in `details`. */
+  readonly startRestUs?: number | undefined;
+  /** The same for the duration. */
+  readonly durationRestUs?: number | undefined;
   readonly status: SpanStatus;
   readonly localEndpoint: Endpoint | undefined;
   readonly remoteEndpoint: Endpoint | undefined;

@@ -122,11 +122,13 @@ function fromScope(scope: SpanScope | undefined): InstrumentationScope {
   };
 }
 
+const nsOf = (us = 0): number => us * 1000;
+
 /** One span as OTLP has it. */
 export function fromSpan(span: Span): WireSpan {
   const { startUs = 0, durationUs = 0, details } = span;
-  const start = joinTime(startUs, details?.startRestNs ?? 0);
-  const end = details?.endNs ?? start + joinTime(durationUs, details?.durationRestNs ?? 0);
+  const start = joinTime(startUs, details?.startRestNs ?? nsOf(span.startRestUs));
+  const end = details?.endNs ?? start + joinTime(durationUs, details?.durationRestNs ?? nsOf(span.durationRestUs));
   const message: WireSpan = {
     ...newSpan(),
     traceId: span.traceId,
@@ -141,10 +143,10 @@ export function fromSpan(span: Span): WireSpan {
   return details === undefined ? addZipkinFields(message, span) : addDetails(message, span, details);
 }
 
-function fromEvent({ timestampUs, value }: SpanEvent, details: SpanDetails | undefined, index: number): Event {
+function fromEvent({ timestampUs, value, restUs }: SpanEvent, details: SpanDetails | undefined, index: number): Event {
   const event = details?.events[index];
   return {
-    timeUnixNano: bitsOf(BigInt.asUintN(64, joinTime(timestampUs, event?.restNs ?? 0))),
+    timeUnixNano: bitsOf(BigInt.asUintN(64, joinTime(timestampUs, event?.restNs ?? nsOf(restUs)))),
     name: value,
     attributes: event === undefined ? [] : fromAttributes(event.attributes),
     droppedAttributesCount: event?.droppedAttributes ?? 0,

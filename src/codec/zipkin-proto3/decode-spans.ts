@@ -6,8 +6,7 @@ import { checkListFormat } from '../zipkin-format.ts';
 import { SpanReader } from './span-reader.ts';
 
 /**
- * Decodes a list of spans, or throws a CodecError whose message is for the sender. An empty body is a list without spans. 64-bit times
- * beyond 2^53 are the nearest double.
+ * Decodes a list of spans, or throws a CodecError whose message is for the sender. An empty body is a list without spans.
  */
 export function decodeSpans(body: Buffer): Span[] {
   if (body.length === 0) return [];

@@ -1,7 +1,8 @@
 /** Zipkin proto3 out: what Zipkin's own writer makes of the same spans. */
+import { joinLong } from '../../model/long.ts';
 import type { Endpoint, Span, SpanKind } from '../../model/span.ts';
 import type { Bits64 } from '../protobuf/wire-reader.ts';
-import { WireWriter } from '../protobuf/wire-writer.ts';
+import { bitsOf, WireWriter } from '../protobuf/wire-writer.ts';
 import { writeIpBytes } from '../zipkin-v2-json/ip-address.ts';
 import { toZipkinSpan } from '../zipkin-view.ts';
 import * as wire from './zipkin.generated.ts';
@@ -27,11 +28,14 @@ function toMessage(given: Span): wire.Span {
     id: span.id,
     kind: span.kind === undefined ? 0 : kindNumbers[span.kind],
     name: span.name.toLowerCase(),
-    timestamp: toBits(span.startUs ?? 0),
-    duration: toBits(span.durationUs ?? 0),
+    timestamp: toBits(span.startUs ?? 0, span.startRestUs),
+    duration: toBits(span.durationUs ?? 0, span.durationRestUs),
     localEndpoint: toEndpoint(span.localEndpoint),
     remoteEndpoint: toEndpoint(span.remoteEndpoint),
-    annotations: span.events.map(({ timestampUs, value }) => ({ timestamp: toBits(timestampUs), value })),
+    annotations: span.events.map(({ timestampUs, value, restUs }) => ({
+      timestamp: toBits(timestampUs, restUs),
+      value,
+    })),
     tags: Object.entries(span.attributes)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => ({ key, value })),
@@ -52,6 +56,8 @@ function toEndpoint(endpoint: Endpoint | undefined): wire.Endpoint | undefined {
 }
 
 /** The halves of a whole number, two's complement below zero. */
-function toBits(value: number): Bits64 {
+function toBits(value: number, rest: number | undefined): Bits64 {
+  const long = rest === undefined ? value : joinLong(value, rest);
+  if (typeof long === 'bigint') return bitsOf(BigInt.asUintN(64, long));
   return { low: value >>> 0, high: Math.floor(value / 2 ** 32) >>> 0 };
 }

@@ -3,6 +3,8 @@
  * at 32 bits, takes any varint for true, skips groups, adds up repeated endpoints, and wants each message to end where its length says; Zipkin
  * does none of that. Hot: bench/codec.ts.
  */
+import { eventAt } from '../../model/exact-times.ts';
+import type { Long } from '../../model/long.ts';
 import type { Endpoint, Span, SpanKind } from '../../model/span.ts';
 import type { ByteReader } from '../byte-reader.ts';
 import { createRepeatedPartReader } from '../repeated-part.ts';
@@ -189,7 +191,7 @@ function readBoolean(bytes: ByteReader): boolean {
 
 function readAnnotation(bytes: ByteReader, draft: Draft): void {
   const end = readLength(bytes) + bytes.position;
-  let timestampUs = 0;
+  let timestampUs: Long = 0;
   let value = '';
   while (bytes.position < end) {
     const field = bytes.varint32();
@@ -198,7 +200,7 @@ function readAnnotation(bytes: ByteReader, draft: Draft): void {
     else skipField(bytes, field);
   }
   // Zipkin drops what is incomplete here, and refuses it in JSON.
-  if (timestampUs !== 0 && value !== '') draft.events.push({ timestampUs, value });
+  if (timestampUs !== 0 && value !== '') draft.events.push(eventAt(timestampUs, value));
 }
 
 function readTag(bytes: ByteReader, tags: Record<string, string>): void {

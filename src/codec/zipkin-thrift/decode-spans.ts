@@ -8,7 +8,7 @@ import { SpanReader } from './span-reader.ts';
 
 /**
  * Decodes a list of spans, or throws a CodecError whose message is for the sender. An empty body is a list without spans, and so is one
- * whose count is not positive; what follows the list is not looked at. 64-bit times beyond 2^53 are the nearest double.
+ * whose count is not positive; what follows the list is not looked at.
  */
 export function decodeSpans(body: Buffer): Span[] {
   if (body.length === 0) return [];

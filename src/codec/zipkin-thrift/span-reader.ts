@@ -1,4 +1,5 @@
 /** Reads `zipkinCore.thrift` structs. A field whose type is not the expected one is skipped like an unknown one. Hot: bench/codec.ts. */
+import type { Long } from '../../model/long.ts';
 import type { Endpoint } from '../../model/span.ts';
 import type { ByteReader } from '../byte-reader.ts';
 import { createRepeatedPartReader } from '../repeated-part.ts';
@@ -52,8 +53,8 @@ interface Draft {
   id: string;
   parentId: string;
   name: string;
-  timestampUs: number;
-  durationUs: number;
+  timestampUs: Long;
+  durationUs: Long;
   debug: boolean;
   readonly annotations: V1Annotation[];
   readonly binaryAnnotations: V1BinaryAnnotation[];
@@ -159,7 +160,7 @@ export class SpanReader {
 
   #readAnnotation(annotations: V1Annotation[]): void {
     const bytes = this.#bytes;
-    let timestampUs = 0;
+    let timestampUs: Long = 0;
     let value: string | undefined;
     let endpoint: Endpoint | undefined;
     for (let type = bytes.byte(); type !== thriftStop; type = bytes.byte()) {

@@ -7,8 +7,7 @@ import { readSpansExactly } from './exact-reader.ts';
 import { readSpansFast } from './fast-reader.ts';
 
 /**
- * Decodes a list of spans, or throws a CodecError whose message is for the sender. An empty body and `[]` are lists without spans. Whole
- * numbers beyond 2^53 are the nearest double.
+ * Decodes a list of spans, or throws a CodecError whose message is for the sender. An empty body and `[]` are lists without spans.
  */
 export function decodeSpans(body: Buffer): Span[] {
   if (body.length === 0) return [];

@@ -1,4 +1,5 @@
 /** Reads v1 spans as Zipkin's server does, field by field in the order they come; slower than the fast reader and never in doubt. */
+import type { Long } from '../../model/long.ts';
 import type { Endpoint } from '../../model/span.ts';
 import { CodecError } from '../codec-error.ts';
 import { JsonReader } from '../json-reader.ts';
@@ -13,8 +14,8 @@ interface Draft {
   id: string | undefined;
   parentId: string | undefined;
   name: string;
-  timestampUs: number;
-  durationUs: number;
+  timestampUs: Long;
+  durationUs: Long;
   debug: boolean;
   readonly annotations: V1Annotation[];
   readonly binaryAnnotations: V1BinaryAnnotation[];
@@ -119,7 +120,7 @@ function toId(reader: JsonReader, read: (text: string) => string | undefined): s
 }
 
 function readAnnotation(reader: JsonReader): V1Annotation {
-  let timestampUs: number | undefined;
+  let timestampUs: Long | undefined;
   let value: string | undefined;
   let endpoint: Endpoint | undefined;
   reader.beginObject();

@@ -1,6 +1,8 @@
 /**
  * Makes v2 spans of a v1 span: one for each service that wrote into it (reference: Zipkin's V1SpanConverter; traces 1.4). Hot: bench/codec.ts.
  */
+import { eventAt } from '../../model/exact-times.ts';
+import { addLongs, subtractLongs } from '../../model/long.ts';
 import type { Endpoint, Span } from '../../model/span.ts';
 import { buildSpan, emptyDraft, putTag, type SpanDraft } from '../zipkin-v2-json/span-fields.ts';
 import { isAddressKey, type V1Annotation, type V1BinaryAnnotation, type V1Span } from './v1-span.ts';
@@ -155,7 +157,7 @@ function readMark(marks: Marks, draft: SpanDraft, annotation: V1Annotation): boo
 }
 
 function addEvent(draft: SpanDraft, { timestampUs, value }: V1Annotation): void {
-  draft.events.push({ timestampUs, value });
+  draft.events.push(eventAt(timestampUs, value));
 }
 
 /** By time, then value; which endpoint is met first depends on it. */
@@ -169,7 +171,7 @@ function sortAnnotations(annotations: V1Annotation[]): readonly V1Annotation[] {
 }
 
 function compareAnnotations(a: V1Annotation, b: V1Annotation): number {
-  if (a.timestampUs !== b.timestampUs) return a.timestampUs - b.timestampUs;
+  if (a.timestampUs !== b.timestampUs) return a.timestampUs < b.timestampUs ? -1 : 1;
   if (a.value === b.value) return 0;
   return a.value < b.value ? -1 : 1;
 }
@@ -190,7 +192,9 @@ function timeCalls(conversion: Conversion): void {
 function startOf(source: V1Span, end: Mark, value: string): Mark {
   const { timestampUs, durationUs } = source;
   if (end === undefined || timestampUs === 0 || durationUs === 0) return undefined;
-  return timestampUs + durationUs === end.timestampUs ? { timestampUs, value, endpoint: end.endpoint } : undefined;
+  return addLongs(timestampUs, durationUs) === end.timestampUs
+    ? { timestampUs, value, endpoint: end.endpoint }
+    : undefined;
 }
 
 function timeBothSides(conversion: Conversion, cs: V1Annotation, sr: V1Annotation): void {
@@ -205,7 +209,7 @@ function timeBothSides(conversion: Conversion, cs: V1Annotation, sr: V1Annotatio
   }
   server.draft.shared = true;
   server.draft.startUs = sr.timestampUs;
-  if (marks.ss !== undefined) server.draft.durationUs = marks.ss.timestampUs - sr.timestampUs;
+  if (marks.ss !== undefined) server.draft.durationUs = subtractLongs(marks.ss.timestampUs, sr.timestampUs);
   // One way: nobody waited for an answer.
   if (marks.cr === undefined && source.durationUs === 0) client.durationUs = 0;
 }
@@ -231,7 +235,7 @@ function timeFrom(conversion: Conversion, begin: V1Annotation, end: Mark): void 
     return;
   }
   draft.startUs = begin.timestampUs;
-  if (end !== undefined) draft.durationUs = end.timestampUs - begin.timestampUs;
+  if (end !== undefined) draft.durationUs = subtractLongs(end.timestampUs, begin.timestampUs);
 }
 
 function timeIncomplete(conversion: Conversion): void {
@@ -274,9 +278,9 @@ function timeMessages(conversion: Conversion): void {
     }
     consumer.shared = true;
     consumer.startUs = (wr ?? mr).timestampUs;
-    if (wr !== undefined) consumer.durationUs = mr.timestampUs - wr.timestampUs;
+    if (wr !== undefined) consumer.durationUs = subtractLongs(mr.timestampUs, wr.timestampUs);
     producer.startUs = ms.timestampUs;
-    producer.durationUs = ws === undefined ? 0 : ws.timestampUs - ms.timestampUs;
+    producer.durationUs = ws === undefined ? 0 : subtractLongs(ws.timestampUs, ms.timestampUs);
   } else if (ms !== undefined) timeFrom(conversion, ms, ws);
   else if (mr !== undefined) timeFrom(conversion, wr ?? mr, wr === undefined ? undefined : mr);
   else {

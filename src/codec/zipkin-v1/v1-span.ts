@@ -1,8 +1,9 @@
 /** A span of Zipkin's first version, where client and server wrote into the same one and each event and tag names its endpoint. */
+import type { Long } from '../../model/long.ts';
 import type { Endpoint } from '../../model/span.ts';
 
 export interface V1Annotation {
-  readonly timestampUs: number;
+  readonly timestampUs: Long;
   readonly value: string;
   readonly endpoint: Endpoint | undefined;
 }
@@ -22,8 +23,8 @@ export interface V1Span {
   readonly id: string;
   readonly parentId: string | undefined;
   readonly name: string;
-  readonly timestampUs: number;
-  readonly durationUs: number;
+  readonly timestampUs: Long;
+  readonly durationUs: Long;
   readonly annotations: V1Annotation[];
   readonly binaryAnnotations: V1BinaryAnnotation[];
   readonly debug: boolean;

@@ -7,8 +7,7 @@ import { readSpansFast } from './fast-reader.ts';
 
 /**
  * Decodes a list of spans, or throws a CodecError whose message is for the sender. An empty body and `[]` are lists without spans.
- * What the model cannot hold differs: whole numbers beyond 2^53 are the nearest double, and a trace id of 17 to 31 digits that starts with
- * zeros is written back with 16 digits instead of 32.
+ * What the model cannot hold differs: a trace id of 17 to 31 digits that starts with zeros is written back with 16 digits instead of 32.
  */
 export function decodeSpans(body: Buffer): Span[] {
   if (body.length === 0) return [];

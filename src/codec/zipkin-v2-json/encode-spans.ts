@@ -1,4 +1,5 @@
 /** Zipkin v2 JSON out: byte for byte what Zipkin's own writer makes of the same spans. */
+import { joinLong } from '../../model/long.ts';
 import type { Endpoint, Span, SpanEvent } from '../../model/span.ts';
 import { toZipkinSpan } from '../zipkin-view.ts';
 
@@ -35,8 +36,8 @@ function encodeFields(given: Span): string {
   text += `,"id":"${span.id}"`;
   if (span.kind !== undefined) text += `,"kind":"${span.kind}"`;
   if (span.name !== '') text += `,"name":${quote(toLowerCase(span.name))}`;
-  if (span.startUs !== undefined) text += `,"timestamp":${span.startUs}`;
-  if (span.durationUs !== undefined) text += `,"duration":${span.durationUs}`;
+  if (span.startUs !== undefined) text += `,"timestamp":${joinLong(span.startUs, span.startRestUs)}`;
+  if (span.durationUs !== undefined) text += `,"duration":${joinLong(span.durationUs, span.durationRestUs)}`;
   if (span.localEndpoint !== undefined) text += `,"localEndpoint":${encodeEndpoint(span.localEndpoint)}`;
   if (span.remoteEndpoint !== undefined) text += `,"remoteEndpoint":${encodeEndpoint(span.remoteEndpoint)}`;
   if (span.events.length > 0) text += `,"annotations":${encodeEvents(span.events)}`;
@@ -63,8 +64,8 @@ function encodeEndpoint(endpoint: Endpoint): string {
 
 function encodeEvents(events: readonly SpanEvent[]): string {
   let text = '';
-  for (const { timestampUs, value } of events) {
-    text += `${text === '' ? '[' : ','}{"timestamp":${timestampUs},"value":${quote(value)}}`;
+  for (const { timestampUs, value, restUs } of events) {
+    text += `${text === '' ? '[' : ','}{"timestamp":${joinLong(timestampUs, restUs)},"value":${quote(value)}}`;
   }
   return `${text}]`;
 }

@@ -1,4 +1,6 @@
 /** Reads spans as Zipkin's server does, field by field in the order they come; slower than the fast reader and never in doubt. */
+import { eventAt } from '../../model/exact-times.ts';
+import type { Long } from '../../model/long.ts';
 import type { Endpoint, Span, SpanEvent, SpanKind } from '../../model/span.ts';
 import { CodecError } from '../codec-error.ts';
 import { JsonReader } from '../json-reader.ts';
@@ -179,7 +181,7 @@ export function readEndpoint(reader: JsonReader): Endpoint | undefined {
 function readAnnotations(reader: JsonReader, events: SpanEvent[]): void {
   reader.beginArray();
   while (reader.hasNext()) {
-    let timestampUs: number | undefined;
+    let timestampUs: Long | undefined;
     let value: string | undefined;
     reader.beginObject();
     while (reader.hasNext()) {
@@ -192,7 +194,7 @@ function readAnnotations(reader: JsonReader, events: SpanEvent[]): void {
       throw new CodecError(`Incomplete annotation at ${reader.path()}`);
     }
     reader.endObject();
-    events.push({ timestampUs, value });
+    events.push(eventAt(timestampUs, value));
   }
   reader.endArray();
 }

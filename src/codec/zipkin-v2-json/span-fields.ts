@@ -1,4 +1,6 @@
 /** The clean-up of a span's fields as Zipkin's `Span.Builder` and `Endpoint.Builder` do it, shared by the readers of all its formats. */
+import { withExactTimes } from '../../model/exact-times.ts';
+import { type Long, nearestOf } from '../../model/long.ts';
 import type { Endpoint, Span, SpanEvent, SpanKind, SpanStatus } from '../../model/span.ts';
 import type { ByteReader } from '../byte-reader.ts';
 import { resourceOfSpan } from '../mesh-resource.ts';
@@ -89,6 +91,7 @@ export function sortEvents(events: SpanEvent[]): SpanEvent[] {
 
 function compareEvents(a: SpanEvent, b: SpanEvent): number {
   if (a.timestampUs !== b.timestampUs) return a.timestampUs - b.timestampUs;
+  if (a.restUs !== b.restUs) return (a.restUs ?? 0) - (b.restUs ?? 0);
   if (a.value === b.value) return 0;
   return a.value < b.value ? -1 : 1;
 }
@@ -108,8 +111,8 @@ export interface SpanDraft {
   kind: SpanKind | undefined;
   name: string;
   /** A time that is not positive counts as none, like the duration. */
-  startUs: number;
-  durationUs: number;
+  startUs: Long;
+  durationUs: Long;
   localEndpoint: Endpoint | undefined;
   remoteEndpoint: Endpoint | undefined;
   events: SpanEvent[];
@@ -137,8 +140,8 @@ export function emptyDraft(): SpanDraft {
 
 /** The span of a draft; both ids are padded. */
 export function buildSpan(traceId: string, id: string, draft: SpanDraft): Span {
-  const { kind, tags, localEndpoint } = draft;
-  return {
+  const { kind, tags, localEndpoint, startUs, durationUs } = draft;
+  const span: Span = {
     traceId,
     id,
     parentId: draft.parentId === id ? undefined : draft.parentId,
@@ -146,9 +149,8 @@ export function buildSpan(traceId: string, id: string, draft: SpanDraft): Span {
     shared: draft.shared && kind !== 'CLIENT',
     debug: draft.debug,
     name: draft.name,
-    startUs: draft.startUs > 0 ? draft.startUs : undefined,
-    // The difference of two times of v1 may have 64 bits, which to Zipkin is a negative one.
-    durationUs: draft.durationUs > 0 && draft.durationUs < 2 ** 63 ? draft.durationUs : undefined,
+    startUs: startUs > 0 ? nearestOf(startUs) : undefined,
+    durationUs: durationUs > 0 ? nearestOf(durationUs) : undefined,
     status: statusOf(kind, tags),
     localEndpoint,
     remoteEndpoint: draft.remoteEndpoint,
@@ -156,6 +158,7 @@ export function buildSpan(traceId: string, id: string, draft: SpanDraft): Span {
     attributes: tags,
     resource: resourceOfSpan(localEndpoint?.serviceName, tags),
   };
+  return withExactTimes(span, startUs, durationUs);
 }
 
 /** Sets a tag; a repeated one keeps the last value. */

@@ -2,6 +2,7 @@
  * ClickHouse's RowBinary: values one after another without names or types, so the reader must ask for the columns in the order of the
  * query. It is what the readers use because JSON turns NaN and Inf into null and costs several times as much to parse.
  */
+import { type Long, longOf } from '../../model/long.ts';
 
 /** A cursor over the bytes of an answer. Each call takes the next value; LowCardinality columns are written as what they hold. */
 export interface RowBinary {
@@ -13,6 +14,8 @@ export interface RowBinary {
   i64(): bigint;
   /** A 64-bit integer that the caller knows to be within 2^53, e.g. microseconds or milliseconds since 1970. */
   safeI64(): number;
+  /** A 64-bit integer that hardly ever is beyond 2^53. */
+  long(): Long;
   f64(): number;
   /** The value's 64 bits; Float64 markers are told apart by them. */
   f64Bits(): { readonly high: number; readonly low: number };
@@ -89,6 +92,11 @@ export function readRowBinary(bytes: Buffer): RowBinary {
     safeI64() {
       const start = take(8);
       return bytes.readInt32LE(start + 4) * 2 ** 32 + bytes.readUInt32LE(start);
+    },
+    long() {
+      const start = take(8);
+      const value = bytes.readInt32LE(start + 4) * 2 ** 32 + bytes.readUInt32LE(start);
+      return Number.isSafeInteger(value) ? value : longOf(bytes.readBigInt64LE(start));
     },
     f64: () => bytes.readDoubleLE(take(8)),
     f64Bits() {

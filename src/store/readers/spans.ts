@@ -1,5 +1,7 @@
 /** Traces by id, from the table `spans`. */
 import { setImmediate } from 'node:timers/promises';
+import { eventAt, withExactTimes } from '../../model/exact-times.ts';
+import { addLongs, nearestOf } from '../../model/long.ts';
 import type { Resource } from '../../model/resource.ts';
 import { type Endpoint, type Span, type SpanEvent, spanKinds, spanStatuses } from '../../model/span.ts';
 import type { StoreClient } from '../client.ts';
@@ -40,9 +42,9 @@ function readEndpoint(row: RowBinary): Endpoint | undefined {
 }
 
 function readEvents(row: RowBinary): SpanEvent[] {
-  const times = row.array(row.safeI64);
+  const times = row.array(row.long);
   const values = row.array(row.string);
-  return times.map((timestampUs, i) => ({ timestampUs, value: values[i] ?? '' }));
+  return times.map((time, i) => eventAt(time, values[i] ?? ''));
 }
 
 /** The engine keeps a map in buckets, so its order is not the one it came in; a span's tags are sorted by key. */
@@ -79,8 +81,8 @@ export function readSpan(row: RowBinary, readDetails: ReturnType<typeof createDe
   const id = row.hexU64();
   const parentId = row.hexU64();
   const filedUs = row.safeI64();
-  const startOffsetUs = row.i64();
-  const durationUs = row.safeI64();
+  const startUs = addLongs(filedUs, row.long());
+  const durationUs = row.long();
   const kind = spanKinds[row.u8() - 1];
   const flags = row.u8();
   const status = spanStatuses[row.u8()] ?? 'unset';
@@ -96,8 +98,8 @@ export function readSpan(row: RowBinary, readDetails: ReturnType<typeof createDe
     shared: (flags & spanFlags.shared) !== 0,
     debug: (flags & spanFlags.debug) !== 0,
     name,
-    startUs: (flags & spanFlags.hasNoStart) !== 0 ? undefined : Number(BigInt(filedUs) + startOffsetUs),
-    durationUs: durationUs === 0 ? undefined : durationUs,
+    startUs: (flags & spanFlags.hasNoStart) !== 0 ? undefined : nearestOf(startUs),
+    durationUs: durationUs === 0 ? undefined : nearestOf(durationUs),
     status,
     localEndpoint,
     remoteEndpoint,
@@ -106,7 +108,7 @@ export function readSpan(row: RowBinary, readDetails: ReturnType<typeof createDe
     resource: readResource(row),
     details: readDetails(row),
   };
-  return { filedUs, span };
+  return { filedUs, span: withExactTimes(span, startUs, durationUs) };
 }
 
 /** So small a query spends as long on plans as on reading, and an id that is asked for once should not be remembered in place of others. */

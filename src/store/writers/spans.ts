@@ -1,7 +1,9 @@
 /** Spans as rows of the table `spans` (columns: `../schema/migrations.ts`). */
+import { joinLong, type Long, subtractLongs } from '../../model/long.ts';
 import type { Resource } from '../../model/resource.ts';
 import { type Endpoint, type Span, spanKinds, spanStatuses } from '../../model/span.ts';
 import { spanFlags } from '../schema/migrations.ts';
+import type { ByteWriter } from './byte-writer.ts';
 import { type Column, NativeBlock } from './native-block.ts';
 import { createDetailsWriter, createDetailTags } from './span-details.ts';
 
@@ -150,18 +152,22 @@ function writeIds(block: NativeBlock, spans: readonly Span[]): void {
   for (const span of spans) out.hexU64(span.parentId ?? noId);
 }
 
+function writeLong(out: ByteWriter, value: Long): void {
+  if (typeof value === 'number') out.i64(value);
+  else out.bigI64(value);
+}
+
 function writeTimes(block: NativeBlock, spans: readonly Span[], arrivalMs: number): void {
   const out = block.column(columns.ts);
   for (const span of spans) out.i64(filedUs(span, arrivalMs));
   block.column(columns.startOffset);
   for (const span of spans) {
-    const { startUs = filedUs(span, arrivalMs) } = span;
+    const filed = filedUs(span, arrivalMs);
     // Zipkin takes any 64 bits for a start; the sum must lead back to each of them.
-    if (Number.isSafeInteger(startUs)) out.i64(startUs - filedUs(span, arrivalMs));
-    else out.bigI64(BigInt(startUs) - BigInt(filedUs(span, arrivalMs)));
+    writeLong(out, span.startUs === undefined ? 0 : subtractLongs(joinLong(span.startUs, span.startRestUs), filed));
   }
   block.column(columns.duration);
-  for (const span of spans) out.i64(span.durationUs ?? 0);
+  for (const { durationUs = 0, durationRestUs } of spans) writeLong(out, joinLong(durationUs, durationRestUs));
 }
 
 function writeFlags(block: NativeBlock, spans: readonly Span[]): void {
@@ -195,7 +201,8 @@ function writeRequestIds(block: NativeBlock, spans: readonly Span[]): readonly b
 
 function writeEvents(block: NativeBlock, spans: readonly Span[]): void {
   block.offsets(columns.eventUs, spans, (span) => span.events.length);
-  for (const span of spans) for (const event of span.events) block.out.i64(event.timestampUs);
+  for (const span of spans)
+    for (const event of span.events) writeLong(block.out, joinLong(event.timestampUs, event.restUs));
   block.offsets(columns.eventValue, spans, (span) => span.events.length);
   for (const span of spans) for (const event of span.events) block.out.string(event.value);
 }
