@@ -4,7 +4,7 @@
  */
 import type { Accept, Batch, Outcome, Signal } from '../model/batch.ts';
 import type { Resource } from '../model/resource.ts';
-import { createSeries, type Series, type SeriesSamples } from '../model/sample.ts';
+import { createSeries, type Sample, type Series, type SeriesSamples } from '../model/sample.ts';
 import type { Span } from '../model/span.ts';
 import type { Meter } from './meter.ts';
 import { RefusedError, reasonOf } from './refusal.ts';
@@ -49,8 +49,12 @@ interface Sifted {
   readonly tooFarAhead: number;
 }
 
-const countOf = (batch: Batch): number =>
-  batch.signal === 'samples' ? batch.items.reduce((count, item) => count + item.samples.length, 0) : batch.items.length;
+function countOf(batch: Batch): number {
+  if (batch.signal !== 'samples') return batch.items.length;
+  let count = 0;
+  for (const { samples } of batch.items) count += samples.length;
+  return count;
+}
 
 function siftSpans(items: readonly Span[], oldestMs: number): readonly Span[] {
   const oldestUs = oldestMs * 1000;
@@ -61,10 +65,11 @@ function siftSpans(items: readonly Span[], oldestMs: number): readonly Span[] {
 function siftSamples(items: readonly SeriesSamples[], oldestMs: number, newestMs: number) {
   let tooOld = 0;
   let tooFarAhead = 0;
-  const isKept = (timestampMs: number): boolean => timestampMs >= oldestMs && timestampMs <= newestMs;
+  const isKept = ({ timestampMs }: Sample): boolean => timestampMs >= oldestMs && timestampMs <= newestMs;
+  if (items.every(({ samples }) => samples.every(isKept))) return { items, tooOld, tooFarAhead };
   const kept: SeriesSamples[] = [];
   for (const item of items) {
-    if (item.samples.every(({ timestampMs }) => isKept(timestampMs))) {
+    if (item.samples.every(isKept)) {
       kept.push(item);
       continue;
     }
@@ -72,7 +77,7 @@ function siftSamples(items: readonly SeriesSamples[], oldestMs: number, newestMs
       if (timestampMs < oldestMs) tooOld++;
       else if (timestampMs > newestMs) tooFarAhead++;
     }
-    const samples = item.samples.filter(({ timestampMs }) => isKept(timestampMs));
+    const samples = item.samples.filter(isKept);
     if (samples.length > 0) kept.push({ series: item.series, samples });
   }
   return { items: kept, tooOld, tooFarAhead };
@@ -90,7 +95,13 @@ function sift(batch: Batch, oldestMs: number, nowMs: number): Sifted {
     }
     case 'samples': {
       const { items, tooOld, tooFarAhead } = siftSamples(batch.items, oldestMs, nowMs + maxSampleAheadMs);
-      return { batch: tooOld + tooFarAhead === 0 ? batch : { ...batch, items }, tooOld, tooFarAhead };
+      const kept = batch.exemplars?.filter(
+        ({ timestampMs }) => timestampMs >= oldestMs && timestampMs <= nowMs + maxSampleAheadMs,
+      );
+      // An exemplar goes with the sample that it came with, which is counted.
+      const isWhole = tooOld + tooFarAhead === 0 && kept?.length === batch.exemplars?.length;
+      if (isWhole) return { batch, tooOld, tooFarAhead };
+      return { batch: { ...batch, items, ...(kept === undefined ? {} : { exemplars: kept }) }, tooOld, tooFarAhead };
     }
     case 'logs': {
       const oldestNs = BigInt(Math.ceil(Math.max(oldestMs, 0))) * 1_000_000n;
@@ -134,7 +145,13 @@ function createTagger(tags: Readonly<Record<string, string>>): (batch: Batch) =>
           items: batch.items.map((record) => ({ ...record, resource: tagResource(record.resource) })),
         };
       case 'samples':
-        return { ...batch, items: batch.items.map((item) => ({ ...item, series: tagSeries(item.series) })) };
+        return {
+          ...batch,
+          items: batch.items.map(({ series: plain, samples }) => ({ series: tagSeries(plain), samples })),
+          ...(batch.exemplars === undefined
+            ? {}
+            : { exemplars: batch.exemplars.map((each) => ({ ...each, series: tagSeries(each.series) })) }),
+        };
     }
   };
 }

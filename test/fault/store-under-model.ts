@@ -22,7 +22,7 @@ const sendTimeoutMs = 30_000;
 export interface StoredSegment {
   readonly id: bigint;
   readonly records: readonly (readonly Section[])[];
-  readonly tables: readonly ('spans' | 'series' | 'samples' | 'logs')[];
+  readonly tables: readonly (typeof storeTables)[number]['table'][];
 }
 
 /** A spool in memory: what is appended gathers until it is closed, and a closed segment is handed out when told. */

@@ -3,8 +3,10 @@
  * group is being synced the next gathers, and each group becomes one block a table, since blocks cost the engine as much as rows do.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Batch, Outcome } from '../../model/batch.ts';
+import type { Batch, Outcome, Position } from '../../model/batch.ts';
+import type { Exemplar } from '../../model/exemplar.ts';
 import type { LogRecord } from '../../model/log-record.ts';
+import type { MetricMetadata } from '../../model/metric-metadata.ts';
 import type { SeriesSamples } from '../../model/sample.ts';
 import type { Span } from '../../model/span.ts';
 import type { Destination } from '../../pipeline/intake.ts';
@@ -13,8 +15,11 @@ import { outcomeOf } from '../../pipeline/spool/outcome.ts';
 import { type AppendResult, positionsSection, type Section, type Spool } from '../../pipeline/spool/spool.ts';
 import { createLogEncoder } from '../writers/logs.ts';
 import { countSamples, createSampleEncoder } from '../writers/samples.ts';
+import { createExemplarEncoder } from '../writers/series-exemplars.ts';
+import { createMetadataEncoder } from '../writers/series-metadata.ts';
 import { createSpanEncoder } from '../writers/spans.ts';
-import { createKnownSeries, type KnownSeries } from './known-series.ts';
+import { createKnownMetadata } from './known-metadata.ts';
+import { createKnownSeries } from './known-series.ts';
 import { storeSectionKinds } from './sections.ts';
 
 export interface StoreDestinationOptions {
@@ -31,6 +36,8 @@ export interface StoreDestination extends Destination {
 
 interface Waiting {
   readonly batch: Batch;
+  /** Rows. */
+  readonly weight: number;
   readonly signal: AbortSignal;
   readonly resolve: (outcome: Outcome) => void;
 }
@@ -42,11 +49,47 @@ const maxGroupItems = 8192;
 const maxBlockItems = 2 * maxGroupItems;
 const sliceItems = 4096;
 
-/** Makes the function that turns batches into sections. */
-function createSectionEncoder(known: KnownSeries, nowMs: () => number) {
+/** What a group brings, by table. */
+interface Gathered {
+  readonly spans: Span[];
+  readonly samples: SeriesSamples[];
+  readonly metadata: MetricMetadata[];
+  readonly exemplars: Exemplar[];
+  readonly logs: LogRecord[];
+  readonly positions: Position[];
+}
+
+function gather(batches: readonly Batch[]): Gathered {
+  const all: Gathered = { spans: [], samples: [], metadata: [], exemplars: [], logs: [], positions: [] };
+  for (const batch of batches) {
+    if (batch.signal === 'spans') for (const span of batch.items) all.spans.push(span);
+    else if (batch.signal === 'samples') {
+      for (const item of batch.items) all.samples.push(item);
+      for (const entry of batch.metadata ?? []) all.metadata.push(entry);
+      for (const exemplar of batch.exemplars ?? []) all.exemplars.push(exemplar);
+    } else {
+      for (const record of batch.items) all.logs.push(record);
+      for (const position of batch.positions ?? []) all.positions.push(position);
+    }
+  }
+  return all;
+}
+
+/** What the store will know once the sections are kept. */
+interface Encoded {
+  readonly sections: readonly Section[];
+  kept(): void;
+}
+
+/** Makes the function that turns batches into sections, and the one that forgets which series the store has. */
+function createSectionEncoder(nowMs: () => number) {
   const encodeSpans = createSpanEncoder();
   const encoder = createSampleEncoder();
+  const encodeExemplars = createExemplarEncoder();
+  const encodeMetadata = createMetadataEncoder();
   const encodeLogs = createLogEncoder();
+  const knownSeries = createKnownSeries();
+  const knownMetadata = createKnownMetadata();
   /** A block for each slice of many spans. Blocks are valid until the next one, so all but a single one are copied. */
   const encodeSlices = async (spans: readonly Span[]): Promise<Section[]> => {
     const kind = storeSectionKinds.spans;
@@ -60,42 +103,53 @@ function createSectionEncoder(known: KnownSeries, nowMs: () => number) {
     }
     return sections;
   };
-  return async (batches: readonly Batch[]) => {
-    const spans: Span[] = [];
-    const samples: SeriesSamples[] = [];
-    const logs: LogRecord[] = [];
-    const positions = batches.flatMap((batch) => (batch.signal === 'logs' ? (batch.positions ?? []) : []));
-    for (const batch of batches) {
-      if (batch.signal === 'spans') for (const span of batch.items) spans.push(span);
-      else if (batch.signal === 'samples') for (const item of batch.items) samples.push(item);
-      else for (const record of batch.items) logs.push(record);
-    }
+  const encode = async (batches: readonly Batch[]): Promise<Encoded> => {
+    const { spans, samples, metadata, exemplars, logs, positions } = gather(batches);
     const sections: Section[] = [];
-    const series = known.missing(samples);
-    if (series.length > 0) {
-      sections.push({ kind: storeSectionKinds.series, items: series.length, bytes: encoder.series(series) });
-    }
-    if (samples.length > 0) {
-      sections.push({ kind: storeSectionKinds.samples, items: countSamples(samples), bytes: encoder.samples(samples) });
-    }
+    const put = (kind: number, items: number, encodeAll: () => Uint8Array) => {
+      if (items > 0) sections.push({ kind, items, bytes: encodeAll() });
+    };
+    const atMs = nowMs();
+    // An exemplar may come without a sample of its series, and must find it all the same.
+    const points = exemplars.map(({ series, timestampMs, value }): SeriesSamples => {
+      return { series, samples: [{ timestampMs, value, isStale: false }] };
+    });
+    const series = knownSeries.missing(points.length === 0 ? samples : [...samples, ...points]);
+    const said = knownMetadata.missing(metadata, atMs);
+    put(storeSectionKinds.series, series.length, () => encoder.series(series));
+    put(storeSectionKinds.metadata, said.length, () => encodeMetadata(said, atMs));
+    put(storeSectionKinds.samples, countSamples(samples), () => encoder.samples(samples));
+    put(storeSectionKinds.exemplars, exemplars.length, () => encodeExemplars(exemplars));
     if (spans.length > 0) {
       for (const section of await encodeSlices(spans)) sections.push(section);
     }
-    if (logs.length > 0) {
-      sections.push({ kind: storeSectionKinds.logs, items: logs.length, bytes: encodeLogs(logs) });
-    }
+    put(storeSectionKinds.logs, logs.length, () => encodeLogs(logs));
     if (positions.length > 0) sections.push(positionsSection(positions));
-    return { sections, series };
+    const kept = () => {
+      knownSeries.add(series);
+      knownMetadata.add(said, atMs);
+    };
+    return { sections, kept };
   };
+  const forgetSeries = () => {
+    knownSeries.clear();
+    knownMetadata.clear();
+  };
+  return { encode, forgetSeries };
 }
+
+/** How much a batch weighs in a group, in rows. */
+const weightOf = (batch: Batch): number =>
+  batch.signal === 'samples'
+    ? countSamples(batch.items) + (batch.metadata?.length ?? 0) + (batch.exemplars?.length ?? 0)
+    : batch.items.length;
 
 const leftError = new RefusedError('overloaded', 'the sender left before its batch was written');
 
 /** Makes the store's destination over its spool. */
 export function createStoreDestination(options: StoreDestinationOptions): StoreDestination {
   const { spool, maxWaitingItems = defaultMaxWaitingItems } = options;
-  const known = createKnownSeries();
-  const encode = createSectionEncoder(known, options.nowMs);
+  const { encode, forgetSeries } = createSectionEncoder(options.nowMs);
   const waiting: Waiting[] = [];
   /** The group's record outlives any one sender: nobody's leaving may take back what others wait for. */
   const unabortable = new AbortController().signal;
@@ -107,23 +161,23 @@ export function createStoreDestination(options: StoreDestinationOptions): StoreD
     let items = 0;
     for (let next = waiting[0]; next !== undefined && items < maxGroupItems; next = waiting[0]) {
       waiting.shift();
-      waitingItems -= next.batch.items.length;
+      waitingItems -= next.weight;
       if (next.signal.aborted) next.resolve({ kind: 'retry', cause: leftError });
       else {
         group.push(next);
-        items += next.batch.items.length;
+        items += next.weight;
       }
     }
     return group;
   };
 
-  const answer = ({ batch, resolve }: Waiting, result: AppendResult) => resolve(outcomeOf(result, batch.items.length));
+  const answer = ({ weight, resolve }: Waiting, result: AppendResult) => resolve(outcomeOf(result, weight));
 
   const keepGroup = async (group: readonly Waiting[]): Promise<void> => {
     try {
-      const { sections, series } = await encode(group.map(({ batch }) => batch));
+      const { sections, kept } = await encode(group.map(({ batch }) => batch));
       const result = sections.length === 0 ? ({ kind: 'kept' } as const) : await spool.append(sections, unabortable);
-      if (result.kind === 'kept') known.add(series);
+      if (result.kind === 'kept') kept();
       if (result.kind === 'too_large' && group.length > 1) await keepOneByOne(group);
       else for (const waiting of group) answer(waiting, result);
     } catch (cause) {
@@ -154,8 +208,8 @@ export function createStoreDestination(options: StoreDestinationOptions): StoreD
   return {
     name: 'store',
     append(batch, signal) {
-      const items = batch.items.length;
-      if (waitingItems + items > maxWaitingItems && waitingItems > 0) {
+      const weight = weightOf(batch);
+      if (waitingItems + weight > maxWaitingItems && waitingItems > 0) {
         const cause = new RefusedError(
           'overloaded',
           'more arrives than can be written to disk; send again in a moment',
@@ -163,12 +217,12 @@ export function createStoreDestination(options: StoreDestinationOptions): StoreD
         return Promise.resolve({ kind: 'retry', afterMs: 1000, cause });
       }
       return new Promise((resolve) => {
-        waiting.push({ batch, signal, resolve });
-        waitingItems += items;
+        waiting.push({ batch, weight, signal, resolve });
+        waitingItems += weight;
         // The promise is watched through the outcomes it resolves; `run` itself never rejects.
         void run();
       });
     },
-    forgetSeries: () => known.clear(),
+    forgetSeries,
   };
 }

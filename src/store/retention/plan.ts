@@ -4,7 +4,7 @@ import type { Signal } from '../../model/batch.ts';
 /** Tables that keep a signal, the one with the data first. What is derived goes with what it was derived from. */
 export const tablesOf: Readonly<Record<Signal, readonly [string, ...string[]]>> = {
   spans: ['spans', 'rollup_minutes', 'rollup_operations', 'rollup_edges'],
-  samples: ['samples'],
+  samples: ['samples', 'exemplars'],
   logs: ['logs'],
 };
 

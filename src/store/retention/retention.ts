@@ -49,7 +49,7 @@ export interface Retention {
 const dayMs = 86_400_000;
 const sweepDeadlineMs = 300_000;
 const signals: readonly Signal[] = ['spans', 'samples', 'logs'];
-const timeColumns: Readonly<Record<string, string>> = { spans: 'ts', samples: 'ts', logs: 'ts' };
+const timeColumns: Readonly<Record<string, string>> = { spans: 'ts', samples: 'ts', exemplars: 'ts', logs: 'ts' };
 
 /** Makes a retention; `start` begins its sweeps. */
 export function createRetention(options: RetentionOptions): Retention {
@@ -192,6 +192,12 @@ async function applyTtl(client: StoreClient, limits: RetentionLimits, signal: Ab
   }
 }
 
+/** Tables that say what samples are, and by which column they are too old. */
+const describing = [
+  ['series', 'last_day'],
+  ['metric_metadata', 'at'],
+] as const;
+
 interface SeriesOptions {
   readonly parts: readonly StoredPart[];
   readonly drops: readonly Drop[];
@@ -200,7 +206,7 @@ interface SeriesOptions {
   readonly signal: AbortSignal;
 }
 
-/** A series goes when its last day is older than any day that still has samples, and too old for further ones to come. */
+/** A series, and what is said of a family, goes when its last day is older than any day that still has samples, and too old for further ones to come. */
 async function dropSeries(client: StoreClient, { parts, drops, limits, nowMs, signal }: SeriesOptions): Promise<void> {
   const gone = drops.filter(({ signal: kind, part }) => kind === 'samples' && part === undefined);
   // A sweep that drops no day of samples leaves no series behind, unless the last one was cut short: the first sweep of a day looks too.
@@ -212,11 +218,13 @@ async function dropSeries(client: StoreClient, { parts, drops, limits, nowMs, si
   const newestGone = gone.reduce((newest, { day }) => Math.max(newest, Date.parse(day) + dayMs), 0);
   const before = [...kept.map((day) => Date.parse(day)), Math.max(oldestByAge ?? 0, newestGone)];
   const day = new Date(Math.min(...before)).toISOString().slice(0, 10);
-  const condition = `last_day < toDate('${checked(day)}')`;
-  const [row] = await client.rows<{ n: string }>({
-    sql: `SELECT toString(count()) AS n FROM series WHERE ${condition}`,
-    signal,
-  });
-  if (row === undefined || row.n === '0') return;
-  await client.command({ sql: `DELETE FROM series WHERE ${condition}`, signal, timeoutMs: 60_000 });
+  for (const [table, column] of describing) {
+    const condition = `${column} < toDate('${checked(day)}')`;
+    const [row] = await client.rows<{ n: string }>({
+      sql: `SELECT toString(count()) AS n FROM ${table} WHERE ${condition}`,
+      signal,
+    });
+    if (row === undefined || row.n === '0') continue;
+    await client.command({ sql: `DELETE FROM ${table} WHERE ${condition}`, signal, timeoutMs: 60_000 });
+  }
 }

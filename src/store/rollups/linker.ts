@@ -57,6 +57,8 @@ interface Node<S> {
   /** That one, or else the root. */
   parent: Node<S> | undefined;
   childCount: number;
+  /** It hangs nowhere, and what hangs off it does not count. */
+  isLost: boolean;
 }
 
 /** Who called whom within a trace, in no order that matters. */
@@ -72,26 +74,43 @@ export function relateTrace<S extends LinkerSpan>(spans: readonly S[]): TraceRel
   const parents: { parent: string; child: string }[] = [];
   for (const node of nodes) {
     if (node.known !== undefined) parents.push({ parent: node.known.localName, child: node.localName });
-    // A cycle hangs off no root, so the linker never comes to it.
-    if (isInCycle(node)) continue;
-    linkNode(node, node === root, links);
+    if (isReached(node)) linkNode(node, node === root, links);
   }
   return { links, parents };
 }
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-function compareSpans(a: LinkerSpan, b: LinkerSpan): number {
-  return (
-    byText(a.id, b.id) ||
-    Number(a.shared) - Number(b.shared) ||
-    Number(a.kind !== 'CLIENT') - Number(b.kind !== 'CLIENT') ||
-    byText(a.localService, b.localService) ||
-    byText(a.localIpv4, b.localIpv4) ||
-    byText(a.localIpv6, b.localIpv6) ||
-    a.localPort - b.localPort
-  );
-}
+/** Texts that are not there come last. */
+const byKnown = (a: string, b: string) => (a === '' || b === '' ? Number(a === '') - Number(b === '') : byText(a, b));
+
+/** Zipkin compares addresses as texts; here one is a number in decimal. */
+const dotted = (ipv4: string) => {
+  const bits = Number(ipv4);
+  return ipv4 === '' ? '' : [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join('.');
+};
+
+const hasEndpoint = ({ localService, localIpv4, localIpv6, localPort }: LinkerSpan) =>
+  localService !== '' || localIpv4 !== '' || localIpv6 !== '' || localPort !== 0;
+
+/** Zipkin's order of reports, which it merges and of which the last one stands for an id. */
+const compareReports = (a: LinkerSpan, b: LinkerSpan) =>
+  byText(a.id, b.id) ||
+  Number(a.shared) - Number(b.shared) ||
+  Number(a.kind !== 'CLIENT') - Number(b.kind !== 'CLIENT') ||
+  Number(hasEndpoint(a)) - Number(hasEndpoint(b)) ||
+  byKnown(a.localService, b.localService) ||
+  (a.localIpv4 === b.localIpv4 ? 0 : byKnown(dotted(a.localIpv4), dotted(b.localIpv4))) ||
+  byKnown(a.localIpv6, b.localIpv6);
+
+/** What Zipkin leaves to the order in which spans arrived, which the store does not keep, is settled so that any order gives the same. */
+export const compareSpans = (a: LinkerSpan, b: LinkerSpan): number =>
+  compareReports(a, b) ||
+  a.localPort - b.localPort ||
+  byText(a.kind ?? '', b.kind ?? '') ||
+  byText(a.parentId ?? '', b.parentId ?? '') ||
+  byText(a.remoteService, b.remoteService) ||
+  byText(a.localName ?? '', b.localName ?? '');
 
 const mayBeSame = (a: string, b: string) => a === '' || b === '' || a === b;
 
@@ -128,7 +147,7 @@ function mergeReports<S extends LinkerSpan>(spans: readonly S[]): Node<S>[] {
 const nodeOf = <S extends LinkerSpan>(span: S): Node<S> => ({
   span,
   id: span.id,
-  parentId: span.parentId,
+  parentId: span.parentId === span.id ? undefined : span.parentId,
   kind: span.kind,
   shared: span.shared,
   hasError: span.hasError,
@@ -142,11 +161,12 @@ const nodeOf = <S extends LinkerSpan>(span: S): Node<S> => ({
   known: undefined,
   parent: undefined,
   childCount: 0,
+  isLost: false,
 });
 
 function absorb<S>(node: Node<S>, span: LinkerSpan): void {
   node.kind ??= span.kind;
-  node.parentId ??= span.parentId;
+  if (span.parentId !== node.id) node.parentId ??= span.parentId;
   node.hasError ||= span.hasError;
   node.hasErrorTag ||= span.hasErrorTag ?? span.hasError;
   node.localService ||= span.localService;
@@ -164,10 +184,21 @@ const sharedKey = <S>(id: string, on: Node<S>) =>
 function buildTree<S>(nodes: readonly Node<S>[]): Node<S> | undefined {
   const plain = new Map<string, Node<S>>();
   const shared = new Map<string, Node<S>>();
+  let twins: Set<string> | undefined;
   for (const node of nodes) {
-    if (node.shared) shared.set(sharedKey(node.id, node), node);
-    else if (!plain.has(node.id)) plain.set(node.id, node);
+    if (node.shared) {
+      const key = sharedKey(node.id, node);
+      const before = shared.get(key);
+      if (before !== undefined) before.isLost = true;
+      shared.set(key, node);
+    } else if (!plain.has(node.id)) plain.set(node.id, node);
+    else {
+      twins ??= new Set();
+      twins.add(node.id);
+    }
   }
+  const sharedParent = (node: Node<S>) =>
+    node.parentId === undefined || shared.size === 0 ? undefined : shared.get(sharedKey(node.parentId, node));
   const root = nodes.find((node) => !node.shared && node.parentId === undefined);
   for (const node of nodes) {
     if (node === root) continue;
@@ -175,21 +206,63 @@ function buildTree<S>(nodes: readonly Node<S>[]): Node<S> | undefined {
       ? plain.get(node.id)
       : node.parentId === undefined
         ? undefined
-        : ((shared.size === 0 ? undefined : shared.get(sharedKey(node.parentId, node))) ?? plain.get(node.parentId));
+        : (sharedParent(node) ?? plain.get(node.parentId));
     node.known = parent === node ? undefined : parent;
-    node.parent = node.known ?? root;
-    if (node.parent !== undefined) node.parent.childCount++;
+    node.parent = node.isLost ? undefined : (node.known ?? root);
   }
+  if (twins !== undefined) placeTwins(nodes, { twins, root, sharedParent });
+  for (const { parent } of nodes) if (parent !== undefined) parent.childCount++;
   return root;
 }
 
-/** Brent's walk: cheap for every node of a tree that is not thousands deep. */
-function isInCycle<S>(node: Node<S>): boolean {
+interface Twins<S> {
+  readonly twins: ReadonlySet<string>;
+  readonly root: Node<S> | undefined;
+  sharedParent(node: Node<S>): Node<S> | undefined;
+}
+
+/**
+ * Where one id is on several endpoints and no span of it is shared, Zipkin keeps one of them (`SpanNode.Builder`, whose maps have one place
+ * an id): the last one is the parent of all that name the id, and hangs where the last one that found a shared parent would, or else where
+ * it says itself. The others are in no tree; nor is any but the root, where the root is among them.
+ */
+function placeTwins<S>(nodes: readonly Node<S>[], { twins, root, sharedParent }: Twins<S>): void {
+  const owners = new Map<string, Node<S>>();
+  const sharedParents = new Map<string, Node<S>>();
+  for (const node of nodes) {
+    if (node.shared || !twins.has(node.id)) continue;
+    const parent = sharedParent(node);
+    if (node === root) sharedParents.delete(node.id);
+    else owners.set(node.id, node);
+    if (parent !== undefined) sharedParents.set(node.id, parent);
+  }
+  for (const node of nodes) {
+    if (node === root || (node.shared && node.isLost)) continue;
+    const above = node.shared ? node.id : node.parentId;
+    const isTwin = !node.shared && twins.has(node.id);
+    if (isTwin) {
+      const found = sharedParents.get(node.id);
+      node.isLost = owners.get(node.id) !== node || (node.id === root?.id && found === undefined);
+      if (found !== undefined) {
+        node.parent = found;
+        continue;
+      }
+    }
+    if (node.isLost) node.parent = undefined;
+    else if (above !== undefined && twins.has(above) && (node.shared || sharedParent(node) === undefined)) {
+      node.parent = owners.get(above) ?? root;
+    }
+  }
+}
+
+/** Whether the linker comes to a node from the root; it does not where spans are each other's ancestors. Brent's walk: cheap for every node of a tree that is not thousands deep. */
+function isReached<S>(node: Node<S>): boolean {
   let slow: Node<S> | undefined = node;
   let steps = 0;
   let limit = 2;
+  if (node.isLost) return false;
   for (let fast = node.parent; fast !== undefined; fast = fast.parent) {
-    if (fast === slow) return true;
+    if (fast === slow || fast.isLost) return false;
     steps++;
     if (steps === limit) {
       slow = fast;
@@ -197,7 +270,7 @@ function isInCycle<S>(node: Node<S>): boolean {
       limit *= 2;
     }
   }
-  return false;
+  return true;
 }
 
 function nearestWithKind<S>(node: Node<S>): Node<S> | undefined {

@@ -74,7 +74,7 @@ export const spanFlags = { shared: 1, debug: 2, hasNoStart: 4 } as const;
 export const migrations: readonly Migration[] = [
   {
     version: 1,
-    name: 'spans, series, samples, logs',
+    name: 'spans, series, samples, what is said of them, logs',
     statements: [
       // details is opaque, '' for a Zipkin span (src/store/writers/span-details.ts); detail_tags are the attributes of scope, events and links.
       // ts is when the span is filed: its start, or its arrival where it has no start or one that cannot be; start_offset_us leads back to the start.
@@ -113,17 +113,19 @@ export const migrations: readonly Migration[] = [
 PARTITION BY toDate(ts)
 ORDER BY (toStartOfMinute(ts), trace_id, ts)
 SETTINGS index_granularity = 2048, map_serialization_version = 'with_buckets', ${smallPartsInOneFile}, ${durableSettings}`,
-      // A series is written again on each day on which it has samples; last_day says how long it must be kept.
+      // A series is written again on each day on which it has samples: from first_day to last_day it may have some, and last_day says how long it
+      // must be kept. Rows of one series become one, whose days are those of all of them.
       `CREATE TABLE IF NOT EXISTS series (
   metric LowCardinality(String) CODEC(ZSTD(1)),
   id UInt64,
-  labels Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+  labels SimpleAggregateFunction(any, Map(String, String)) CODEC(ZSTD(1)),
   measurement LowCardinality(String) CODEC(ZSTD(1)),
   field LowCardinality(String) CODEC(ZSTD(1)),
-  last_day Date,
-  ${segColumn}
-) ENGINE = ReplacingMergeTree(last_day)
-ORDER BY (metric, id)
+  first_day SimpleAggregateFunction(min, Date),
+  last_day SimpleAggregateFunction(max, Date),
+  seg SimpleAggregateFunction(max, UInt64) CODEC(Delta, ZSTD(1))
+) ENGINE = AggregatingMergeTree
+ORDER BY (metric, id, measurement, field)
 SETTINGS index_granularity = 1024, ${durableSettings}`,
       // v keeps NaN payloads: the stale marker is 0x7ff0000000000002.
       `CREATE TABLE IF NOT EXISTS samples (
@@ -132,6 +134,31 @@ SETTINGS index_granularity = 1024, ${durableSettings}`,
   ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
   v Float64 CODEC(Gorilla, ZSTD(1)),
   ${segColumn}
+) ENGINE = MergeTree
+PARTITION BY toDate(ts)
+ORDER BY (toStartOfHour(ts), metric, id, ts)
+SETTINGS index_granularity = 1024, ${durableSettings}`,
+      // What was said last of a metric family; written again on each day on which it is said.
+      `CREATE TABLE IF NOT EXISTS metric_metadata (
+  family String CODEC(ZSTD(1)),
+  type LowCardinality(String) CODEC(ZSTD(1)),
+  help String CODEC(ZSTD(1)),
+  unit LowCardinality(String) CODEC(ZSTD(1)),
+  at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+  ${segColumn}
+) ENGINE = ReplacingMergeTree(at)
+ORDER BY family
+SETTINGS ${durableSettings}`,
+      // trace_id is the one among the labels, zeros where there is none or it is no trace id.
+      `CREATE TABLE IF NOT EXISTS exemplars (
+  metric LowCardinality(String) CODEC(ZSTD(1)),
+  id UInt64,
+  ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  v Float64 CODEC(Gorilla, ZSTD(1)),
+  labels Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+  trace_id FixedString(16) CODEC(ZSTD(1)),
+  ${segColumn},
+  INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toDate(ts)
 ORDER BY (toStartOfHour(ts), metric, id, ts)

@@ -126,6 +126,23 @@ export class ByteWriter {
     this.#length += bytes.length;
   }
 
+  /** The first `count` of `numbers`, each in 1, 2 or 4 bytes as `width` is 0, 1 or 2. */
+  integers(numbers: Uint32Array, count: number, width: 0 | 1 | 2): void {
+    const sizeBytes = count << width;
+    this.#reserve(sizeBytes);
+    const buffer = this.#buffer;
+    let at = this.#length;
+    if (width === 0) for (let i = 0; i < count; i++) buffer[at++] = numbers[i] ?? 0;
+    else if (width === 1) {
+      for (let i = 0; i < count; i++) {
+        const number = numbers[i] ?? 0;
+        buffer[at++] = number;
+        buffer[at++] = number >>> 8;
+      }
+    } else buffer.set(new Uint8Array(numbers.buffer, numbers.byteOffset, sizeBytes), at);
+    this.#length += sizeBytes;
+  }
+
   /** Hex digits as bytes, first digit first: a FixedString. */
   hex(digits: string): void {
     const count = digits.length >> 1;

@@ -19,6 +19,9 @@ export type Column = readonly [name: string, type: string];
 export const structureOf = (columns: readonly Column[]): string =>
   columns.map(([name, type]) => `${name} ${type}`).join(', ');
 
+/** How wide the indexes of a dictionary are: 0 for a byte, 1 for two, 2 for four. */
+const widthOf = (keys: number): 0 | 1 | 2 => (keys <= 0x100 ? 0 : keys <= 0x1_0000 ? 1 : 2);
+
 /** Numbers strings in order of appearance. */
 class Dictionary {
   readonly keys: string[] = [];
@@ -109,6 +112,14 @@ export class NativeBlock {
     this.#dictionaryAndIndexes(dictionary, this.#rows);
   }
 
+  /** The same where the caller has numbered the values itself: `numbers[row]` is the place in `keys`, of which the first is ''. */
+  lowCardinalityNumbers(column: Column, keys: readonly string[], numbers: Uint32Array): void {
+    const out = this.column(column);
+    out.i64(sharedDictionariesVersion);
+    this.#keys(keys, this.#rows);
+    out.integers(numbers, this.#rows, widthOf(keys.length));
+  }
+
   /** Map(LowCardinality(String), String), its entries in the order in which they are put. */
   map<Row>(
     column: Column,
@@ -149,13 +160,19 @@ export class NativeBlock {
 
   #dictionaryAndIndexes(dictionary: Dictionary, count: number): void {
     const out = this.out;
-    const width = dictionary.keys.length <= 0x100 ? 0 : dictionary.keys.length <= 0x1_0000 ? 1 : 2;
-    out.i64(width | hasAdditionalKeys | needsUpdate);
-    out.i64(dictionary.keys.length);
-    for (const key of dictionary.keys) out.string(key);
-    out.i64(count);
+    const width = widthOf(dictionary.keys.length);
+    this.#keys(dictionary.keys, count);
     if (width === 0) for (let i = 0; i < count; i++) out.u8(this.#indexes[i] ?? 0);
     else if (width === 1) for (let i = 0; i < count; i++) out.u16(this.#indexes[i] ?? 0);
     else for (let i = 0; i < count; i++) out.u32(this.#indexes[i] ?? 0);
+  }
+
+  /** A dictionary, up to where its indexes begin. */
+  #keys(keys: readonly string[], count: number): void {
+    const out = this.out;
+    out.i64(widthOf(keys.length) | hasAdditionalKeys | needsUpdate);
+    out.i64(keys.length);
+    for (const key of keys) out.string(key);
+    out.i64(count);
   }
 }

@@ -1,7 +1,7 @@
 /** Samples as rows of `samples`, and the series they belong to as rows of `series` (columns: `../schema/migrations.ts`). */
 import { labelValue, type Series, type SeriesSamples } from '../../model/sample.ts';
 import { type Column, NativeBlock } from './native-block.ts';
-import { seriesId } from './series-id.ts';
+import { identityOf, type MetricName, seriesId } from './series-id.ts';
 
 const metric = ['metric', 'LowCardinality(String)'] as const;
 const id = ['id', 'UInt64'] as const;
@@ -10,25 +10,31 @@ const value = ['v', 'Float64'] as const;
 const labels = ['labels', 'Map(LowCardinality(String), String)'] as const;
 const measurement = ['measurement', 'LowCardinality(String)'] as const;
 const field = ['field', 'LowCardinality(String)'] as const;
+const firstDay = ['first_day', 'Date'] as const;
 const lastDay = ['last_day', 'Date'] as const;
 
 export const sampleColumns: readonly Column[] = [metric, id, ts, value];
-export const seriesColumns: readonly Column[] = [metric, id, labels, measurement, field, lastDay];
+export const seriesColumns: readonly Column[] = [metric, id, labels, measurement, field, firstDay, lastDay];
 
-/** Prometheus' mark for "the series ends here"; any other NaN is stored as its ordinary NaN. */
-const staleBits = 0x7ff0000000000002n;
-const nanBits = 0x7ff8000000000001n;
+/** Prometheus' mark for "the series ends here", by halves: 0x7ff0000000000002. Any other NaN is stored as its ordinary NaN, 0x7ff8000000000001. */
+const nanHigh = 0x7ff80000;
+const nanLow = 1;
+const staleHigh = 0x7ff00000;
+const staleLow = 2;
 
 const dayMs = 86_400_000;
+const two32 = 2 ** 32;
 /** The last day that a Date column holds. */
 const lastDate = 65_535;
 
 /** The day a sample lies on, counted from 1970; within what a Date column holds. */
 export const dayOf = (timestampMs: number): number => Math.min(Math.max(Math.floor(timestampMs / dayMs), 0), lastDate);
 
-/** A series that has to be written, and the last day for which it has a sample. */
+/** A series that has to be written, and the first and last day for which it may have samples. */
 export interface SeriesRow {
   readonly series: Series;
+  /** `lastDay` unless told. */
+  readonly firstDay?: number;
   readonly lastDay: number;
 }
 
@@ -38,30 +44,90 @@ export interface SampleEncoder {
 }
 
 /** How many samples a batch holds. */
-export const countSamples = (items: readonly SeriesSamples[]): number =>
-  items.reduce((count, item) => count + item.samples.length, 0);
+export function countSamples(items: readonly SeriesSamples[]): number {
+  let count = 0;
+  for (const { samples } of items) count += samples.length;
+  return count;
+}
+
+/** The columns of a block of samples, kept from block to block. Halves of 64 bits are little-endian, as the format has them. */
+class SampleColumns {
+  rows = 0;
+  metrics = new Uint32Array(0);
+  ids = new Uint32Array(0);
+  times = new Uint32Array(0);
+  values = new Float64Array(0);
+  /** The same memory as `values`. */
+  valueBits = new Uint32Array(0);
+
+  reserve(rows: number): void {
+    this.rows = rows;
+    if (rows <= this.metrics.length) return;
+    const room = Math.max(rows, 2 * this.metrics.length, 4096);
+    this.metrics = new Uint32Array(room);
+    this.ids = new Uint32Array(2 * room);
+    this.times = new Uint32Array(2 * room);
+    this.values = new Float64Array(room);
+    this.valueBits = new Uint32Array(this.values.buffer);
+  }
+}
+
+const firstBytes = (array: Uint32Array | Float64Array, sizeBytes: number): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, sizeBytes);
+
+/** Numbers blocks over all encoders, since they share the names' objects. */
+let blocks = 0;
+
+/** Fills the columns; answers the names of metrics in the order of their numbers, '' being number 0. Hot: bench/remote-write.ts. */
+function fillColumns(columns: SampleColumns, items: readonly SeriesSamples[]): readonly string[] {
+  const block = ++blocks;
+  const names = [''];
+  const { metrics, ids, times, values, valueBits } = columns;
+  const numberOf = (name: MetricName): number => {
+    if (name.block === block) return name.number;
+    name.block = block;
+    name.number = name.text === '' ? 0 : names.push(name.text) - 1;
+    return name.number;
+  };
+  let row = 0;
+  for (const { series, samples } of items) {
+    const { low, high, metric: name } = identityOf(series);
+    const number = numberOf(name);
+    for (const sample of samples) {
+      const half = 2 * row;
+      metrics[row] = number;
+      ids[half] = low;
+      ids[half + 1] = high;
+      times[half] = sample.timestampMs;
+      times[half + 1] = Math.floor(sample.timestampMs / two32);
+      if (sample.isStale) {
+        valueBits[half] = staleLow;
+        valueBits[half + 1] = staleHigh;
+      } else if (Number.isNaN(sample.value)) {
+        valueBits[half] = nanLow;
+        valueBits[half + 1] = nanHigh;
+      } else values[row] = sample.value;
+      row++;
+    }
+  }
+  return names;
+}
 
 /** Makes an encoder into Native blocks for `INSERT INTO samples` and `INSERT INTO series`. A block is valid until the next one of its table is encoded. */
 export function createSampleEncoder(): SampleEncoder {
   const block = new NativeBlock();
   const seriesBlock = new NativeBlock();
+  const columns = new SampleColumns();
   return {
     samples(items) {
-      block.begin(sampleColumns.length, countSamples(items));
-      const rows = items.flatMap(({ series, samples }) => samples.map(() => series));
-      block.lowCardinality(metric, rows, (series) => labelValue(series, '__name__'));
-      const out = block.column(id);
-      for (const series of rows) out.bigU64(seriesId(series));
-      block.column(ts);
-      for (const { samples } of items) for (const sample of samples) out.i64(sample.timestampMs);
-      block.column(value);
-      for (const { samples } of items) {
-        for (const sample of samples) {
-          if (sample.isStale) out.bigU64(staleBits);
-          else if (Number.isNaN(sample.value)) out.bigU64(nanBits);
-          else out.f64(sample.value);
-        }
-      }
+      const rows = countSamples(items);
+      columns.reserve(rows);
+      const names = fillColumns(columns, items);
+      block.begin(sampleColumns.length, rows);
+      block.lowCardinalityNumbers(metric, names, columns.metrics);
+      block.column(id).bytes(firstBytes(columns.ids, 8 * rows));
+      block.column(ts).bytes(firstBytes(columns.times, 8 * rows));
+      block.column(value).bytes(firstBytes(columns.values, 8 * rows));
       return block.end();
     },
     series(rows) {
@@ -74,6 +140,8 @@ export function createSampleEncoder(): SampleEncoder {
       });
       seriesBlock.lowCardinality(measurement, rows, (row) => row.series.datakit?.measurement ?? '');
       seriesBlock.lowCardinality(field, rows, (row) => row.series.datakit?.field ?? '');
+      seriesBlock.column(firstDay);
+      for (const row of rows) out.u16(row.firstDay ?? row.lastDay);
       seriesBlock.column(lastDay);
       for (const row of rows) out.u16(row.lastDay);
       return seriesBlock.end();
