@@ -1,0 +1,59 @@
+/** Pods from a directory of manifests: what a cluster says elsewhere, without a cluster. */
+import type { PodSource } from '../../pipeline/pod-source.ts';
+import { createPodSet } from '../pod-set.ts';
+import type { PodSourceOptions } from '../pod-source-options.ts';
+import { createDirectoryReader, type DirectoryReport } from './directory-reader.ts';
+
+export interface DirectoryPodsOptions extends PodSourceOptions {
+  /** The directory; its files named `*.yaml`, `*.yml` and `*.json` are read, those below it and hidden ones are not. */
+  readonly path: string;
+  /** The node of pods that name none. */
+  readonly nodeName: string;
+}
+
+/** Two looks that agree make a change, so a file that is being written is not read half, and a change is told in half a second. */
+const lookEveryMs = 250;
+/** Looking costs about 10 µs a file: with thousands of them it is done more seldom. */
+const maxShareOfTime = 0.05;
+
+/** Starts to read pods from a directory, and goes on until it is stopped. `createDirectoryPods({ path: '/etc/trawl/pods', … })` */
+export function createDirectoryPods(options: DirectoryPodsOptions): PodSource {
+  const { clock, log, meter, name } = options;
+  const fail = (why: string): void => {
+    log.warn({ directory: options.path }, why);
+    meter.failed(name, why);
+  };
+  const set = createPodSet((error) => fail(`A listener to changes of pods threw: ${String(error)}`));
+  const reader = createDirectoryReader({ ...options, fail });
+  const stopping = new AbortController();
+  let report: DirectoryReport | undefined;
+
+  const follow = async (): Promise<void> => {
+    for (;;) {
+      const startedAt = performance.now();
+      const next = await reader.look();
+      if (stopping.signal.aborted) return;
+      if (next.pods !== undefined && next.pods !== report?.pods) set.replace(next.pods);
+      report = next;
+      const tookMs = performance.now() - startedAt;
+      await clock.sleep(Math.max(lookEveryMs, tookMs / maxShareOfTime), stopping.signal);
+    }
+  };
+  const ended = follow().catch((error: unknown) => {
+    if (!stopping.signal.aborted) fail(`Reading pods from ${options.path} ended: ${String(error)}`);
+  });
+
+  return {
+    pods: set.pods,
+    subscribe: set.subscribe,
+    health() {
+      if (report === undefined) return { isHealthy: true, line: `is reading the manifests in ${options.path}` };
+      if (report.problems.length > 0) return { isHealthy: false, line: report.problems.join('; ') };
+      return { isHealthy: true, line: `${set.pods()?.size ?? 0} pods in ${report.files} manifests of ${options.path}` };
+    },
+    async stop() {
+      stopping.abort(new Error('stopped'));
+      await ended;
+    },
+  };
+}
