@@ -297,12 +297,26 @@ export async function validate<Output>(
   warnOfUse(subject, findings);
   const before = findings.problems.length;
   await resolveSecrets(subject, env, findings);
+  const value = check(subject, findings, findings.problems);
+  return findings.problems.length > before ? undefined : value;
+}
+
+/** The same for a stranger's text: no file and no variable is read for it, and keys that nobody knows are warnings. */
+export function validateStranger<Output>(subject: Subject<Output>, findings: Findings): Output | undefined {
+  takeOutDataKitKeys(subject, findings);
+  warnOfUse(subject, findings);
+  const before = findings.problems.length;
+  const value = check(subject, findings, findings.warnings);
+  return findings.problems.length > before ? undefined : value;
+}
+
+function check<Output>(subject: Subject<Output>, findings: Findings, unknownKeys: Problem[]): Output | undefined {
   const parse = () => subject.schema.safeParse(subject.value, { error: predicate });
   let result = parse();
   // A second look without the unknown keys, for zod leaves out a schema's own refinements while there are any.
   const unknown = result.error?.issues.filter((issue) => issue.code === 'unrecognized_keys') ?? [];
   for (const issue of unknown) {
-    for (const finding of findingsOf(subject, issue)) findings.problems.push(place(subject, finding));
+    for (const finding of findingsOf(subject, issue)) unknownKeys.push(place(subject, finding));
     const table = valueAt(subject.value, pathOf(issue.path));
     if (isTable(table)) for (const key of issue.keys) delete table[key];
   }
@@ -310,5 +324,5 @@ export async function validate<Output>(
   for (const issue of result.error?.issues ?? []) {
     for (const finding of findingsOf(subject, issue)) findings.problems.push(place(subject, finding));
   }
-  return findings.problems.length > before ? undefined : result.data;
+  return result.data;
 }

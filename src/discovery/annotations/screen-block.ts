@@ -1,0 +1,196 @@
+/** Which keys of `[[inputs.prom]]` a pod's annotation may hold: what reads files, sends credentials or weakens TLS is the operator's alone. */
+import { parseDurationMs, parseSizeBytes } from '../../config/quantity.ts';
+import { isTable, type Table } from '../../config/toml-document.ts';
+import type { RefusalReason } from './finding.ts';
+
+/** What is wrong with a block, and at which of its keys. */
+export interface BlockFault {
+  readonly path: readonly string[];
+  /** Undefined for a warning. */
+  readonly refused: RefusalReason | undefined;
+  readonly message: string;
+}
+
+/** The keys that may stand there. One that the input gets later may not, until it is added here. */
+const allowedKeys: ReadonlySet<string> = new Set([
+  'url',
+  'urls',
+  'interval',
+  'timeout',
+  'source',
+  'measurement_name',
+  'measurement_prefix',
+  'measurements',
+  'keep_exist_metric_name',
+  'metric_types',
+  'metric_name_filter',
+  'metric_name_filter_ignore',
+  'tags',
+  'tags_ignore',
+  'tags_rename',
+  'ignore_tag_kv_match',
+  'http_headers',
+  'honor_timestamps',
+  'ignore_req_err',
+  'server_name',
+  'body_size_limit',
+  'sample_limit',
+]);
+
+const credentials = 'it makes the agent send credentials';
+const files = 'it makes the agent read files of its own';
+const names = "its series could pass for another pod's";
+
+/** The keys that may not, each with the reason. Some are DataKit's alone. */
+const forbiddenKeys: Readonly<Record<string, string>> = {
+  uds_path: 'it opens a socket of the node',
+  auth: credentials,
+  bearer_token: credentials,
+  bearer_token_file: credentials,
+  basic_auth: credentials,
+  ca_certs: files,
+  cert: files,
+  cert_key: files,
+  tls_ca: files,
+  tls_cert: files,
+  tls_key: files,
+  ca_certs_base64: credentials,
+  cert_base64: credentials,
+  cert_key_base64: credentials,
+  insecure_skip_verify: 'it switches a check of TLS off',
+  output: 'it writes files',
+  honor_labels: names,
+  relabel_configs: names,
+  metric_relabel_configs: names,
+};
+
+/** Headers that carry credentials by their name, or that are the connection's own. */
+const forbiddenHeader =
+  /authorization|cookie|token|secret|passw|api[-_]?key|credential|^(?:host|connection|content-length|expect|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*|x-forwarded-.*|forwarded)$/i;
+
+/** Labels that say which pod a series is of; a tag cannot say otherwise. */
+export const identityLabels = ['namespace', 'pod', 'node'] as const;
+
+const intervalLimits = { minMs: 1_000, maxMs: 300_000 } as const;
+/** What the input's own defaults are: an annotation may lower these limits, not raise them. */
+const maxSamples = 100_000;
+const maxBodyBytes = 16 * 1024 * 1024;
+const maxTags = 40;
+
+/** A value that switches nothing on, as samples of DataKit's are full of. */
+const isIdle = (value: unknown): boolean =>
+  value === '' ||
+  value === false ||
+  (Array.isArray(value) && value.length === 0) ||
+  (isTable(value) && Object.values(value).every(isIdle));
+
+/** Looks through a block, takes out what is of no effect, and clamps what is beyond a limit. */
+export function screenBlock(block: Table, identity: Readonly<Record<string, string>>): readonly BlockFault[] {
+  return [
+    ...screenKeys(block),
+    ...screenHeaders(block),
+    ...screenTags(block, identity),
+    ...screenLimits(block),
+    ...findReferences(block, []),
+  ];
+}
+
+function screenKeys(block: Table): BlockFault[] {
+  const faults: BlockFault[] = [];
+  for (const [key, value] of Object.entries(block)) {
+    const why = Object.hasOwn(forbiddenKeys, key) ? forbiddenKeys[key] : undefined;
+    if (why === undefined) continue;
+    if (isIdle(value)) delete block[key];
+    else {
+      const message = `"${key}" may not stand in an annotation: ${why}; take it out, or let the operator write the block into conf.d`;
+      faults.push({ path: [key], refused: 'not_allowed', message });
+    }
+  }
+  return faults;
+}
+
+/** Keys that the input has and that nobody has said may stand in an annotation. */
+export function screenUnlisted(block: Table, known: ReadonlySet<string>): readonly BlockFault[] {
+  return Object.keys(block)
+    .filter((key) => known.has(key) && !allowedKeys.has(key) && !Object.hasOwn(forbiddenKeys, key))
+    .map((key) => ({
+      path: [key],
+      refused: 'not_allowed',
+      message: `"${key}" may not stand in an annotation; take it out, or let the operator write the block into conf.d`,
+    }));
+}
+
+function screenHeaders(block: Table): BlockFault[] {
+  const headers = block['http_headers'];
+  if (!isTable(headers)) return [];
+  const faults: BlockFault[] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    const path = ['http_headers', name];
+    if (typeof value !== 'string') {
+      const message = 'a header in an annotation is text: no file and no variable of the agent is read for it';
+      faults.push({ path, refused: 'not_allowed', message });
+    } else if (forbiddenHeader.test(name)) {
+      const message = `the header "${name}" may not stand in an annotation: it carries credentials, or belongs to the connection; take it out`;
+      faults.push({ path, refused: 'not_allowed', message });
+    }
+  }
+  return faults;
+}
+
+function screenTags(block: Table, identity: Readonly<Record<string, string>>): BlockFault[] {
+  const tags = block['tags'];
+  if (!isTable(tags)) return [];
+  if (Object.keys(tags).length > maxTags) {
+    const message = `there are ${Object.keys(tags).length} tags; an annotation may have ${maxTags} a block`;
+    return [{ path: ['tags'], refused: 'over_limit', message }];
+  }
+  const faults: BlockFault[] = [];
+  for (const [name, value] of Object.entries(tags)) {
+    const path = ['tags', name];
+    const own = Object.hasOwn(identity, name) ? identity[name] : undefined;
+    const isReserved = identityLabels.some((label) => label === name);
+    if (name.startsWith('__')) {
+      faults.push({ path, refused: undefined, message: `tags that begin with __ have no effect: "${name}"` });
+      delete tags[name];
+    } else if (isReserved) {
+      if (value !== own) {
+        const message = `the tag "${name}" has no effect: it says which pod a series is of${own === undefined ? '' : `, here "${own}"`}`;
+        faults.push({ path, refused: undefined, message });
+      }
+      delete tags[name];
+    }
+  }
+  return faults;
+}
+
+function screenLimits(block: Table): BlockFault[] {
+  const faults: BlockFault[] = [];
+  const clamp = (key: string, to: unknown, words: string) => {
+    block[key] = to;
+    faults.push({ path: [key], refused: undefined, message: `"${key}" is beyond its limits; ${words} is taken` });
+  };
+  const interval = parseDurationMs(block['interval']);
+  if (interval.ok && interval.value < intervalLimits.minMs) clamp('interval', '1s', '1s');
+  if (interval.ok && interval.value > intervalLimits.maxMs) clamp('interval', '5m', '5m');
+  const samples = block['sample_limit'];
+  if (typeof samples === 'number' && samples > maxSamples) clamp('sample_limit', maxSamples, String(maxSamples));
+  const body = parseSizeBytes(block['body_size_limit']);
+  if (body.ok && body.value > maxBodyBytes) clamp('body_size_limit', maxBodyBytes, '16MiB');
+  return faults;
+}
+
+/** DataKit's way to name a secret, wherever it stands; and names that only look as if they were filled in. */
+function findReferences(value: unknown, path: readonly string[]): BlockFault[] {
+  if (Array.isArray(value)) return value.flatMap((item) => findReferences(item, path));
+  if (isTable(value)) return Object.entries(value).flatMap(([key, below]) => findReferences(below, [...path, key]));
+  if (typeof value !== 'string') return [];
+  if (/ENC\[/.test(value)) {
+    const message = 'a reference to a secret of the agent (ENC[…]) may not stand in an annotation; take it out';
+    return [{ path, refused: 'not_allowed', message }];
+  }
+  const variable = /\$\{?[A-Za-z_]\w*\}?/.exec(value)?.[0];
+  const isPattern = path.some((key) => key.startsWith('metric_name_filter') || key === 'ignore_tag_kv_match');
+  if (variable === undefined || isPattern) return [];
+  const message = `${variable} is not filled in: an annotation knows $IP, $NAMESPACE, $PODNAME and $NODENAME, and no variable of the agent`;
+  return [{ path, refused: undefined, message }];
+}
