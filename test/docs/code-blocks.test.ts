@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { kinds } from '../../src/cli/agent/kinds.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problem.ts';
@@ -24,7 +25,7 @@ const notRun: readonly { readonly file: string; readonly begins: string; readonl
   },
 ];
 
-const runnable = new Set(['sh', 'toml', 'json', 'text']);
+const runnable = new Set(['sh', 'toml', 'json', 'text', 'yaml']);
 const scripts: Readonly<Record<string, string>> = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts;
 const all = documents().flatMap((file) => blocksOf(file));
 const titleOf = (block: Block) => `${block.file}:${block.line}`;
@@ -132,6 +133,18 @@ describe('the commands that build and measure', () => {
     for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies', 'engines'])
       expect(locked[kind], kind).toEqual(wanted[kind]);
   });
+});
+
+describe('the manifests of the documents', () => {
+  it.each(tested.filter((block) => block.language === 'yaml').map((block) => [titleOf(block), block] as const))(
+    'can be read, and say what they are: %s',
+    (_title, block) => {
+      for (const document of parseAllDocuments(block.text)) {
+        expect(document.errors).toEqual([]);
+        expect(document.toJS()).toMatchObject({ apiVersion: expect.any(String), kind: expect.any(String) });
+      }
+    },
+  );
 });
 
 describe('the configurations of the documents', () => {

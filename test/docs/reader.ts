@@ -36,6 +36,10 @@ run_agent() {
   kill -TERM $pid
   wait $pid
 }
+cluster_tool() { node --import "$TSX" "$CLUSTER_TOOLS" "$@"; }
+kubectl() { cluster_tool kubectl "$@"; }
+docker() { cluster_tool docker "$@"; }
+openssl() { cluster_tool openssl "$@"; }
 `;
 
 async function shippedFiles(directory = 'conf.d'): Promise<Record<string, string>> {
@@ -51,7 +55,7 @@ export async function startReader(): Promise<Reader> {
   // The agent's own files are linked, so that an edited conf.d/ is the one it reloads.
   const agent = await startAgent({ files: await shippedFiles() });
   await symlink(join(root, 'dist'), join(directory, 'dist'));
-  await symlink(join(root, 'docs'), join(directory, 'docs'));
+  for (const name of ['docs', 'deploy', 'Dockerfile']) await symlink(join(root, name), join(directory, name));
   await symlink(agent.configDirectory, join(directory, 'conf.d'));
   await symlink(agent.dataDirectory, join(directory, 'data'));
   await cp(join(root, 'package.json'), join(directory, 'package.json'));
@@ -74,7 +78,13 @@ export async function startReader(): Promise<Reader> {
     run: (text) =>
       new Promise((resolve) => {
         const script = `. ./preamble.sh\nset -e -o pipefail\nexec 2>&1\n${commandsOf(text)}`;
-        const environment = { PATH: process.env['PATH'], HOME: join(directory, 'home'), LANG: 'C.UTF-8' };
+        const environment = {
+          PATH: process.env['PATH'],
+          HOME: join(directory, 'home'),
+          LANG: 'C.UTF-8',
+          TSX: import.meta.resolve('tsx'),
+          CLUSTER_TOOLS: join(root, 'test/docs/cluster-tools.ts'),
+        };
         const options = { cwd: directory, timeout: blockTimeoutMs, env: environment };
         execFile('bash', ['-c', script], options, (error, stdout, stderr) => {
           const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
