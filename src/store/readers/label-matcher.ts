@@ -18,7 +18,7 @@ export class InvalidRegexError extends Error {
   override readonly name = 'InvalidRegexError';
 }
 
-/** A condition over named parameters; the parameters' names begin with the prefix it was made with. */
+/** A condition over named parameters. */
 export interface Condition {
   readonly sql: string;
   readonly parameters: Readonly<Record<string, QueryParameter>>;
@@ -79,25 +79,26 @@ export function checkConditionCount(count: number): void {
 }
 
 /**
- * All matchers as one condition. `expressionOf` gives the SQL of a label's value, which must be '' where the label is missing and may use
+ * All matchers as one condition, whose parameters' names begin with `prefix`. `expressionOf` gives the SQL of a label's value, which must be '' where the label is missing and may use
  * the parameter it is handed for the label's name; undefined says that no row has the label.
  */
 export function matcherCondition(
   matchers: readonly LabelMatcher[],
   expressionOf: (name: string, nameParameter: string) => string | undefined,
+  prefix = '',
 ): Condition {
   checkConditionCount(matchers.length);
   const sql: string[] = [];
   const parameters: Record<string, QueryParameter> = {};
   matchers.forEach((matcher, i) => {
-    const nameParameter = `label${i}`;
+    const nameParameter = `${prefix}label${i}`;
     const expression = expressionOf(matcher.name, nameParameter);
     if (expression === undefined) {
       sql.push(matchesEmpty(matcher) ? '1' : '0');
       return;
     }
     if (expression.includes(`{${nameParameter}:`)) parameters[nameParameter] = matcher.name;
-    const condition = comparison(matcher, expression, `value${i}`);
+    const condition = comparison(matcher, expression, `${prefix}value${i}`);
     sql.push(condition.sql);
     Object.assign(parameters, condition.parameters);
   });

@@ -1,9 +1,10 @@
 /** Series by their labels, and their samples in a window, from the tables `series` and `samples`. */
-import { compareBytes, type Label } from '../../model/sample.ts';
+import type { Label } from '../../model/sample.ts';
 import type { StoreClient } from '../client.ts';
-import { type Condition, type LabelMatcher, matcherCondition } from './label-matcher.ts';
+import type { Condition, LabelMatcher } from './label-matcher.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
+import { readLabels, selectionCondition } from './series.ts';
 import { windowCondition } from './window.ts';
 
 /** The samples of one series, in order of time, no stamp twice. */
@@ -46,9 +47,6 @@ const rowSizeBytes = 24;
 /** Names travel in the request's URL; more than this and the series' ids alone must do. */
 const maxMetricNames = 50;
 
-const seriesCondition = (matchers: readonly LabelMatcher[]): Condition =>
-  matcherCondition(matchers, (name, parameter) => (name === '__name__' ? 'metric' : `labels[{${parameter}:String}]`));
-
 interface SeriesIndex {
   readonly labelsOf: ReadonlyMap<bigint, readonly Label[]>;
   readonly metrics: ReadonlySet<string>;
@@ -57,12 +55,12 @@ interface SeriesIndex {
 async function readSeries(
   client: StoreClient,
   condition: Condition,
-  options: { readonly signal: AbortSignal; readonly limits: SampleReadLimits; readonly fromDay: number },
+  options: { readonly signal: AbortSignal; readonly limits: SampleReadLimits },
 ): Promise<SeriesIndex> {
-  const { limits, signal, fromDay } = options;
+  const { limits, signal } = options;
   const bytes = await client.bytes({
-    sql: `SELECT id, labels FROM series WHERE ${condition.sql} AND last_day >= toDate({fromDay:UInt16}) LIMIT 1 BY metric, id LIMIT {limit:UInt64}`,
-    parameters: { ...condition.parameters, fromDay, limit: limits.maxSeries + 1 },
+    sql: `SELECT id, labels FROM series WHERE ${condition.sql} LIMIT 1 BY metric, id LIMIT {limit:UInt64}`,
+    parameters: { ...condition.parameters, limit: limits.maxSeries + 1 },
     format: 'RowBinary',
     signal,
     timeoutMs: limits.timeoutMs,
@@ -73,7 +71,7 @@ async function readSeries(
   const row = readRowBinary(bytes);
   while (!row.isAtEnd()) {
     const id = row.u64();
-    const labels = row.map().sort((a, b) => compareBytes(a[0], b[0]));
+    const labels = readLabels(row);
     labelsOf.set(id, labels);
     metrics.add(labels.find(([name]) => name === '__name__')?.[1] ?? '');
   }
@@ -159,26 +157,24 @@ export async function readSamples(
 ): Promise<SeriesPoints[]> {
   const limits = options.limits ?? defaultSampleLimits;
   const { signal } = options;
-  const condition = seriesCondition(selection.matchers);
-  const { afterMs, untilMs } = selection;
+  const { matchers, afterMs, untilMs } = selection;
+  const condition = selectionCondition({ matchers: [matchers], startMs: afterMs, endMs: untilMs });
   const window = windowCondition({
     unit: 'Milli',
     after: BigInt(Math.trunc(afterMs)),
     until: BigInt(Math.trunc(untilMs)),
   });
-  const fromDay = Math.min(Math.max(Math.floor(afterMs / 86_400_000), 0), 65_535);
-  const { labelsOf, metrics } = await readSeries(client, condition, { signal, limits, fromDay });
+  const { labelsOf, metrics } = await readSeries(client, condition, { signal, limits });
   if (labelsOf.size === 0) return [];
   // The matchers are asked once more instead of sending the ids: there may be a hundred thousand.
   const isNarrow = metrics.size <= maxMetricNames;
   const bytes = await client.bytes({
     sql: `SELECT id, ts, v FROM samples
-WHERE ${isNarrow ? 'metric IN {metrics:Array(String)} AND ' : ''}id IN (SELECT id FROM series WHERE ${condition.sql} AND last_day >= toDate({fromDay:UInt16}))
+WHERE ${isNarrow ? 'metric IN {metrics:Array(String)} AND ' : ''}id IN (SELECT id FROM series WHERE ${condition.sql})
   AND ${window.sql}
 ORDER BY id, ts LIMIT {limit:UInt64}`,
     parameters: {
       ...condition.parameters,
-      fromDay,
       ...(isNarrow ? { metrics: [...metrics] } : {}),
       ...window.parameters,
       limit: limits.maxSamples + 1,

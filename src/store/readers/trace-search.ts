@@ -7,6 +7,7 @@ import { spanFlags } from '../schema/migrations.ts';
 import { type Arrivals, countArrivals } from './arrivals.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
+import { mayBeMet } from './search-probe.ts';
 import { allOf, anyOf, type Bind, conditionSql, createBinder, rarity, type SpanPredicate } from './span-condition.ts';
 import { createDetailsReader } from './span-details.ts';
 import { type FiledSpan, inOrder, type ReadOptions, readSpan, spanRow } from './spans.ts';
@@ -143,6 +144,10 @@ export async function* findTraces(
       if (batch.length > 0) yield batch;
     } while (after !== undefined);
     next = steps.next(count > 0);
+    if (!step.isFirst || count > 0 || next.done === true) continue;
+    const window = wholeOf(search);
+    const probe = { timeSql: (bind: Bind) => timeSql(window, bind), limits: deadline.limits(), signal };
+    if (!(await mayBeMet(client, predicates, probe))) return;
   }
 }
 
@@ -155,20 +160,25 @@ interface SearchStep extends Step {
   readonly isFirst: boolean;
 }
 
+/** Where spans may lie that count. */
+const wholeOf = ({ fromUs, toUs, reachUs }: TraceSearch): Step => ({
+  fromUs: Math.max(0, fromUs - reachUs),
+  toUs: Math.min(lastUs, toUs + reachUs),
+});
+
 /**
  * The window in steps that reach further and further back. One span decides: each step begins where the last ended. Several decide: each
  * begins at the end of the window, so that no trace is missed whose spans lie in two steps; the last is the whole window.
  */
 function* stepsBack(
-  { fromUs, toUs, reachUs }: TraceSearch,
+  search: TraceSearch,
   {
     arrivals,
     isNested,
     stepSpans,
   }: { readonly arrivals: Arrivals; readonly isNested: boolean; readonly stepSpans: number },
 ): Generator<SearchStep, void, boolean> {
-  const first = Math.max(0, fromUs - reachUs);
-  const last = Math.min(lastUs, toUs + reachUs);
+  const { fromUs: first, toUs: last } = wholeOf(search);
   let end = last;
   let stepUs = firstStepUs;
   let spans = stepSpans;

@@ -162,6 +162,10 @@ const paired = (from: string) =>
     },
   ]);
 
+/** Of places, those that are as far above them again. */
+const above = (high: string) =>
+  `if(arrayExists(x -> x != 0, ${high}), arrayMap(x -> if(x = 0, 0, ${high}[x]), ${high}), [])`;
+
 /**
  * Each span's parent: the client half for a shared one; else the shared half on its own endpoint, else the plain id. Equal keys get equal
  * numbers, which are a key's place. Orphans hang off the root, which is the first span without a parent.
@@ -204,6 +208,15 @@ const trees = (from: string) =>
         'arrayMap(x -> x > 1, arraySlice(arrayEnumerateUniq(arrayConcat(up, place)), length(place) + 1)) AS hasChildren',
       ],
     },
+    // What stands above by ever more steps, until nothing does. Spans that are each other's ancestors come to no end.
+    ...[1, 2, 3, 4, 5, 6].map((doubling) => ({
+      keep: 'isOdd, trace, sign, target, traceAt, hasBare, p, a, b, h, place, kinds, rootId, root, known, up, hasChildren',
+      add: [`${above(doubling === 1 ? 'up' : 'high')} AS high`],
+    })),
+    {
+      keep: `trace, sign, target, traceAt, hasBare, p, a, b, h, place, kinds, rootId, root, known, up, hasChildren`,
+      add: ['isOdd OR arrayExists(x -> x != 0, high) AS isOdd'],
+    },
     // One step towards the nearest ancestor with a kind. Each doubles the reach, so that 31 spans without a kind in a row are passed over.
     ...[1, 2, 3, 4, 5].map(() => ({
       keep: 'isOdd, trace, sign, target, traceAt, hasBare, p, a, b, h, place, kinds, rootId, root, known, hasChildren',
@@ -229,8 +242,10 @@ const links = (from: string) =>
       ],
     },
     {
-      keep: 'isOdd, trace, sign, target, traceAt, p, a, h, place, rootId, root, known, up, local, remote, outcome, kinds AS ownKinds',
+      keep: 'trace, sign, target, traceAt, p, a, h, place, rootId, root, known, up, local, remote, outcome, kinds AS ownKinds',
       add: [
+        // More spans without a kind in a row than were passed over.
+        `isOdd OR (hasBare AND arrayExists((x, y) -> x != 0 AND ${kindOf('y')} = 0, up, found)) AS isOdd`,
         `if(hasBare, arrayMap(x -> if(${kindOf('x')} = 0, toUInt64(0), x), found), found) AS above`,
         'if(hasBare, arrayMap(x -> a[x], known), found) AS parent',
         'arrayMap((l, r, k, childful) -> multiIf(k = 1 AND childful, 0, k = 0 AND l != 0 AND r != 0, 1, k), local, remote, kinds, hasChildren) AS kinds',
@@ -264,7 +279,7 @@ const links = (from: string) =>
 /** A trace's links under the minute that counts them and the minute of the trace; or the odd trace itself. */
 const counted = (from: string) => `
   SELECT what, place, toInt64(sum(sign)) AS n FROM (
-    SELECT arrayJoin(arrayConcat(arrayFilter(x -> isOdd, [trace]), arrayFilter(x -> x != 0, found))) AS what, sign,
+    SELECT arrayJoin(arrayConcat(arrayFilter(x -> isOdd, [trace]), arrayFilter(x -> x != 0 AND NOT isOdd, found))) AS what, sign,
       toUInt32(toUInt32(isOdd) * 0x1000000 + if(isOdd, toUInt32(sign = 1), toUInt32(traceAt)) * 0x100 + target) AS place
     FROM (${from}) WHERE isOdd OR traceAt < 255)
   GROUP BY what, place`;

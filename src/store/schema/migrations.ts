@@ -106,6 +106,7 @@ export const migrations: readonly Migration[] = [
   ${segColumn},
   INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX by_request request_id TYPE bloom_filter(0.001) GRANULARITY 1,
+  INDEX by_duration duration_us TYPE minmax GRANULARITY 1,
   INDEX by_common_tag ${commonKeyValues('tags')} TYPE text(tokenizer = 'array'),
   INDEX by_tag ${keyValues('tags')} TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX by_detail ${detailKeyValues} TYPE bloom_filter(0.01) GRANULARITY 1
