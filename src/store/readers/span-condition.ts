@@ -1,7 +1,7 @@
 /** What a search asks of one span, and what that is in SQL over the table `spans`. */
 import { type SpanKind, type SpanStatus, spanKinds, spanStatuses } from '../../model/span.ts';
 import type { QueryParameter } from '../client.ts';
-import { detailKeyValues, keyValues, searchedKeyValues } from '../schema/migrations.ts';
+import { detailKeyValues, isUniqueKey, keyValues, searchedKeyValues } from '../schema/migrations.ts';
 import { isCanonicalUuid, requestIdTag } from '../writers/spans.ts';
 
 /** Whose attributes a span has: its own, its emitter's, and those of its scope, its events and its links. */
@@ -130,13 +130,17 @@ function spanAttributeSql({ key, value }: Attribute, bind: Bind): string {
   return `has(${searchedKeyValues('tags', key)}, ${bind(`${key}=${value}`, 'String')})`;
 }
 
+/** The rarity of what hardly any span has. */
+export const hardlyAny = 7;
+
 /** How rare spans are likely to be that meet a predicate, as a number to compare. What an index finds is rarer than what it does not. */
 export const rarity = (predicate: SpanPredicate): number => Math.max(0, ...predicate.map(rarityOf));
 
 function rarityOf(condition: SpanCondition): number {
   switch (condition.kind) {
     case 'attribute':
-      return condition.value === undefined ? 3 : 6;
+      if (condition.value === undefined) return 3;
+      return isUniqueKey(condition.key) ? hardlyAny : 6;
     case 'any':
       return Math.min(...condition.of.map(rarityOf));
     case 'all':

@@ -3,7 +3,7 @@ import { createRandom } from '../../../test/fixtures/random.ts';
 import { insertSpans, meets, randomPredicate, randomSearchTraces } from '../../../test/fixtures/search-spans.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import type { Span } from '../../model/span.ts';
-import { StoreError } from '../client.ts';
+import { type StoreClient, StoreError } from '../client.ts';
 import { defaultReadLimits } from './limits.ts';
 import {
   createDeadline,
@@ -89,6 +89,33 @@ describe(`findTraces (seed ${seed})`, () => {
       ).toEqual([...wanted.values()].sort((a, b) => b - a));
     }
   }, 60_000);
+});
+
+describe('a search in vain', () => {
+  const tag = (key: string, value: string) => ({ kind: 'attribute', key, value, of: ['span', 'resource'] }) as const;
+  const service = (text: string) => ({ kind: 'localService', text, isFolded: true }) as const;
+  it.each<[string, TraceSearch['someSpan']]>([
+    ['a tag', [[tag('http.method', 'NONE')]]],
+    ['a tag of unique values', [[tag('http.url', '/nowhere')], [{ kind: 'duration', minUs: 1, maxUs: undefined }]]],
+    ['a service', [[service('nobody')]]],
+    ['a name', [[service(''), { kind: 'name', text: 'nothing', isFolded: false }]]],
+    ['a duration', [[{ kind: 'duration', minUs: 2 ** 50, maxUs: undefined }]]],
+  ])('ends with the newest spans where nobody has such %s', async (_, someSpan) => {
+    const asked: string[] = [];
+    const client: StoreClient = {
+      ...store.client,
+      bytes(query) {
+        asked.push(query.sql);
+        return store.client.bytes(query);
+      },
+    };
+    const search = { fromUs: nowUs - 12 * hourUs, toUs: nowUs, reachUs: 0, someSpan };
+    const deadline = createDeadline(defaultReadLimits);
+    for await (const found of findTraces(client, search, { nowUs, deadline, signal: signal(), stepSpans: 300 })) {
+      expect(found).toEqual([]);
+    }
+    expect(asked.filter((sql) => !/count\(\)/.test(sql.slice(0, 60)))).toHaveLength(2);
+  });
 });
 
 const endpoint = (serviceName: string) => ({ serviceName, ipv4: undefined, ipv6: undefined, port: undefined });

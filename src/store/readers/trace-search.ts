@@ -8,7 +8,16 @@ import { type Arrivals, countArrivals } from './arrivals.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { readRowBinary } from './row-binary.ts';
 import { mayBeMet } from './search-probe.ts';
-import { allOf, anyOf, type Bind, conditionSql, createBinder, rarity, type SpanPredicate } from './span-condition.ts';
+import {
+  allOf,
+  anyOf,
+  type Bind,
+  conditionSql,
+  createBinder,
+  hardlyAny,
+  rarity,
+  type SpanPredicate,
+} from './span-condition.ts';
 import { createDetailsReader } from './span-details.ts';
 import { type FiledSpan, inOrder, type ReadOptions, readSpan, spanRow } from './spans.ts';
 
@@ -251,7 +260,8 @@ const maxNarrowing = 4;
 
 /**
  * One predicate is a condition on the rows. Of several, each narrows the traces in which the next is looked for, the one first that is likely
- * the rarest; where it is in none, nothing else is read. Few rows are better read once. What all have in common is asked of each row.
+ * the rarest; where it is in none, nothing else is read. Few rows are better read once, unless one of the predicates leads to hardly any of
+ * them. What all have in common is asked of each row.
  */
 function metSql(
   predicates: readonly SpanPredicate[],
@@ -261,6 +271,7 @@ function metSql(
     .sort((a, b) => rarity(b) - rarity(a))
     .map((predicate) => predicate.map((condition) => conditionSql(condition, bind)));
   const [first = []] = parts;
+  const isReadOnce = isFew && predicates.every((predicate) => rarity(predicate) < hardlyAny);
   if (parts.length <= 1) return { where: first, having: [] };
   const common = first.filter((sql) => parts.every((others) => others.includes(sql)));
   const own = [...new Set(parts.map((others) => allOf(others.filter((sql) => !common.includes(sql)))))];
@@ -271,7 +282,7 @@ function metSql(
       '1',
     );
   return {
-    where: [...common, ...(isFew ? [] : [narrowed]), anyOf(own.map((sql) => `(${sql})`))],
+    where: [...common, ...(isReadOnce ? [] : [narrowed]), anyOf(own.map((sql) => `(${sql})`))],
     // Once more, because rows outside the window count only where they are reached.
     having: own.map((sql) => `countIf(${sql}) > 0`),
   };

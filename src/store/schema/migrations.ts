@@ -61,9 +61,12 @@ const uniqueKeys = '^[^=]*(url|uri|path|address|id|ip)=';
 /** Tags with few values as `key=value`: the expression of the text index. */
 export const commonKeyValues = (map: string) => `arrayFilter(x -> NOT match(x, '${uniqueKeys}'), ${keyValues(map)})`;
 
+/** Whether a tag's values are nearly unique a span. */
+export const isUniqueKey = (key: string) => new RegExp(uniqueKeys).test(`${key}=`);
+
 /** The expression to search for `key=value` with, so that the index is used which holds the key. */
 export const searchedKeyValues = (map: string, key: string) =>
-  new RegExp(uniqueKeys).test(`${key}=`) ? keyValues(map) : commonKeyValues(map);
+  isUniqueKey(key) ? keyValues(map) : commonKeyValues(map);
 
 /** What an OpenTelemetry span can be searched by beyond its own attributes, as `key=value`: the expression of the index `by_detail`. */
 export const detailKeyValues = `arrayConcat(detail_tags, ${keyValues('resource')})`;
