@@ -43,6 +43,8 @@ export interface ExposedPage<T> {
   /** Whether any sample has a time of its own. */
   readonly hasTimestamps: boolean;
   readonly exemplars: readonly ExposedExemplar[];
+  /** How many exemplars were left out because their labels are longer than the 128 characters that storage keeps. */
+  readonly longExemplars: number;
   /** By family. The same map from page to page while HELP, TYPE and UNIT lines say the same. */
   readonly metadata: ReadonlyMap<string, MetricMetadata>;
   /** The same series in the same order as the page before: nothing has come and nothing has ended. */
@@ -58,7 +60,10 @@ export interface ExpositionParserOptions<T> {
 
 /** The parser of one target's pages: it remembers what each series part of the page before meant. */
 export interface ExpositionParser<T> {
-  /** Reads a whole page; one bad line makes the whole page a CodecError that names the line, and nothing is remembered to have been seen. */
+  /**
+   * Reads a whole page; one bad line makes the whole page a CodecError that names the line, and the parser remembers what it did before. The
+   * body must not be changed afterwards: the next page is compared with it.
+   */
   parse(body: Buffer, format: ExpositionFormat): ExposedPage<T>;
   /** How many series are remembered. */
   readonly remembered: number;
