@@ -22,9 +22,31 @@ const ways = [
   { how: 'in SQL', spans: manySpans },
 ] as const;
 
+/** A call below more spans without a kind in a row than SQL passes over. */
+const deepTrace: typeof randomTrace = (random, startUs, size) => {
+  const [span] = randomTrace(random, startUs, 1);
+  if (span === undefined) throw new Error('no span');
+  const idOf = (i: number) => `00000000000000${(i + 16).toString(16).toUpperCase()}`;
+  return Array.from({ length: size }, (_, i) => {
+    const isEnd = i === 0 || i === size - 1;
+    return {
+      ...span,
+      id: idOf(i),
+      parentId: i === 0 ? undefined : idOf(i - 1),
+      kind: isEnd ? 'SERVER' : undefined,
+      shared: false,
+      localService: isEnd ? `deep-${i}` : '',
+      localName: isEnd ? `deep-${i}` : '',
+      remoteService: '',
+      hasNoStart: false,
+    };
+  });
+};
+
 const kinds = [
   { what: 'short traces', traces: 600, size: 0, make: randomTrace },
   { what: 'traces of spans that few ids are among', traces: 600, size: 0, make: strangeTrace },
+  { what: 'deep traces', traces: 2, size: 40, make: deepTrace },
   { what: 'traces around the length at which they are linked one by one', traces: 16, size: 64, make: randomTrace },
   { what: 'long traces', traces: 4, size: 300, make: randomTrace },
 ];

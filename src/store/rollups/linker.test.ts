@@ -97,6 +97,39 @@ describe('linkTrace', () => {
     ).toEqual(['a -> b', 'b -> c']);
   });
 
+  it('keeps one span of an id that several endpoints use without sharing it: the last one, with all that hangs off the id', () => {
+    expect(
+      callsOf([
+        span({ id: '1', kind: 'SERVER', localService: 'a', remoteService: 'web' }),
+        span({ id: '2', parentId: '1', kind: 'PRODUCER', localService: 'a', remoteService: 'lost' }),
+        span({ id: '2', parentId: '1', kind: 'PRODUCER', localService: 'b', remoteService: 'kafka' }),
+        span({ id: '3', parentId: '2', kind: 'SERVER', localService: 'c' }),
+      ]),
+    ).toEqual(['b -> c', 'b -> kafka', 'web -> a']);
+  });
+
+  it('leaves out what hangs off the id of the root where another endpoint uses it, too', () => {
+    expect(
+      callsOf([
+        span({ id: '1', kind: 'PRODUCER', localService: 'a', remoteService: 'kafka' }),
+        span({ id: '1', kind: 'PRODUCER', localService: 'b', remoteService: 'lost' }),
+        span({ id: '2', parentId: '1', kind: 'CLIENT', localService: 'b', remoteService: 'lost' }),
+        span({ id: '3', parentId: '9', kind: 'SERVER', localService: 'c' }),
+      ]),
+    ).toEqual(['a -> c', 'a -> kafka']);
+  });
+
+  it('says the same in whatever order the spans came', () => {
+    const spans = [
+      span({ id: '1', kind: 'CLIENT', localService: 'a', localIpv4: String(0x0a00000a), remoteService: 'x' }),
+      span({ id: '1', kind: 'CLIENT', localService: 'a', localIpv4: String(0x0a000002), remoteService: 'y' }),
+      span({ id: '1', parentId: '4', kind: 'CLIENT', localIpv4: '7', localPort: 80, remoteService: 'z' }),
+      span({ id: '1', parentId: '4', localIpv4: '7', localPort: 80, localService: 'b', remoteService: 'z' }),
+      span({ id: '2', parentId: '1', kind: 'SERVER', localService: 'c' }),
+    ];
+    expect(callsOf([...spans].reverse())).toEqual(callsOf(spans));
+  });
+
   it('comes to an end on spans that are each other’s parents', () => {
     expect(
       callsOf([
