@@ -19,10 +19,12 @@ export class ByteReader {
   /** A stretch of the message, a character a byte: cutting texts out of it is cheaper than asking for them one by one. */
   #stretch = '';
   #stretchStart = 0;
+  readonly #view: DataView;
   position = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   get remaining(): number {
@@ -171,9 +173,12 @@ export class ByteReader {
   /** Whether the bytes from here on are those of an earlier part of the message. */
   repeats(start: number, end: number): boolean {
     const { bytes, position } = this;
+    const view = this.#view;
     const shift = position - start;
     if (end + shift > bytes.length) return false;
-    for (let i = start; i < end; i++) if (bytes[i] !== bytes[i + shift]) return false;
+    let i = start;
+    for (; i + 4 <= end; i += 4) if (view.getInt32(i) !== view.getInt32(i + shift)) return false;
+    for (; i < end; i++) if (bytes[i] !== bytes[i + shift]) return false;
     return true;
   }
 }

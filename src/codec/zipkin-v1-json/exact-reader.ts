@@ -3,6 +3,7 @@ import type { Long } from '../../model/long.ts';
 import type { Endpoint } from '../../model/span.ts';
 import { CodecError } from '../codec-error.ts';
 import { JsonReader } from '../json-reader.ts';
+import { WideSpanError } from '../wide-span-error.ts';
 import { isAddressKey, type V1Annotation, type V1BinaryAnnotation, type V1Span } from '../zipkin-v1/v1-span.ts';
 import { readEndpoint } from '../zipkin-v2-json/exact-reader.ts';
 import { isZeroId, readSpanId, readTraceId } from './span-ids.ts';
@@ -23,14 +24,29 @@ interface Draft {
 
 /** Reads a list of spans; text after the list is not looked at. */
 export function readSpansExactly(text: string): V1Span[] {
+  return [...readSlicesExactly(text)].flat();
+}
+
+/** As much as takes a few milliseconds. */
+const sliceLength = 64 * 1024;
+
+/** Reads the list a slice at a time; more tags or annotations than `maxParts` in a span are a WideSpanError. */
+export function* readSlicesExactly(text: string, maxParts = Number.POSITIVE_INFINITY): Generator<V1Span[]> {
   const reader = new JsonReader(text);
   try {
-    const spans: V1Span[] = [];
+    let spans: V1Span[] = [];
     reader.beginArray();
-    if (!reader.hasNext()) return spans;
-    while (reader.hasNext()) spans.push(readSpan(reader));
+    if (!reader.hasNext()) return;
+    let sliceStart = reader.position;
+    while (reader.hasNext()) {
+      spans.push(readSpan(reader, maxParts));
+      if (reader.position - sliceStart < sliceLength) continue;
+      yield spans;
+      spans = [];
+      sliceStart = reader.position;
+    }
     reader.endArray();
-    return spans;
+    yield spans;
   } catch (error) {
     // Zipkin ends its message with these words.
     if (error instanceof CodecError) throw new CodecError(`${error.message} reading List<Span> from json`);
@@ -38,7 +54,7 @@ export function readSpansExactly(text: string): V1Span[] {
   }
 }
 
-function readSpan(reader: JsonReader): V1Span {
+function readSpan(reader: JsonReader, maxParts: number): V1Span {
   const draft: Draft = {
     traceId: undefined,
     id: undefined,
@@ -51,7 +67,7 @@ function readSpan(reader: JsonReader): V1Span {
     binaryAnnotations: [],
   };
   reader.beginObject();
-  while (reader.hasNext()) readField(reader, draft);
+  while (reader.hasNext()) readField(reader, draft, maxParts);
   const { traceId, id } = draft;
   if (traceId === undefined || isZeroId(traceId)) throw reader.error('traceId == 0');
   if (id === undefined || isZeroId(id)) throw reader.error('id == 0');
@@ -59,11 +75,13 @@ function readSpan(reader: JsonReader): V1Span {
   return { ...draft, traceId, id };
 }
 
-function readField(reader: JsonReader, draft: Draft): void {
+function readField(reader: JsonReader, draft: Draft, maxParts: number): void {
   const field = reader.nextName();
   if (field === 'traceId') draft.traceId = readTraceIdField(reader, draft.traceId);
   else if (field === 'id') draft.id = toId(reader, readSpanId);
   else if (reader.isNull()) reader.skipValue();
+  else if (field === 'annotations') readAnnotations(reader, draft.annotations, maxParts);
+  else if (field === 'binaryAnnotations') readBinaryAnnotations(reader, draft.binaryAnnotations, maxParts);
   else readOptionalField(reader, draft, field);
 }
 
@@ -93,16 +111,6 @@ function readOptionalField(reader: JsonReader, draft: Draft, field: string): voi
     case 'duration':
       draft.durationUs = reader.nextLong();
       break;
-    case 'annotations':
-      reader.beginArray();
-      while (reader.hasNext()) draft.annotations.push(readAnnotation(reader));
-      reader.endArray();
-      break;
-    case 'binaryAnnotations':
-      reader.beginArray();
-      while (reader.hasNext()) readBinaryAnnotation(reader, draft.binaryAnnotations);
-      reader.endArray();
-      break;
     case 'debug':
       if (reader.nextBoolean()) draft.debug = true;
       break;
@@ -117,6 +125,24 @@ function toId(reader: JsonReader, read: (text: string) => string | undefined): s
   if (id !== undefined) return id;
   const shown = text.slice(0, shownIdLength);
   throw reader.error(`${shown} should be a 1 to 32 character lower-hex string with no prefix`);
+}
+
+function readAnnotations(reader: JsonReader, annotations: V1Annotation[], maxParts: number): void {
+  reader.beginArray();
+  while (reader.hasNext()) {
+    if (annotations.length >= maxParts) throw new WideSpanError('annotations', maxParts);
+    annotations.push(readAnnotation(reader));
+  }
+  reader.endArray();
+}
+
+function readBinaryAnnotations(reader: JsonReader, annotations: V1BinaryAnnotation[], maxParts: number): void {
+  reader.beginArray();
+  for (let count = 1; reader.hasNext(); count++) {
+    if (count > maxParts) throw new WideSpanError('tags', maxParts);
+    readBinaryAnnotation(reader, annotations);
+  }
+  reader.endArray();
 }
 
 function readAnnotation(reader: JsonReader): V1Annotation {

@@ -12,6 +12,8 @@ const minus = 0x2d;
 const zero = 0x30;
 const comma = 0x2c;
 const colon = 0x3a;
+const letterE = 0x45;
+const letterS = 0x73;
 const letterN = 0x6e;
 const letterT = 0x74;
 const letterF = 0x66;
@@ -37,6 +39,13 @@ export class JsonScanner {
       if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
       this.bytes.position++;
     }
+  }
+
+  /** Whether nothing but blanks is left. */
+  isAtEnd(): boolean {
+    const { bytes, position } = this.bytes;
+    for (let at = position; at < bytes.length; at++) if (!isBlank(bytes[at])) return false;
+    return true;
   }
 
   expect(byte: number): void {
@@ -132,11 +141,21 @@ export class JsonScanner {
       }
     }
     this.bytes.position = end + 1;
+    if (isVersionTwo(bytes, end)) throw unusual;
     if (hasEscape) return withoutEscapes(decodeUtf8(bytes.subarray(start, end)));
     if (seen > 0x7f) return decodeUtf8(bytes.subarray(start, end));
     return (isKnown ? knownText(bytes, start, end) : undefined) ?? this.bytes.ascii(start, end);
   }
 }
+
+/** Whether the string that ends there has what Zipkin takes for a field of version 2, wherever it stands (`checkListFormat`). */
+function isVersionTwo(bytes: Buffer, end: number): boolean {
+  const last = bytes[end - 1];
+  if (last === letterS) return bytes[end - 5] === quote && bytes.toString('latin1', end - 4, end) === 'tags';
+  return last === letterT && bytes[end - 8] === letterE && bytes.toString('latin1', end - 8, end) === 'Endpoint';
+}
+
+const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 function digitAt(bytes: Buffer, at: number): number {
   const byte = bytes[at] ?? 0;
