@@ -1,11 +1,13 @@
 /** Traces by id, from the table `spans`. */
 import { setImmediate } from 'node:timers/promises';
 import { eventAt, withExactTimes } from '../../model/exact-times.ts';
-import { addLongs, nearestOf } from '../../model/long.ts';
-import type { Resource } from '../../model/resource.ts';
+import { addLongs, type Long, nearestOf } from '../../model/long.ts';
+import { emptyResource, type Resource } from '../../model/resource.ts';
 import { type Endpoint, type Span, type SpanEvent, spanKinds, spanStatuses } from '../../model/span.ts';
 import type { StoreClient } from '../client.ts';
+import { type EmitterNames, emitterNames } from '../schema/emitter.ts';
 import { spanFlags } from '../schema/migrations.ts';
+import { restParts } from '../schema/span-rest.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
 import { type RowBinary, readRowBinary } from './row-binary.ts';
 import { createDetailsReader } from './span-details.ts';
@@ -25,26 +27,54 @@ const requestIdTag = 'guid:x-request-id';
 const noId = '0000000000000000';
 
 /** In the order in which `readSpan` takes them. */
-export const spanRow = `trace_id, id, parent_id, ts, start_offset_us, duration_us, kind, flags, status, name,
-  local_service, local_ipv4, local_ipv6, local_port, remote_service, remote_ipv4, remote_ipv6, remote_port,
-  request_id, event_us, event_value, tags, service, namespace, pod, container, node, version, resource, details`;
+export const spanRow = `trace_id, id, parent_id, ts, duration_us, kind, flags, status, name,
+  local_service, local_ipv4, local_ipv6, local_port, remote_service, request_id, rest, event_value, tags, emitter, resource, details`;
 
 const ipv4Text = (number: number): string =>
   `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`;
 
-function readEndpoint(row: RowBinary): Endpoint | undefined {
-  const serviceName = row.string() || undefined;
+type Address = Omit<Endpoint, 'serviceName'>;
+
+const noAddress: Address = { ipv4: undefined, ipv6: undefined, port: undefined };
+
+function readAddress(row: RowBinary): Address {
   const ipv4 = row.u32();
-  const ipv6 = row.string() || undefined;
-  const port = row.u16() || undefined;
-  if (serviceName === undefined && ipv4 === 0 && ipv6 === undefined && port === undefined) return undefined;
-  return { serviceName, ipv4: ipv4 === 0 ? undefined : ipv4Text(ipv4), ipv6, port };
+  return {
+    ipv4: ipv4 === 0 ? undefined : ipv4Text(ipv4),
+    ipv6: row.string() || undefined,
+    port: row.u16() || undefined,
+  };
 }
 
-function readEvents(row: RowBinary): SpanEvent[] {
-  const times = row.array(row.long);
+function endpointOf(serviceName: string, { ipv4, ipv6, port }: Address): Endpoint | undefined {
+  if (serviceName === '' && ipv4 === undefined && ipv6 === undefined && port === undefined) return undefined;
+  return { serviceName: serviceName || undefined, ipv4, ipv6, port };
+}
+
+interface Rest {
+  readonly startOffset: Long;
+  readonly remoteAddress: Address;
+  /** From when the span is filed. */
+  readonly eventTimes: readonly Long[];
+}
+
+const noRest: Rest = { startOffset: 0, remoteAddress: noAddress, eventTimes: [] };
+
+function readRest(outer: RowBinary): Rest {
+  const bytes = outer.bytes();
+  if (bytes.length === 0) return noRest;
+  const row = readRowBinary(bytes);
+  const parts = row.u8();
+  return {
+    startOffset: (parts & restParts.startOffset) === 0 ? 0 : row.long(),
+    remoteAddress: (parts & restParts.remoteAddress) === 0 ? noAddress : readAddress(row),
+    eventTimes: (parts & restParts.eventTimes) === 0 ? [] : row.array(row.long),
+  };
+}
+
+function readEvents(row: RowBinary, filedUs: number, times: readonly Long[]): SpanEvent[] {
   const values = row.array(row.string);
-  return times.map((time, i) => eventAt(time, values[i] ?? ''));
+  return values.map((value, i) => eventAt(addLongs(filedUs, times[i] ?? 0), value));
 }
 
 /** The engine keeps a map in buckets, so its order is not the one it came in; a span's tags are sorted by key. */
@@ -57,15 +87,25 @@ function readTags(row: RowBinary, requestId: string): Record<string, string> {
   return Object.fromEntries(tags.sort(byKey));
 }
 
-function readResource(row: RowBinary): Resource {
-  return {
-    service: row.string(),
-    namespace: row.string(),
-    pod: row.string(),
-    container: row.string(),
-    node: row.string(),
-    version: row.string(),
-    attributes: Object.fromEntries(row.map().sort(byKey)),
+function namesOf(emitter: string): Omit<Resource, 'attributes'> {
+  if (emitter === '') return emptyResource;
+  const known: EmitterNames = JSON.parse(emitter);
+  const names = { ...emptyResource };
+  for (const name of emitterNames) names[name] = known[name] ?? '';
+  return names;
+}
+
+/** Makes a reader of resources; what names an emitter is parsed once. */
+function createResourceReader(): (row: RowBinary) => Resource {
+  const emitters = new Map<string, Omit<Resource, 'attributes'>>();
+  return (row) => {
+    const emitter = row.string();
+    let names = emitters.get(emitter);
+    if (names === undefined) {
+      names = namesOf(emitter);
+      emitters.set(emitter, names);
+    }
+    return { ...names, attributes: Object.fromEntries(row.map().sort(byKey)) };
   };
 }
 
@@ -75,21 +115,34 @@ export interface FiledSpan {
   readonly span: Span;
 }
 
-/** The next row of an answer with the columns `spanRow`. */
-export function readSpan(row: RowBinary, readDetails: ReturnType<typeof createDetailsReader>): FiledSpan {
+export type SpanReader = (row: RowBinary) => FiledSpan;
+
+/** Makes a reader of the rows of one answer with the columns `spanRow`. */
+export function createSpanReader(): SpanReader {
+  const readers = { readResource: createResourceReader(), readDetails: createDetailsReader() };
+  return (row) => readSpanOf(row, readers);
+}
+
+interface PartReaders {
+  readonly readResource: ReturnType<typeof createResourceReader>;
+  readonly readDetails: ReturnType<typeof createDetailsReader>;
+}
+
+function readSpanOf(row: RowBinary, { readResource, readDetails }: PartReaders): FiledSpan {
   const traceId = row.fixedHex(16);
   const id = row.hexU64();
   const parentId = row.hexU64();
   const filedUs = row.safeI64();
-  const startUs = addLongs(filedUs, row.long());
   const durationUs = row.long();
   const kind = spanKinds[row.u8() - 1];
   const flags = row.u8();
   const status = spanStatuses[row.u8()] ?? 'unset';
   const name = row.string();
-  const localEndpoint = readEndpoint(row);
-  const remoteEndpoint = readEndpoint(row);
+  const localEndpoint = endpointOf(row.string(), readAddress(row));
+  const remoteService = row.string();
   const requestId = row.uuid();
+  const rest = readRest(row);
+  const startUs = addLongs(filedUs, rest.startOffset);
   const span: Span = {
     traceId,
     id,
@@ -102,8 +155,8 @@ export function readSpan(row: RowBinary, readDetails: ReturnType<typeof createDe
     durationUs: durationUs === 0 ? undefined : nearestOf(durationUs),
     status,
     localEndpoint,
-    remoteEndpoint,
-    events: readEvents(row),
+    remoteEndpoint: endpointOf(remoteService, rest.remoteAddress),
+    events: readEvents(row, filedUs, rest.eventTimes),
     attributes: readTags(row, requestId),
     resource: readResource(row),
     details: readDetails(row),
@@ -126,10 +179,10 @@ export async function traceById(client: StoreClient, traceId: string, options: R
     settings: { ...limitSettings(limits), ...byIdSettings },
   });
   const row = readRowBinary(bytes);
-  const readDetails = createDetailsReader();
+  const readSpan = createSpanReader();
   const spans: FiledSpan[] = [];
   while (!row.isAtEnd()) {
-    spans.push(readSpan(row, readDetails));
+    spans.push(readSpan(row));
     // Others are served between the spans of a large trace.
     if (spans.length % spansBetweenTurns === 0) await setImmediate();
   }

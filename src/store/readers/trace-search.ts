@@ -18,8 +18,7 @@ import {
   rarity,
   type SpanPredicate,
 } from './span-condition.ts';
-import { createDetailsReader } from './span-details.ts';
-import { type FiledSpan, inOrder, type ReadOptions, readSpan, spanRow } from './spans.ts';
+import { createSpanReader, type FiledSpan, inOrder, type ReadOptions, spanRow } from './spans.ts';
 
 export type { AttributeHolder, SpanCondition, SpanPredicate } from './span-condition.ts';
 
@@ -353,9 +352,9 @@ export async function tracesByIds(
   });
   const row = readRowBinary(bytes);
   const spans: FiledSpan[] = [];
-  const readDetails = createDetailsReader();
+  const readSpan = createSpanReader();
   while (!row.isAtEnd()) {
-    spans.push(readSpan(row, readDetails));
+    spans.push(readSpan(row));
     // Others are served between the spans of large traces.
     if (spans.length % spansBetweenTurns === 0) await setImmediate();
   }

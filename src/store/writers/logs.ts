@@ -1,7 +1,7 @@
 /** Log records as rows of the table `logs` (columns: `../schema/migrations.ts`). */
 import type { LogRecord } from '../../model/log-record.ts';
 import { type Column, NativeBlock } from './native-block.ts';
-import { resourceColumns, writeResource } from './spans.ts';
+import { resourceColumns, writeResource } from './resource.ts';
 
 const ts = ['ts', "DateTime64(9, 'UTC')"] as const;
 const line = ['line', 'UInt32'] as const;

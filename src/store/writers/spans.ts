@@ -1,32 +1,21 @@
 /** Spans as rows of the table `spans` (columns: `../schema/migrations.ts`). */
 import { joinLong, type Long, subtractLongs } from '../../model/long.ts';
-import type { Resource } from '../../model/resource.ts';
 import { type Endpoint, type Span, spanKinds, spanStatuses } from '../../model/span.ts';
 import { spanFlags } from '../schema/migrations.ts';
-import type { ByteWriter } from './byte-writer.ts';
+import { restParts } from '../schema/span-rest.ts';
+import { ByteWriter } from './byte-writer.ts';
 import { type Column, NativeBlock } from './native-block.ts';
+import { emitterColumns, writeEmitter } from './resource.ts';
 import { createDetailsWriter, createDetailTags } from './span-details.ts';
 
 const lowCardinality = 'LowCardinality(String)';
 const stringMap = 'Map(LowCardinality(String), String)';
-
-/** Columns that name the emitter, the same for spans and logs. */
-export const resourceColumns = [
-  ['service', lowCardinality],
-  ['namespace', lowCardinality],
-  ['pod', lowCardinality],
-  ['container', lowCardinality],
-  ['node', lowCardinality],
-  ['version', lowCardinality],
-  ['resource', stringMap],
-] as const satisfies readonly Column[];
 
 const columns = {
   traceId: ['trace_id', 'FixedString(16)'],
   id: ['id', 'UInt64'],
   parentId: ['parent_id', 'UInt64'],
   ts: ['ts', "DateTime64(6, 'UTC')"],
-  startOffset: ['start_offset_us', 'Int64'],
   duration: ['duration_us', 'UInt64'],
   kind: ['kind', 'UInt8'],
   flags: ['flags', 'UInt8'],
@@ -37,11 +26,8 @@ const columns = {
   localIpv6: ['local_ipv6', 'String'],
   localPort: ['local_port', 'UInt16'],
   remoteService: ['remote_service', lowCardinality],
-  remoteIpv4: ['remote_ipv4', 'UInt32'],
-  remoteIpv6: ['remote_ipv6', 'String'],
-  remotePort: ['remote_port', 'UInt16'],
   requestId: ['request_id', 'UUID'],
-  eventUs: ['event_us', 'Array(Int64)'],
+  rest: ['rest', 'String'],
   eventValue: ['event_value', 'Array(String)'],
   tags: ['tags', stringMap],
 } as const satisfies Record<string, Column>;
@@ -53,7 +39,7 @@ const detailColumns = {
 
 export const spanColumns: readonly Column[] = [
   ...Object.values(columns),
-  ...resourceColumns,
+  ...emitterColumns,
   ...Object.values(detailColumns),
 ];
 
@@ -98,49 +84,14 @@ const ipv4Number = (address: string | undefined): number => {
   return number * 256 + part;
 };
 
-function writeEndpoint(block: NativeBlock, spans: readonly Span[], side: 'local' | 'remote'): void {
-  const of: (span: Span) => Endpoint | undefined =
-    side === 'local' ? (span) => span.localEndpoint : (span) => span.remoteEndpoint;
-  block.lowCardinality(columns[`${side}Service`], spans, (span) => of(span)?.serviceName ?? '');
-  const out = block.column(columns[`${side}Ipv4`]);
-  for (const span of spans) out.u32(ipv4Number(of(span)?.ipv4));
-  block.strings(columns[`${side}Ipv6`], spans, (span) => of(span)?.ipv6 ?? '');
-  block.column(columns[`${side}Port`]);
-  for (const span of spans) out.u16(of(span)?.port ?? 0);
-}
-
-/** The rows' resources, each object once: the codecs give one emitter's rows the same object. */
-function emittersOf<Row>(rows: readonly Row[], of: (row: Row) => Resource) {
-  const distinct: Resource[] = [];
-  const numbers = new Map<Resource, number>();
-  const places: number[] = [];
-  for (const row of rows) {
-    const resource = of(row);
-    let number = numbers.get(resource);
-    if (number === undefined) {
-      number = distinct.length;
-      distinct.push(resource);
-      numbers.set(resource, number);
-    }
-    places.push(number);
-  }
-  return { distinct, places };
-}
-
-/** Writes the columns that name the emitter. */
-export function writeResource<Row>(block: NativeBlock, rows: readonly Row[], of: (row: Row) => Resource): void {
-  const [service, namespace, pod, container, node, version, rest] = resourceColumns;
-  const emitters = emittersOf(rows, of);
-  block.lowCardinalityOf(service, emitters, (resource) => resource.service);
-  block.lowCardinalityOf(namespace, emitters, (resource) => resource.namespace);
-  block.lowCardinalityOf(pod, emitters, (resource) => resource.pod);
-  block.lowCardinalityOf(container, emitters, (resource) => resource.container);
-  block.lowCardinalityOf(node, emitters, (resource) => resource.node);
-  block.lowCardinalityOf(version, emitters, (resource) => resource.version);
-  block.map(rest, rows, (row, put) => {
-    const { attributes } = of(row);
-    for (const key in attributes) put(key, attributes[key] ?? '');
-  });
+function writeEndpoints(block: NativeBlock, spans: readonly Span[]): void {
+  block.lowCardinality(columns.localService, spans, (span) => span.localEndpoint?.serviceName ?? '');
+  const out = block.column(columns.localIpv4);
+  for (const span of spans) out.u32(ipv4Number(span.localEndpoint?.ipv4));
+  block.strings(columns.localIpv6, spans, (span) => span.localEndpoint?.ipv6 ?? '');
+  block.column(columns.localPort);
+  for (const span of spans) out.u16(span.localEndpoint?.port ?? 0);
+  block.lowCardinality(columns.remoteService, spans, (span) => span.remoteEndpoint?.serviceName ?? '');
 }
 
 function writeIds(block: NativeBlock, spans: readonly Span[]): void {
@@ -160,12 +111,6 @@ function writeLong(out: ByteWriter, value: Long): void {
 function writeTimes(block: NativeBlock, spans: readonly Span[], arrivalMs: number): void {
   const out = block.column(columns.ts);
   for (const span of spans) out.i64(filedUs(span, arrivalMs));
-  block.column(columns.startOffset);
-  for (const span of spans) {
-    const filed = filedUs(span, arrivalMs);
-    // Zipkin takes any 64 bits for a start; the sum must lead back to each of them.
-    writeLong(out, span.startUs === undefined ? 0 : subtractLongs(joinLong(span.startUs, span.startRestUs), filed));
-  }
   block.column(columns.duration);
   for (const { durationUs = 0, durationRestUs } of spans) writeLong(out, joinLong(durationUs, durationRestUs));
 }
@@ -199,10 +144,46 @@ function writeRequestIds(block: NativeBlock, spans: readonly Span[]): readonly b
   return isWritten;
 }
 
+/** Makes a writer of the column `rest`. */
+function createRestWriter(): (block: NativeBlock, spans: readonly Span[], arrivalMs: number) => void {
+  const rest = new ByteWriter(256);
+  return (block, spans, arrivalMs) => {
+    const out = block.column(columns.rest);
+    for (const span of spans) {
+      rest.clear();
+      writeRest(rest, span, filedUs(span, arrivalMs));
+      out.varUint(rest.length);
+      if (rest.length > 0) out.bytes(rest.view());
+    }
+  };
+}
+
+function writeRest(out: ByteWriter, span: Span, filed: number): void {
+  const { startUs, events } = span;
+  // Zipkin takes any 64 bits for a start; the sum must lead back to each of them.
+  const startOffset = startUs === undefined ? 0 : subtractLongs(joinLong(startUs, span.startRestUs), filed);
+  const address = addressOf(span.remoteEndpoint);
+  const parts =
+    (startOffset === 0 ? 0 : restParts.startOffset) |
+    (address === undefined ? 0 : restParts.remoteAddress) |
+    (events.length === 0 ? 0 : restParts.eventTimes);
+  if (parts === 0) return;
+  out.u8(parts);
+  if (startOffset !== 0) writeLong(out, startOffset);
+  if (address !== undefined) {
+    out.u32(ipv4Number(address.ipv4));
+    out.string(address.ipv6 ?? '');
+    out.u16(address.port ?? 0);
+  }
+  if (events.length === 0) return;
+  out.varUint(events.length);
+  for (const event of events) writeLong(out, subtractLongs(joinLong(event.timestampUs, event.restUs), filed));
+}
+
+const addressOf = (endpoint: Endpoint | undefined): Endpoint | undefined =>
+  endpoint === undefined || (endpoint.ipv4 ?? endpoint.ipv6 ?? endpoint.port) === undefined ? undefined : endpoint;
+
 function writeEvents(block: NativeBlock, spans: readonly Span[]): void {
-  block.offsets(columns.eventUs, spans, (span) => span.events.length);
-  for (const span of spans)
-    for (const event of span.events) writeLong(block.out, joinLong(event.timestampUs, event.restUs));
   block.offsets(columns.eventValue, spans, (span) => span.events.length);
   for (const span of spans) for (const event of span.events) block.out.string(event.value);
 }
@@ -247,6 +228,7 @@ function createDetailColumns(): (block: NativeBlock, spans: readonly Span[]) => 
  */
 export function createSpanEncoder(): (spans: readonly Span[], arrivalMs: number) => Buffer {
   const block = new NativeBlock();
+  const writeRests = createRestWriter();
   const writeDetailColumns = createDetailColumns();
   return (spans, arrivalMs) => {
     block.begin(spanColumns.length, spans.length);
@@ -254,12 +236,12 @@ export function createSpanEncoder(): (spans: readonly Span[], arrivalMs: number)
     writeTimes(block, spans, arrivalMs);
     writeFlags(block, spans);
     block.lowCardinality(columns.name, spans, (span) => span.name);
-    writeEndpoint(block, spans, 'local');
-    writeEndpoint(block, spans, 'remote');
+    writeEndpoints(block, spans);
     const hasRequestId = writeRequestIds(block, spans);
+    writeRests(block, spans, arrivalMs);
     writeEvents(block, spans);
     writeTags(block, spans, hasRequestId);
-    writeResource(block, spans, (span) => span.resource);
+    writeEmitter(block, spans, (span) => span.resource);
     writeDetailColumns(block, spans);
     return block.end();
   };
