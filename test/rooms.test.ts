@@ -8,14 +8,15 @@ const source = fileURLToPath(new URL('../src/', import.meta.url));
 /** What each room may import of the others. `cli` sees everything; `main.ts` sees `cli`. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   model: [],
+  pattern: [],
   codec: ['model'],
-  config: ['pipeline'],
+  config: ['pipeline', 'pattern'],
   pipeline: ['model', 'config'],
-  store: ['model', 'pipeline'],
-  discovery: ['model', 'codec', 'pipeline', 'config'],
-  inputs: ['model', 'codec', 'pipeline', 'config', 'discovery'],
-  outputs: ['model', 'codec', 'pipeline', 'config'],
-  query: ['model', 'codec', 'store'],
+  store: ['model', 'pipeline', 'pattern'],
+  discovery: ['model', 'codec', 'pipeline', 'config', 'pattern'],
+  inputs: ['model', 'codec', 'pipeline', 'config', 'discovery', 'pattern'],
+  outputs: ['model', 'codec', 'pipeline', 'config', 'pattern'],
+  query: ['model', 'codec', 'store', 'pattern'],
   server: ['pipeline', 'query', 'config'],
 };
 

@@ -152,7 +152,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
       formBytes: main.http.body_limit,
       requestsPerSecondPerPeer: main.http.requests_per_second === 0 ? undefined : main.http.requests_per_second,
     },
-    queryRoutes: createQueryRoutes(link, main, clock),
+    queryRoutes: createQueryRoutes(link, main, { clock, targets: () => [] }),
     operations: {
       readiness: [link.whyNotReady],
       health: () => [

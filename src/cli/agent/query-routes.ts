@@ -3,21 +3,37 @@ import type { MainConfig } from '../../config/main-config.ts';
 import type { Clock } from '../../pipeline/component.ts';
 import { createJaegerApi, createJaegerSource } from '../../query/jaeger/index.ts';
 import { createLokiRoutes } from '../../query/loki/index.ts';
+import { createMeasurementRoute } from '../../query/measurements/index.ts';
 import { createPrometheusRoutes, defaultPrometheusLimits } from '../../query/prometheus/index.ts';
+import { createListingRoutes, type TargetMetadata } from '../../query/prometheus/listings.ts';
 import type { QueryRoute } from '../../query/query-route.ts';
 import { createSearchGate } from '../../query/search-gate.ts';
 import { createTopologyRoute } from '../../query/topology/index.ts';
 import { createZipkinApi } from '../../query/zipkin/index.ts';
 import { createZipkinSource } from '../../query/zipkin/source.ts';
+import { readExemplars } from '../../store/readers/exemplars.ts';
 import { defaultReadLimits } from '../../store/readers/limits.ts';
 import { readLogs } from '../../store/readers/logs.ts';
+import { readMetadata } from '../../store/readers/metadata.ts';
 import { defaultSampleLimits, readSamples } from '../../store/readers/samples.ts';
+import { readLabelNames, readLabelValues, readMeasurements, readSeries } from '../../store/readers/series.ts';
 import { readTopology } from '../../store/rollups/topology.ts';
 import { version } from '../version.ts';
 import type { StoreLink } from './store-link.ts';
 
+/** What queries ask of the agent itself. */
+export interface AgentSource {
+  readonly clock: Clock;
+  /** The targets that this agent scrapes, with what they said of their metrics. */
+  targets(): readonly TargetMetadata[];
+}
+
 /** Every query route of the agent. */
-export function createQueryRoutes(link: StoreLink, config: MainConfig, clock: Clock): readonly QueryRoute[] {
+export function createQueryRoutes(
+  link: StoreLink,
+  config: MainConfig,
+  { clock, targets }: AgentSource,
+): readonly QueryRoute[] {
   const { client, freshness } = link;
   const now = clock.nowMs;
   const { timeout: timeoutMs } = config.query;
@@ -48,6 +64,20 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, clock: Cl
         timeoutMs,
         maxPointsPerSeries: config.query.max_points,
       },
+    }),
+    ...createListingRoutes({
+      series: (selection, limit, signal) => readSeries(client, selection, { limit, signal, limits: readLimits }),
+      labelNames: (selection, limit, signal) =>
+        readLabelNames(client, selection, { limit, signal, limits: readLimits }),
+      labelValues: (name, { limit, ...selection }, signal) =>
+        readLabelValues(client, name, { ...selection, options: { limit, signal, limits: readLimits } }),
+      metadata: (family, signal) =>
+        readMetadata(client, { signal, limits: readLimits, ...(family === undefined ? {} : { family }) }),
+      exemplars: (selection, signal) => readExemplars(client, selection, { signal, limits: readLimits }),
+      targets,
+    }),
+    createMeasurementRoute({
+      measurements: (signal) => readMeasurements(client, { nowMs: now() }, { signal, limits: readLimits }),
     }),
     ...createLokiRoutes({
       logs: { select: (selection, signal) => readLogs(client, selection, { signal, limits: readLimits }) },

@@ -1,16 +1,14 @@
 /** Prometheus's HTTP API over the evaluator: instant and range queries, GET and POST (reference: Prometheus web/api/v1). */
 
-import { InvalidRegexError } from '../../store/readers/label-matcher.ts';
-import { failureOf, type QueryFailure } from '../failure.ts';
 import { type Parameters, parametersOf } from '../parameters.ts';
 import type { Expression } from '../promql/ast.ts';
 import { instantQuery, rangeQuery, type SampleSource } from '../promql/engine.ts';
-import { PromqlError } from '../promql/error.ts';
 import { parsePromql } from '../promql/parse.ts';
 import type { Value } from '../promql/value.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
+import { type Answer, answerData, answerFor, truncated } from './answer.ts';
 import { formatInstant, formatRange } from './format.ts';
-import { BadParameter, durationParameter, limitParameter, rangeParameters, timeParameter } from './parameters.ts';
+import { durationParameter, limitParameter, rangeParameters, timeParameter } from './parameters.ts';
 
 export interface PrometheusLimits {
   readonly timeoutMs: number;
@@ -34,63 +32,20 @@ export interface PrometheusApiOptions {
   readonly limits?: PrometheusLimits;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
 export interface PrometheusApi {
   query(parameters: Parameters, signal: AbortSignal): Promise<Answer>;
   queryRange(parameters: Parameters, signal: AbortSignal): Promise<Answer>;
-}
-
-const answerError = (status: number, errorType: string, message: string): Answer => ({
-  status,
-  body: JSON.stringify({ status: 'error', errorType, error: message }),
-});
-
-/** `unavailable` has a 503 here where Prometheus, whose storage is never away, would say 500. */
-const errorTypes: Readonly<Record<QueryFailure['kind'], string>> = {
-  canceled: 'canceled',
-  timeout: 'timeout',
-  limit: 'execution',
-  bad_regex: 'bad_data',
-  unavailable: 'unavailable',
-  internal: 'internal',
-};
-
-/** Where Prometheus has words of its own (promql/engine.go). */
-const promMessages: Readonly<Partial<Record<QueryFailure['kind'], string>>> = {
-  canceled: 'query was canceled in query execution',
-  timeout: 'query timed out in query execution',
-};
-
-function answerFor(error: unknown): Answer {
-  if (error instanceof BadParameter) return answerError(400, 'bad_data', error.message);
-  if (error instanceof InvalidRegexError) return answerError(400, 'bad_data', error.message);
-  if (error instanceof PromqlError) {
-    if (error.kind === 'parse') return answerError(400, 'bad_data', `invalid parameter "query": ${error.message}`);
-    return answerError(422, 'execution', error.message);
-  }
-  const failure = failureOf(error);
-  if (failure === undefined) throw error;
-  return answerError(failure.status, errorTypes[failure.kind], promMessages[failure.kind] ?? failure.message);
 }
 
 /** At most `limit` series, and the warning that says so. */
 function limited(value: Value, limit: number): { readonly value: Value; readonly warnings: readonly string[] } {
   const isOver = limit > 0 && (value.kind === 'vector' || value.kind === 'matrix') && value.series.length > limit;
   if (!isOver) return { value, warnings: [] };
-  const warnings = ['results truncated due to limit'];
+  const warnings = [truncated];
   return value.kind === 'vector'
     ? { value: { kind: 'vector', series: value.series.slice(0, limit) }, warnings }
     : { value: { kind: 'matrix', series: value.series.slice(0, limit) }, warnings };
 }
-
-const answerData = (data: string, warnings: readonly string[]): Answer => ({
-  status: 200,
-  body: `{"status":"success","data":${data}${warnings.length === 0 ? '' : `,"warnings":${JSON.stringify(warnings)}`}}`,
-});
 
 /** What both kinds of query share: the expression, its limits and its deadline. */
 interface Prepared {

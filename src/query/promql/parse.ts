@@ -18,6 +18,8 @@ const strictGrammar = grammar.configure({ strict: true });
 interface Context {
   readonly query: string;
   readonly depth: number;
+  /** Of `match[]`, which has a message of its own for them. */
+  readonly allowsEmptySelectors: boolean;
 }
 
 const textOf = (context: Context, node: SyntaxNode): string => context.query.slice(node.from, node.to);
@@ -105,7 +107,7 @@ function parseSelector(context: Context, node: SyntaxNode): VectorSelector {
     return fail(context, node, `metric name must not be set twice: ${JSON.stringify(first?.value)}`);
   }
   try {
-    if (matchers.map(matchesEmpty).every((isEmpty) => isEmpty)) {
+    if (matchers.map(matchesEmpty).every((isEmpty) => isEmpty) && !context.allowsEmptySelectors) {
       fail(context, node, 'vector selector must contain at least one non-empty matcher');
     }
   } catch (error) {
@@ -219,7 +221,7 @@ function refuse(context: Context, node: SyntaxNode): never {
 }
 
 function convert(outer: Context, node: SyntaxNode): Expression {
-  const context: Context = { query: outer.query, depth: outer.depth + 1 };
+  const context: Context = { ...outer, depth: outer.depth + 1 };
   if (context.depth > maxDepth) fail(context, node, `expression is nested more than ${maxDepth} levels deep`);
   switch (node.name) {
     case 'NumberDurationLiteral': {
@@ -267,13 +269,26 @@ const withoutTrailingDots = (query: string): string =>
     (token: string, digits: string | undefined) => (digits === undefined ? token : `${digits} `),
   );
 
-/** Parses a query; throws a PromqlError that says where it is wrong. */
-export function parsePromql(query: string): Expression {
+function parseExpression(query: string, allowsEmptySelectors: boolean): Expression {
   if (query.length > maxQueryLength) {
     throw parseError(query, maxQueryLength, `query is longer than the limit of ${maxQueryLength} characters`);
   }
+  if (/^(?:\s|#.*)*$/.test(query)) throw parseError(query, 0, 'no expression found in input');
   checkDepth(query);
   const [expression] = children(parseTree(query));
   if (expression === undefined) throw parseError(query, query.length, 'no expression found in input');
-  return convert({ query, depth: 0 }, expression);
+  return convert({ query, depth: 0, allowsEmptySelectors }, expression);
+}
+
+/** Parses a query; throws a PromqlError that says where it is wrong. */
+export const parsePromql = (query: string): Expression => parseExpression(query, false);
+
+/** Parses a series selector that stands alone, as in `match[]`; throws a PromqlError that says where it is wrong. */
+export function parseSelectorText(text: string): readonly LabelMatcher[] {
+  const expression = parseExpression(text, true);
+  if (expression.kind !== 'vector_selector' || expression.offsetMs !== 0) {
+    const end = /^\s*[\w:]*/.exec(text)?.[0].length ?? 0;
+    throw parseError(text, end, describeToken(text, end));
+  }
+  return expression.matchers;
 }

@@ -1,0 +1,53 @@
+/** Answers in the shape of Prometheus's API, and what each kind of error is in it. */
+import { InvalidRegexError } from '../../store/readers/label-matcher.ts';
+import { failureOf, type QueryFailure } from '../failure.ts';
+import { PromqlError } from '../promql/error.ts';
+import { BadParameter } from './parameters.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+export const answerError = (status: number, errorType: string, message: string): Answer => ({
+  status,
+  body: JSON.stringify({ status: 'error', errorType, error: message }),
+});
+
+/** `data` is JSON already. */
+export const answerData = (data: string, warnings: readonly string[] = []): Answer => ({
+  status: 200,
+  body: `{"status":"success","data":${data}${warnings.length === 0 ? '' : `,"warnings":${JSON.stringify(warnings)}`}}`,
+});
+
+/** What Prometheus says where a `limit` cut the answer. */
+export const truncated = 'results truncated due to limit';
+
+/** `unavailable` has a 503 here where Prometheus, whose storage is never away, would say 500. */
+const errorTypes: Readonly<Record<QueryFailure['kind'], string>> = {
+  canceled: 'canceled',
+  timeout: 'timeout',
+  limit: 'execution',
+  bad_regex: 'bad_data',
+  unavailable: 'unavailable',
+  internal: 'internal',
+};
+
+/** Where Prometheus has words of its own (promql/engine.go). */
+const promMessages: Readonly<Partial<Record<QueryFailure['kind'], string>>> = {
+  canceled: 'query was canceled in query execution',
+  timeout: 'query timed out in query execution',
+};
+
+/** What an error means to a client; throws on what is a bug. */
+export function answerFor(error: unknown): Answer {
+  if (error instanceof BadParameter) return answerError(400, 'bad_data', error.message);
+  if (error instanceof InvalidRegexError) return answerError(400, 'bad_data', error.message);
+  if (error instanceof PromqlError) {
+    if (error.kind === 'parse') return answerError(400, 'bad_data', `invalid parameter "query": ${error.message}`);
+    return answerError(422, 'execution', error.message);
+  }
+  const failure = failureOf(error);
+  if (failure === undefined) throw error;
+  return answerError(failure.status, errorTypes[failure.kind], promMessages[failure.kind] ?? failure.message);
+}

@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import type { Label } from '../../model/sample.ts';
+import { createListingRoutes, type ListingSource, unescapeName } from './listings.ts';
+
+const whole = <Item>(items: readonly Item[]) => Promise.resolve({ items, isTruncated: false });
+const asked: unknown[] = [];
+const source: ListingSource = {
+  series(selection, limit) {
+    asked.push(selection, limit);
+    const items: Label[][] = [
+      [
+        ['__name__', 'up'],
+        ['job', 'b'],
+      ],
+      [['__name__', 'up']],
+      [
+        ['__name__', 'up'],
+        ['job', 'a"'],
+      ],
+    ];
+    return Promise.resolve({ items: items.slice(0, limit), isTruncated: items.length > limit });
+  },
+  labelNames(selection, limit) {
+    asked.push(selection, limit);
+    return whole(['__name__', 'job']);
+  },
+  labelValues(name, selection) {
+    asked.push(name, selection);
+    return whole(['a', 'b']);
+  },
+  metadata: (family) =>
+    Promise.resolve(
+      [
+        { family: 'http_requests', type: 'counter' as const, help: 'All "of" them', unit: '' },
+        { family: 'up', type: 'gauge' as const, help: '', unit: 'seconds' },
+      ].filter((each) => family === undefined || each.family === family),
+    ),
+  exemplars(selection) {
+    asked.push(selection);
+    return Promise.resolve([
+      {
+        seriesLabels: [['__name__', 'x_bucket']],
+        exemplars: [{ labels: [['trace_id', 'abc']], value: 1e-7, timestampMs: 1_600_096_945_479 }],
+      },
+    ]);
+  },
+  targets: () => [
+    {
+      labels: [
+        ['instance', 'a:1'],
+        ['job', 'x'],
+      ],
+      metadata: [{ family: 'up', type: 'gauge', help: 'h', unit: '' }],
+    },
+    {
+      labels: [['job', 'y']],
+      metadata: [
+        { family: 'up', type: 'unknown', help: '', unit: '' },
+        { family: 'other', type: 'counter', help: '', unit: '' },
+      ],
+    },
+  ],
+};
+
+async function ask(path: string, method: 'GET' | 'POST' = 'GET') {
+  asked.length = 0;
+  const url = new URL(path, 'http://a');
+  const [, name] = /^\/api\/v1\/label\/([^/]*)\/values$/.exec(url.pathname) ?? [];
+  const wanted = name === undefined ? url.pathname : '/api/v1/label/:name/values';
+  const route = createListingRoutes(source).find((each) => each.method === method && each.path === wanted);
+  if (route === undefined) throw new Error(`no route ${method} ${wanted}`);
+  const { status, body } = await route.handle({
+    params: name === undefined ? {} : { name: decodeURIComponent(name) },
+    query: method === 'GET' ? url.searchParams : new URLSearchParams(),
+    form: method === 'POST' ? url.searchParams : undefined,
+    signal: new AbortController().signal,
+  });
+  return { status, text: body.toString(), body: JSON.parse(body.toString()) };
+}
+
+const errorOf = async (path: string) => {
+  const { status, body } = await ask(path);
+  expect([status, body.status, body.errorType]).toEqual([400, 'error', 'bad_data']);
+  return body.error;
+};
+const error = async (path: string, text: string) => expect(await errorOf(path), path).toBe(text);
+
+describe('/api/v1/series', () => {
+  it('answers every series that any selector takes, sorted by labels', async () => {
+    const { text } = await ask('/api/v1/series?match[]=up&match[]={job=~"a|b"}&start=1&end=2.5');
+    expect(text).toBe(
+      '{"status":"success","data":[{"__name__":"up"},{"__name__":"up","job":"a\\""},{"__name__":"up","job":"b"}]}',
+    );
+    expect(asked).toEqual([
+      {
+        matchers: [[{ name: '__name__', op: '=', value: 'up' }], [{ name: 'job', op: '=~', value: 'a|b' }]],
+        startMs: 1000,
+        endMs: 2500,
+      },
+      100_000,
+    ]);
+  });
+
+  it('takes selectors of a form as well', async () => {
+    expect((await ask('/api/v1/series?match[]=up', 'POST')).status).toBe(200);
+    expect(asked[0]).toEqual({ matchers: [[{ name: '__name__', op: '=', value: 'up' }]] });
+  });
+
+  it('says that a limit cut the answer', async () => {
+    const { body } = await ask('/api/v1/series?match[]=up&limit=2');
+    expect([body.data.length, body.warnings]).toEqual([2, ['results truncated due to limit']]);
+  });
+
+  it('refuses what Prometheus refuses, in its words', async () => {
+    await error('/api/v1/series', 'no match[] parameter provided');
+    await error(
+      '/api/v1/series?match[]=up&match[]=foo{',
+      'invalid parameter "match[]": 1:5: parse error: unexpected end of input',
+    );
+    await error(
+      '/api/v1/series?match[]={}',
+      'invalid parameter "match[]": match[] must contain at least one non-empty matcher',
+    );
+    await error('/api/v1/series?match[]=rate(up[5m])', 'invalid parameter "match[]": 1:5: parse error: unexpected "("');
+    await error(
+      '/api/v1/series?match[]=up&start=x',
+      'invalid parameter "start": cannot parse "x" to a valid timestamp',
+    );
+    await error('/api/v1/series?match[]=up&limit=x', 'invalid parameter "limit": cannot parse "x" to a number');
+    expect(await errorOf('/api/v1/series?match[]={a=~"("}')).toContain('missing closing )');
+  });
+});
+
+describe('labels and their values', () => {
+  it('are listed, of all series or of those that selectors take', async () => {
+    expect((await ask('/api/v1/labels')).text).toBe('{"status":"success","data":["__name__","job"]}');
+    expect(asked).toEqual([{ matchers: [] }, 100_000]);
+    expect((await ask('/api/v1/labels?match[]=up&limit=5', 'POST')).body.data).toHaveLength(2);
+    expect(asked).toEqual([{ matchers: [[{ name: '__name__', op: '=', value: 'up' }]] }, 5]);
+    expect((await ask('/api/v1/label/job/values?end=7')).text).toBe('{"status":"success","data":["a","b"]}');
+    expect(asked).toEqual(['job', { matchers: [], endMs: 7000, limit: 100_000 }]);
+  });
+
+  it('may have names that a path cannot hold', async () => {
+    await ask('/api/v1/label/U__http_2e_status__code/values');
+    expect(asked[0]).toBe('http.status_code');
+    expect(unescapeName('U__a_1F600_b')).toBe('a😀b');
+    for (const name of ['U__a_zz_', 'U__a_110000_', 'U__a_d800_', 'plain', 'U_x', 'U__a_']) {
+      expect(unescapeName(name), name).toBe(name);
+    }
+  });
+});
+
+describe('metadata', () => {
+  it('says type, help and unit of each family', async () => {
+    expect((await ask('/api/v1/metadata')).body.data).toEqual({
+      http_requests: [{ type: 'counter', help: 'All "of" them', unit: '' }],
+      up: [{ type: 'gauge', help: '', unit: 'seconds' }],
+    });
+    expect(Object.keys((await ask('/api/v1/metadata?limit=1')).body.data)).toEqual(['http_requests']);
+    expect(Object.keys((await ask('/api/v1/metadata?limit=-1')).body.data)).toHaveLength(2);
+    expect((await ask('/api/v1/metadata?metric=nope')).body.data).toEqual({});
+    await error('/api/v1/metadata?limit=x', 'limit must be a number');
+    await error('/api/v1/metadata?limit_per_metric=x', 'limit_per_metric must be a number');
+  });
+
+  it('says of each target what it said itself', async () => {
+    const { body } = await ask('/api/v1/targets/metadata?metric=up&match_target={job=~"x|z"}');
+    expect(body.data).toEqual([{ target: { instance: 'a:1', job: 'x' }, type: 'gauge', help: 'h', unit: '' }]);
+    expect((await ask('/api/v1/targets/metadata?limit=2')).body.data).toEqual([
+      { target: { instance: 'a:1', job: 'x' }, metric: 'up', type: 'gauge', help: 'h', unit: '' },
+      { target: { job: 'y' }, metric: 'up', type: 'unknown', help: '', unit: '' },
+    ]);
+    await error(
+      '/api/v1/targets/metadata?match_target={',
+      'invalid parameter "match_target": 1:2: parse error: unexpected end of input',
+    );
+  });
+});
+
+describe('/api/v1/query_exemplars', () => {
+  it('answers the exemplars of every selector of a query', async () => {
+    const { text } = await ask('/api/v1/query_exemplars?query=rate(x_bucket[5m])&start=1&end=3');
+    expect(text).toBe(
+      '{"status":"success","data":[{"seriesLabels":{"__name__":"x_bucket"},"exemplars":' +
+        '[{"labels":{"trace_id":"abc"},"value":"1e-07","timestamp":1600096945.479}]}]}',
+    );
+    expect(asked).toEqual([
+      { matchers: [[{ name: '__name__', op: '=', value: 'x_bucket' }]], startMs: 1000, endMs: 3000 },
+    ]);
+  });
+
+  it('has nothing for a query without selectors, and refuses what is none', async () => {
+    expect((await ask('/api/v1/query_exemplars?query=1')).body.data).toEqual([]);
+    await error('/api/v1/query_exemplars?query=up{', '1:4: parse error: unexpected end of input');
+    await error('/api/v1/query_exemplars', '1:1: parse error: no expression found in input');
+    await error('/api/v1/query_exemplars?query=up&start=5&end=1', 'end timestamp must not be before start timestamp');
+  });
+});

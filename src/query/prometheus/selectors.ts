@@ -1,0 +1,42 @@
+/** `match[]` and its kin: series selectors outside a query (Prometheus: parser.ParseMetricSelector, web/api/v1). */
+import { compilePattern } from '../../pattern/pattern.ts';
+import { type LabelMatcher, matchesEmpty } from '../../store/readers/label-matcher.ts';
+import { PromqlError } from '../promql/error.ts';
+import { parseSelectorText } from '../promql/parse.ts';
+import type { QueryRequest } from '../query-route.ts';
+import { BadParameter } from './parameters.ts';
+
+/** Every value of a parameter, those of the body first. */
+export const valuesOf = ({ form, query }: Pick<QueryRequest, 'form' | 'query'>, name: string): readonly string[] => [
+  ...(form?.getAll(name) ?? []),
+  ...query.getAll(name),
+];
+
+/** A series selector given as a parameter. Throws a BadParameter that names it. */
+export function selectorParameter(name: string, text: string): readonly LabelMatcher[] {
+  try {
+    return parseSelectorText(text);
+  } catch (error) {
+    if (!(error instanceof PromqlError)) throw error;
+    throw new BadParameter(`invalid parameter "${name}": ${error.message}`);
+  }
+}
+
+/** The selectors of `match[]`, each with a matcher that does not take everything. */
+export function matchParameters(request: Pick<QueryRequest, 'form' | 'query'>): readonly (readonly LabelMatcher[])[] {
+  const found = valuesOf(request, 'match[]').map((text) => selectorParameter('match[]', text));
+  if (found.some((matchers) => matchers.every(matchesEmpty)))
+    throw new BadParameter('invalid parameter "match[]": match[] must contain at least one non-empty matcher');
+  return found;
+}
+
+/** A matcher as a test of label sets. Throws a BadParameter at a regular expression that is none. */
+export function matcherTest({ name, op, value }: LabelMatcher): (labels: Readonly<Record<string, string>>) => boolean {
+  const of = (labels: Readonly<Record<string, string>>) => labels[name] ?? '';
+  if (op === '=') return (labels) => of(labels) === value;
+  if (op === '!=') return (labels) => of(labels) !== value;
+  const compiled = compilePattern(value, { isAnchored: true, dotTakesNewline: true });
+  if (!compiled.ok) throw new BadParameter(compiled.message);
+  const { pattern } = compiled;
+  return (labels) => pattern.test(of(labels)) === (op === '=~');
+}
