@@ -31,7 +31,7 @@ export function parseDependencyWindow(query: URLSearchParams): Window {
   const end = readLong(given);
   if (end === undefined) return malformed(`endTs=${given.slice(0, 100)} is not a whole number of milliseconds`);
   const back = query.get('lookback');
-  const lookback = back === null ? dayMs : readLong(back);
+  const lookback = back === null || back === '' ? dayMs : readLong(back);
   if (lookback === undefined) {
     return malformed(`lookback=${(back ?? '').slice(0, 100)} is not a whole number of milliseconds`);
   }

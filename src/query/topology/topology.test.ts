@@ -138,6 +138,7 @@ describe('GET /api/v2/dependencies', () => {
   it.each([
     ['lookback=1000', 'endTs is missing'],
     ['endTs=', 'endTs='],
+    ['endTs=', 'endTs='],
     ['endTs=yesterday', 'endTs=yesterday'],
     ['endTs=1.5', 'endTs=1.5'],
     ['endTs=9223372036854775808', 'endTs=9223372036854775808'],

@@ -36,7 +36,12 @@ export function createZipkinApi(options: ZipkinApiOptions): readonly QueryRoute[
     api('spans', names.spans),
     api('remoteServices', names.remoteServices),
     api('traces', (request) => answerTraces(options, request)),
-    api('trace/:id', (request) => answerTrace(options, request)),
+    // No id is no route to Zipkin.
+    api('trace/:id', (request) =>
+      request.params['id'] === ''
+        ? textAnswer(404, 'Not Found: /api/v2/trace/ needs an id')
+        : answerTrace(options, request),
+    ),
     api('traceMany', (request) => answerTraceMany(options.traces, request)),
     api('dependencies', (request) => answerDependencies(options.traces, request)),
     api('autocompleteKeys', names.autocompleteKeys),

@@ -47,6 +47,7 @@ export function createNameAnswers(names: NameSource, keys: readonly string[]) {
     async autocompleteValues({ query, signal }: QueryRequest): Promise<QueryResponse> {
       const key = query.get('key');
       if (key === null) return missing('key');
+      if (key === '') return textAnswer(400, 'key was empty');
       if (!keys.includes(key)) return list([], false);
       const values = [...(await names.tagValues(key, signal))].sort();
       return list(values, values.length > cacheableCount);

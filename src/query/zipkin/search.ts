@@ -99,9 +99,13 @@ function parseTraceIds(text: string | null): ParsedIds {
   if (parts.length > maxIds) return malformed(`${parts.length} traceIds are more than ${maxIds}; ask in parts`);
   const texts = new Set<string>();
   for (const part of parts) {
+    // Unlike in a path, blanks around an id are not trimmed.
+    if (/\s/.test(part)) {
+      return malformed(`${part} should be lower-hex encoded with no prefix`);
+    }
     const id = parseTraceId(part);
     if (id.kind === 'malformed') return id;
-    if (texts.has(id.text)) return malformed(`redundant traceId: ${part.trim()}`);
+    if (texts.has(id.text)) return malformed(`redundant traceId: ${part}`);
     texts.add(id.text);
   }
   return { kind: 'ids', texts: [...texts] };

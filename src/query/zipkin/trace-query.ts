@@ -31,10 +31,10 @@ const defaultLimit = 10;
 const lastLong = 2n ** 63n - 1n;
 const lastInt = 2n ** 31n - 1n;
 
-/** A whole number as Java reads it, cut to what a double holds exactly. */
+/** A whole number as Java reads it, cut to what a double holds exactly. An empty one is none, except for `limit`, which Zipkin refuses then. */
 function readNumber(parameters: URLSearchParams, name: string, last = lastLong): number | undefined {
   const text = parameters.get(name);
-  if (text === null) return undefined;
+  if (text === null || (text === '' && last === lastLong)) return undefined;
   const value = /^[+-]?\d{1,40}$/.test(text) ? BigInt(text) : undefined;
   if (value === undefined || value > last || value < -last - 1n) {
     throw new MalformedParameter(`${name}=${text.slice(0, 100)} is not a whole number up to ${last}`);

@@ -81,6 +81,10 @@ describe('GET /api/v2/trace/:id', () => {
     ]);
   });
 
+  it('is no route without an id', async () => {
+    expect(await get(holding([]), '/api/v2/trace/:id', { id: '' })).toMatchObject({ status: 404 });
+  });
+
   it('says that an unknown trace is not found, in the spelling that Zipkin gives its id', async () => {
     const response = await get(holding([]), '/api/v2/trace/:id', { id: '1' });
     expect(response).toMatchObject({ status: 404, body: '0000000000000001 not found' });
@@ -183,6 +187,15 @@ describe('GET /api/v2/traces', () => {
     expect(await get(holding([]), '/api/v2/traces', { query })).toMatchObject({ status: 400, body: message });
   });
 
+  it('takes empty parameters for absent ones, but not an empty limit, as Zipkin does', async () => {
+    const empty =
+      'endTs=&lookback=&minDuration=&maxDuration=&serviceName=&spanName=&remoteServiceName=&annotationQuery=';
+    expect(await get(holding(['a'.padStart(32, '0')]), '/api/v2/traces', { query: empty })).toMatchObject({
+      status: 200,
+    });
+    expect(await get(holding([]), '/api/v2/traces', { query: 'limit=' })).toMatchObject({ status: 400 });
+  });
+
   it('answers traces whole, and an empty list when there is none', async () => {
     expect(await get(holding([]), '/api/v2/traces')).toMatchObject({ status: 200, contentType: 'application/json' });
     expect(String((await get(holding([]), '/api/v2/traces')).body)).toBe('[]');
@@ -216,6 +229,7 @@ describe('GET /api/v2/traceMany', () => {
     ['traceIds=a,0a', 'redundant traceId: 0a'],
     ['traceIds=a,xyz', 'xyz should be lower-hex encoded with no prefix'],
     ['traceIds=a,', 'traceId is empty'],
+    ['traceIds=a,%20b', ' b should be lower-hex encoded with no prefix'],
     [
       `traceIds=${Array.from({ length: 501 }, (_, i) => (i + 1).toString(16)).join()}`,
       '501 traceIds are more than 500; ask in parts',
@@ -249,6 +263,7 @@ describe('names', () => {
       headers: { 'cache-control': 'max-age=300, must-revalidate' },
     });
     expect(await get(source, '/api/v2/autocompleteValues')).toMatchObject({ status: 400 });
+    expect(await get(source, '/api/v2/autocompleteValues', { query: 'key=' })).toMatchObject({ status: 400 });
     const values = await get(source, '/api/v2/autocompleteValues', { query: 'key=environment' });
     expect(values).toMatchObject({ status: 200, body: '["Test","prod"]' });
     expect(await get(source, '/api/v2/autocompleteValues', { query: 'key=other' })).toMatchObject({ body: '[]' });
