@@ -70,7 +70,7 @@ export function createQueryRoutes(
       labelNames: (selection, limit, signal) =>
         readLabelNames(client, selection, { limit, signal, limits: readLimits }),
       labelValues: (name, { limit, ...selection }, signal) =>
-        readLabelValues(client, name, { ...selection, options: { limit, signal, limits: readLimits } }),
+        readLabelValues(client, { ...selection, name }, { limit, signal, limits: readLimits }),
       metadata: (family, signal) =>
         readMetadata(client, { signal, limits: readLimits, ...(family === undefined ? {} : { family }) }),
       exemplars: (selection, signal) => readExemplars(client, selection, { signal, limits: readLimits }),
