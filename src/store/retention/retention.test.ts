@@ -28,7 +28,7 @@ describe('retention', () => {
     for (const day of ['2026-11-10', '2026-11-20']) {
       await run(`INSERT INTO spans (ts, id) VALUES ('${day} 10:00:00', 1)`);
       await run(`INSERT INTO rollup_minutes (minute, pass) VALUES ('${day} 10:00:00', 1)`);
-      await run(`INSERT INTO samples (metric, id, ts, v) VALUES ('up', 1, '${day} 10:00:00', 1)`);
+      await run(`INSERT INTO samples (metric, id, ts, m) VALUES ('up', 1, '${day} 10:00:00', 1)`);
       await run(`INSERT INTO series (metric, id, last_day) VALUES ('up', ${day === '2026-11-20' ? 1 : 2}, '${day}')`);
       await run(`INSERT INTO logs (ts, body) VALUES ('${day} 10:00:00', 'x')`);
     }

@@ -1,26 +1,22 @@
 /** Samples as rows of `samples`, and the series they belong to as rows of `series` (columns: `../schema/migrations.ts`). */
 import { labelValue, type Series, type SeriesSamples } from '../../model/sample.ts';
 import { type Column, NativeBlock } from './native-block.ts';
+import { encodeValue } from './samples-value.ts';
 import { identityOf, type MetricName, seriesId } from './series-id.ts';
 
 const metric = ['metric', 'LowCardinality(String)'] as const;
 const id = ['id', 'UInt64'] as const;
 const ts = ['ts', "DateTime64(3, 'UTC')"] as const;
-const value = ['v', 'Float64'] as const;
+const mantissa = ['m', 'Int64'] as const;
+const exponent = ['e', 'UInt8'] as const;
 const labels = ['labels', 'Map(LowCardinality(String), String)'] as const;
 const measurement = ['measurement', 'LowCardinality(String)'] as const;
 const field = ['field', 'LowCardinality(String)'] as const;
 const firstDay = ['first_day', 'Date'] as const;
 const lastDay = ['last_day', 'Date'] as const;
 
-export const sampleColumns: readonly Column[] = [metric, id, ts, value];
+export const sampleColumns: readonly Column[] = [metric, id, ts, mantissa, exponent];
 export const seriesColumns: readonly Column[] = [metric, id, labels, measurement, field, firstDay, lastDay];
-
-/** Prometheus' mark for "the series ends here", by halves: 0x7ff0000000000002. Any other NaN is stored as its ordinary NaN, 0x7ff8000000000001. */
-const nanHigh = 0x7ff80000;
-const nanLow = 1;
-const staleHigh = 0x7ff00000;
-const staleLow = 2;
 
 const dayMs = 86_400_000;
 const two32 = 2 ** 32;
@@ -56,9 +52,8 @@ class SampleColumns {
   metrics = new Uint32Array(0);
   ids = new Uint32Array(0);
   times = new Uint32Array(0);
-  values = new Float64Array(0);
-  /** The same memory as `values`. */
-  valueBits = new Uint32Array(0);
+  mantissas = new Uint32Array(0);
+  exponents = new Uint8Array(0);
 
   reserve(rows: number): void {
     this.rows = rows;
@@ -67,12 +62,12 @@ class SampleColumns {
     this.metrics = new Uint32Array(room);
     this.ids = new Uint32Array(2 * room);
     this.times = new Uint32Array(2 * room);
-    this.values = new Float64Array(room);
-    this.valueBits = new Uint32Array(this.values.buffer);
+    this.mantissas = new Uint32Array(2 * room);
+    this.exponents = new Uint8Array(room);
   }
 }
 
-const firstBytes = (array: Uint32Array | Float64Array, sizeBytes: number): Uint8Array =>
+const firstBytes = (array: Uint32Array | Uint8Array, sizeBytes: number): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, sizeBytes);
 
 /** Numbers blocks over all encoders, since they share the names' objects. */
@@ -82,7 +77,7 @@ let blocks = 0;
 function fillColumns(columns: SampleColumns, items: readonly SeriesSamples[]): readonly string[] {
   const block = ++blocks;
   const names = [''];
-  const { metrics, ids, times, values, valueBits } = columns;
+  const { metrics, ids, times, mantissas, exponents } = columns;
   const numberOf = (name: MetricName): number => {
     if (name.block === block) return name.number;
     name.block = block;
@@ -91,8 +86,9 @@ function fillColumns(columns: SampleColumns, items: readonly SeriesSamples[]): r
   };
   let row = 0;
   for (const { series, samples } of items) {
-    const { low, high, metric: name } = identityOf(series);
-    const number = numberOf(name);
+    const identity = identityOf(series);
+    const { low, high } = identity;
+    const number = numberOf(identity.metric);
     for (const sample of samples) {
       const half = 2 * row;
       metrics[row] = number;
@@ -100,13 +96,7 @@ function fillColumns(columns: SampleColumns, items: readonly SeriesSamples[]): r
       ids[half + 1] = high;
       times[half] = sample.timestampMs;
       times[half + 1] = Math.floor(sample.timestampMs / two32);
-      if (sample.isStale) {
-        valueBits[half] = staleLow;
-        valueBits[half + 1] = staleHigh;
-      } else if (Number.isNaN(sample.value)) {
-        valueBits[half] = nanLow;
-        valueBits[half + 1] = nanHigh;
-      } else values[row] = sample.value;
+      exponents[row] = encodeValue(identity, sample, mantissas, half);
       row++;
     }
   }
@@ -127,7 +117,8 @@ export function createSampleEncoder(): SampleEncoder {
       block.lowCardinalityNumbers(metric, names, columns.metrics);
       block.column(id).bytes(firstBytes(columns.ids, 8 * rows));
       block.column(ts).bytes(firstBytes(columns.times, 8 * rows));
-      block.column(value).bytes(firstBytes(columns.values, 8 * rows));
+      block.column(mantissa).bytes(firstBytes(columns.mantissas, 8 * rows));
+      block.column(exponent).bytes(firstBytes(columns.exponents, rows));
       return block.end();
     },
     series(rows) {

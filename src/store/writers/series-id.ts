@@ -21,6 +21,10 @@ export interface SeriesIdentity {
   writtenBy: object | undefined;
   firstDay: number;
   lastDay: number;
+  /** How many decimals its values have had (`samples-value.ts`). */
+  decimals: number;
+  /** So many values are written as bits before decimals are tried again. */
+  bitsLeft: number;
 }
 
 const known = new WeakMap<Series, SeriesIdentity>();
@@ -57,6 +61,8 @@ function makeIdentity(series: Series): SeriesIdentity {
     writtenBy: undefined,
     firstDay: 0,
     lastDay: -1,
+    decimals: 0,
+    bitsLeft: 0,
   };
   known.set(series, identity);
   return identity;

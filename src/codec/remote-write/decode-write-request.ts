@@ -1,0 +1,250 @@
+/**
+ * Prometheus' remote write 1.0 (https://prometheus.io/docs/specs/prw/remote_write_spec/): the bytes of a WriteRequest as a batch. What
+ * cannot be taken is left out and told by its reason; only bytes that are no WriteRequest are an error.
+ */
+import type { Exemplar } from '../../model/exemplar.ts';
+import type { MetricMetadata, MetricType } from '../../model/metric-metadata.ts';
+import type { Label, Sample, Series, SeriesSamples } from '../../model/sample.ts';
+import { CodecError } from '../codec-error.ts';
+import { createLabelReader, exemplarLabels, readLabel } from './labels.ts';
+import { createSeriesCache, type KnownSeries } from './series-cache.ts';
+import { WireCursor } from './wire-cursor.ts';
+
+/** Something that was left out, with its reason and how many samples, or exemplars, or histograms there were of it. */
+export interface LeftOut {
+  readonly what: 'samples' | 'exemplars' | 'histograms';
+  readonly reason: string;
+  count: number;
+}
+
+export interface DecodedWrite {
+  readonly items: readonly SeriesSamples[];
+  readonly metadata: readonly MetricMetadata[];
+  readonly exemplars: readonly Exemplar[];
+  /** In `items`. */
+  readonly samples: number;
+  /** At most `maxReasons` different reasons; the last one then stands for all further ones. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** A body has more samples than are taken. */
+export class TooManySamplesError extends CodecError {}
+
+export interface WriteDecoderLimits {
+  readonly maxSamples: number;
+  /** Bytes of labels of series that are known without reading them again. */
+  readonly maxKnownBytes: number;
+}
+
+const maxReasons = 20;
+const maxHelpChars = 4096;
+
+const staleLow = 2;
+const staleHigh = 0x7ff0_0000;
+
+/** By their numbers in protobuf. */
+const types: readonly MetricType[] = [
+  'unknown',
+  'counter',
+  'gauge',
+  'histogram',
+  'gaugehistogram',
+  'summary',
+  'info',
+  'stateset',
+];
+
+/** What one request comes to while it is read. */
+class Collected {
+  readonly items: SeriesSamples[] = [];
+  readonly metadata: MetricMetadata[] = [];
+  readonly exemplars: Exemplar[] = [];
+  readonly #leftOut = new Map<string, LeftOut>();
+  samples = 0;
+
+  leaveOut(what: LeftOut['what'], reason: string, count: number): void {
+    if (count === 0) return;
+    const isFull = this.#leftOut.size >= maxReasons;
+    const key = `${what} ${reason}`;
+    const known = this.#leftOut.get(key) ?? (isFull ? [...this.#leftOut.values()].at(-1) : undefined);
+    if (known !== undefined) known.count += count;
+    else this.#leftOut.set(key, { what, reason, count });
+  }
+
+  result(): DecodedWrite {
+    const { items, metadata, exemplars, samples } = this;
+    return { items, metadata, exemplars, samples, leftOut: [...this.#leftOut.values()] };
+  }
+}
+
+/** Sample { double value = 1; int64 timestamp = 2 }. Neither is on the wire where it is 0. */
+function readSample(cursor: WireCursor, end: number): Sample {
+  let value = 0;
+  let timestampMs = 0;
+  let isStale = false;
+  while (cursor.at < end) {
+    const tag = cursor.uint32();
+    if (tag === 0x09) {
+      const at = cursor.at;
+      value = cursor.double();
+      // A marker is told by its bits before anything is done with the number.
+      isStale =
+        Number.isNaN(value) &&
+        cursor.view.getUint32(at, true) === staleLow &&
+        cursor.view.getUint32(at + 4, true) === staleHigh;
+    } else if (tag === 0x10) timestampMs = cursor.int64();
+    else cursor.skip(tag, end);
+  }
+  cursor.leave(end);
+  return { timestampMs, value, isStale };
+}
+
+/** MetricMetadata { type = 1; metric_family_name = 2; help = 4; unit = 5 }. */
+function readMetadata(cursor: WireCursor, end: number): MetricMetadata {
+  let type: MetricType = 'unknown';
+  const texts: Record<number, string> = {};
+  while (cursor.at < end) {
+    const tag = cursor.uint32();
+    if (tag === 0x08) type = types[cursor.uint32()] ?? 'unknown';
+    else if (tag === 0x12 || tag === 0x22 || tag === 0x2a) {
+      const stop = cursor.part(end);
+      texts[tag >>> 3] = cursor.bytes.toString('utf8', cursor.at, stop);
+      cursor.at = stop;
+    } else cursor.skip(tag, end);
+  }
+  cursor.leave(end);
+  return { family: texts[2] ?? '', type, help: (texts[4] ?? '').slice(0, maxHelpChars), unit: texts[5] ?? '' };
+}
+
+/** Exemplar { repeated Label labels = 1; double value = 2; int64 timestamp = 3 }. */
+function readExemplar(cursor: WireCursor, end: number) {
+  const labels: Label[] = [];
+  let value = 0;
+  let timestampMs = 0;
+  while (cursor.at < end) {
+    const tag = cursor.uint32();
+    if (tag === 0x0a) labels.push(readLabel(cursor, cursor.part(end)));
+    else if (tag === 0x11) value = cursor.double();
+    else if (tag === 0x18) timestampMs = cursor.int64();
+    else cursor.skip(tag, end);
+  }
+  cursor.leave(end);
+  return { labels, value, timestampMs };
+}
+
+const byTime = (a: Sample, b: Sample): number => a.timestampMs - b.timestampMs;
+
+function isSorted(samples: readonly Sample[]): boolean {
+  for (let i = 1; i < samples.length; i++) {
+    if ((samples[i - 1]?.timestampMs ?? 0) > (samples[i]?.timestampMs ?? 0)) return false;
+  }
+  return true;
+}
+
+export type WriteDecoder = (body: Buffer) => DecodedWrite;
+
+/** Makes a decoder of inflated bodies, which remembers the series that it has seen. Hot: bench/remote-write.ts. */
+export function createWriteDecoder(limits: WriteDecoderLimits): WriteDecoder {
+  const cache = createSeriesCache({ maxBytes: limits.maxKnownBytes });
+  const readLabels = createLabelReader();
+  let before: KnownSeries | undefined;
+
+  /** The labels are the fields from `start` to `end`. */
+  const seriesAt = (cursor: WireCursor, start: number, end: number): KnownSeries => {
+    let known = cache.find(cursor.bytes, start, end, before);
+    if (known === undefined) {
+      const goOnAt = cursor.at;
+      cursor.at = start;
+      known = cache.add(cursor.bytes, { start, end }, readLabels(cursor, end));
+      cursor.at = goOnAt;
+      if (before !== undefined) before.next = known;
+    }
+    before = known;
+    return known;
+  };
+
+  const takeExemplars = (
+    cursor: WireCursor,
+    ranges: readonly (readonly [start: number, end: number])[],
+    series: Series,
+    into: Collected,
+  ) => {
+    for (const [start, end] of ranges) {
+      cursor.at = start;
+      const { labels, value, timestampMs } = readExemplar(cursor, end);
+      const kept = exemplarLabels(labels);
+      if (kept === undefined)
+        into.leaveOut('exemplars', 'labels of an exemplar are invalid or longer than 128 characters', 1);
+      else into.exemplars.push({ series, labels: kept, value, timestampMs });
+    }
+  };
+
+  /** TimeSeries { repeated Label labels = 1; repeated Sample samples = 2; repeated Exemplar exemplars = 3; repeated Histogram histograms = 4 }. */
+  const takeSeries = (cursor: WireCursor, end: number, into: Collected): void => {
+    const labelsStart = cursor.at;
+    let labelsEnd = labelsStart;
+    let isPastLabels = false;
+    let labelsAreApart = false;
+    const samples: Sample[] = [];
+    let exemplars: (readonly [number, number])[] | undefined;
+    let histograms = 0;
+    while (cursor.at < end) {
+      const tag = cursor.uint32();
+      if (tag === 0x0a) {
+        labelsAreApart ||= isPastLabels;
+        cursor.at = cursor.part(end);
+        if (!isPastLabels) labelsEnd = cursor.at;
+        continue;
+      }
+      isPastLabels = true;
+      if (tag === 0x12) {
+        samples.push(readSample(cursor, cursor.part(end)));
+        if (++into.samples > limits.maxSamples) {
+          throw new TooManySamplesError(`the body holds more than ${limits.maxSamples} samples; send smaller batches`);
+        }
+      } else if (tag === 0x1a) {
+        const stop = cursor.part(end);
+        exemplars ??= [];
+        exemplars.push([cursor.at, stop]);
+        cursor.at = stop;
+      } else if (tag === 0x22) {
+        cursor.at = cursor.part(end);
+        histograms++;
+      } else cursor.skip(tag, end);
+    }
+    cursor.leave(end);
+    const known = seriesAt(cursor, labelsStart, labelsAreApart ? end : labelsEnd);
+    into.leaveOut('histograms', 'native histograms are not stored; send classic ones', histograms);
+    if (known.series === undefined) {
+      into.samples -= samples.length;
+      into.leaveOut('samples', known.refusal, samples.length);
+      into.leaveOut('exemplars', known.refusal, exemplars?.length ?? 0);
+      return;
+    }
+    if (samples.length > 0) {
+      if (samples.length > 1 && !isSorted(samples)) samples.sort(byTime);
+      into.items.push({ series: known.series, samples });
+    }
+    if (exemplars !== undefined) {
+      takeExemplars(cursor, exemplars, known.series, into);
+      cursor.at = end;
+    }
+  };
+
+  return (body) => {
+    const cursor = new WireCursor(body);
+    const into = new Collected();
+    const end = body.length;
+    before = undefined;
+    while (cursor.at < end) {
+      const tag = cursor.uint32();
+      if (tag === 0x0a) takeSeries(cursor, cursor.part(end), into);
+      else if (tag === 0x1a) {
+        const metadata = readMetadata(cursor, cursor.part(end));
+        if (metadata.family !== '') into.metadata.push(metadata);
+      } else cursor.skip(tag, end);
+    }
+    cursor.leave(end);
+    return into.result();
+  };
+}
