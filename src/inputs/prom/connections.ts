@@ -3,11 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { Agent, type Dispatcher } from 'undici';
 import type { PromInputConfig } from './config.ts';
 
-/** How a target is connected to. Files are read when the first connection is made. */
+/** How a target is connected to. Files are read for every scrape. */
 export interface ConnectionRules {
   readonly caFiles: readonly string[];
+  /** PEM texts beside them. */
+  readonly caTexts: readonly string[];
   readonly certFile: string;
   readonly keyFile: string;
+  /** PEM texts in their place; '' for none. */
+  readonly certText: string;
+  readonly keyText: string;
   /** '' for the host of the URL. */
   readonly serverName: string;
   readonly checksCertificate: boolean;
@@ -17,23 +22,35 @@ export interface ConnectionRules {
 }
 
 export interface Connections {
-  /** The dispatcher for these rules; throws in plain words where a file that they name cannot be read. */
+  /** The dispatcher for these rules, anew where their files have changed; throws in plain words where a file that they name cannot be read. */
   open(rules: ConnectionRules): Promise<Dispatcher>;
   /** Cuts them all. */
   close(): Promise<void>;
 }
 
+const fromBase64 = (text: string): string => Buffer.from(text, 'base64').toString('utf8');
+
 /** The connection rules of a block. */
 export function connectionRules(config: PromInputConfig): ConnectionRules {
   return {
-    caFiles: config.ca_certs,
-    certFile: config.cert,
-    keyFile: config.cert_key,
+    caFiles: config.tls_ca === '' ? config.ca_certs : [...config.ca_certs, config.tls_ca],
+    caTexts: config.ca_certs_base64.map(fromBase64),
+    certFile: config.cert === '' ? config.tls_cert : config.cert,
+    keyFile: config.cert_key === '' ? config.tls_key : config.cert_key,
+    certText: fromBase64(config.cert_base64),
+    keyText: fromBase64(config.cert_key_base64.reveal()),
     serverName: config.server_name,
     checksCertificate: !config.insecure_skip_verify,
     socketPath: config.uds_path,
     timeoutMs: Math.min(config.timeout, config.interval),
   };
+}
+
+/** PEM texts read from the files that rules name, with the text of each rule that names none. */
+interface Pems {
+  readonly ca: readonly string[];
+  readonly cert: string;
+  readonly key: string;
 }
 
 async function readPem(path: string, key: string): Promise<string> {
@@ -46,10 +63,16 @@ async function readPem(path: string, key: string): Promise<string> {
   }
 }
 
-async function createDispatcher(rules: ConnectionRules): Promise<Dispatcher> {
-  const ca = await Promise.all(rules.caFiles.map((path) => readPem(path, 'ca_certs')));
-  const cert = rules.certFile === '' ? undefined : await readPem(rules.certFile, 'cert');
-  const key = rules.keyFile === '' ? undefined : await readPem(rules.keyFile, 'cert_key');
+async function readPems(rules: ConnectionRules): Promise<Pems> {
+  const caFiles = await Promise.all(rules.caFiles.map((path) => readPem(path, 'ca_certs')));
+  return {
+    ca: [...caFiles, ...rules.caTexts],
+    cert: rules.certText !== '' || rules.certFile === '' ? rules.certText : await readPem(rules.certFile, 'cert'),
+    key: rules.keyText !== '' || rules.keyFile === '' ? rules.keyText : await readPem(rules.keyFile, 'cert_key'),
+  };
+}
+
+function createDispatcher(rules: ConnectionRules, { ca, cert, key }: Pems): Dispatcher {
   return new Agent({
     // No connection outlives its scrape: one that the target closes meanwhile would cost the next scrape.
     pipelining: 0,
@@ -59,34 +82,59 @@ async function createDispatcher(rules: ConnectionRules): Promise<Dispatcher> {
     connect: {
       timeout: rules.timeoutMs,
       rejectUnauthorized: rules.checksCertificate,
-      ...(ca.length > 0 ? { ca } : {}),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
+      ...(ca.length > 0 ? { ca: [...ca] } : {}),
+      ...(cert === '' ? {} : { cert }),
+      ...(key === '' ? {} : { key }),
       ...(rules.serverName === '' ? {} : { servername: rules.serverName }),
       ...(rules.socketPath === '' ? {} : { socketPath: rules.socketPath }),
     },
   });
 }
 
+/** Pods come and go, each maybe with a name of its own for its certificate. */
+const maxOpened = 100;
+
+interface Opened {
+  readonly dispatcher: Dispatcher;
+  readonly pems: string;
+}
+
 /** Makes an empty set; nothing is read or connected before `open`. */
 export function createConnections(): Connections {
-  const dispatchers = new Map<string, Promise<Dispatcher>>();
+  const opened = new Map<string, Opened>();
+  const openWith = (key: string, rules: ConnectionRules, pems: Pems): Dispatcher => {
+    const text = JSON.stringify(pems);
+    const before = opened.get(key);
+    if (before?.pems === text) return before.dispatcher;
+    const dispatcher = createDispatcher(rules, pems);
+    opened.set(key, { dispatcher, pems: text });
+    // Scrapes under way end on the old one.
+    before?.dispatcher.close().catch(() => undefined);
+    for (const [oldest, { dispatcher: unused }] of opened) {
+      if (opened.size <= maxOpened) break;
+      opened.delete(oldest);
+      unused.close().catch(() => undefined);
+    }
+    return dispatcher;
+  };
   return {
-    open(rules) {
+    async open(rules) {
       const key = JSON.stringify(rules);
-      let dispatcher = dispatchers.get(key);
-      if (dispatcher === undefined) {
-        dispatcher = createDispatcher(rules);
-        dispatchers.set(key, dispatcher);
-        // A file that is not there yet may be there for the next scrape.
-        dispatcher.catch(() => dispatchers.delete(key));
+      const before = opened.get(key);
+      const hasFiles = rules.caFiles.length > 0 || rules.certFile !== '' || rules.keyFile !== '';
+      if (before !== undefined) {
+        // The one used last goes to the end, so that those used longest ago are let go of first.
+        opened.delete(key);
+        opened.set(key, before);
+        if (!hasFiles) return before.dispatcher;
       }
-      return dispatcher;
+      // Read for every scrape, so that certificates that are renewed in place are taken up.
+      return openWith(key, rules, await readPems(rules));
     },
     async close() {
-      const opened = await Promise.allSettled(dispatchers.values());
-      dispatchers.clear();
-      await Promise.all(opened.map((one) => (one.status === 'fulfilled' ? one.value.destroy() : undefined)));
+      const dispatchers = [...opened.values()];
+      opened.clear();
+      await Promise.all(dispatchers.map(({ dispatcher }) => dispatcher.destroy()));
     },
   };
 }

@@ -36,7 +36,13 @@ async function start(config: PromInputConfig, host: Host, accept: Accept): Promi
   const connections = createConnections();
   // What a block names and cannot be read is said at the start rather than at the first scrape.
   await connections.open(connectionRules(config));
-  const set = createScraperSet({ host, accept, connections, agentNumber });
+  const set = createScraperSet({
+    host,
+    accept,
+    connections,
+    agentNumber,
+    totalBodyLimitBytes: config.total_body_size_limit,
+  });
   const made = createTargets(config, { origin: host.name });
   for (const one of made) if (one.kind === 'target') set.put(one.target.url.href, one.target);
   let stopped: Promise<void> | undefined;

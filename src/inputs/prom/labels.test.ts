@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type LabelRules, mergeLabels } from './labels.ts';
+import { compilePattern } from './pattern/pattern.ts';
 
 const none: LabelRules = {
   ignored: new Set(),
@@ -42,7 +43,11 @@ describe('labels', () => {
   });
 
   it('drops ignored labels and those whose value matches, and keeps the series', () => {
-    const rules = { ignored: new Set(['pod']), ignoredValues: new Map([['path', [/^\/health/]]]) };
+    const health = compilePattern('^/health', { isAnchored: false });
+    const rules = {
+      ignored: new Set(['pod']),
+      ignoredValues: new Map([['path', health.ok ? [health.pattern] : []]]),
+    };
     expect(merge({ pod: 'p', path: '/healthz', a: '1' }, {}, rules)).toEqual({ a: '1' });
     expect(merge({ path: '/api' }, {}, rules)).toEqual({ path: '/api' });
   });

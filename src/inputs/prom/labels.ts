@@ -1,11 +1,12 @@
 /** From a scraped series to the stored one: DataKit's tag filters, then Prometheus' merge with the target's own labels. */
 import type { Label } from '../../model/sample.ts';
+import type { Pattern } from './pattern/pattern.ts';
 
 export interface LabelRules {
   /** Labels to leave out. */
   readonly ignored: ReadonlySet<string>;
   /** Labels to leave out where their value matches. */
-  readonly ignoredValues: ReadonlyMap<string, readonly RegExp[]>;
+  readonly ignoredValues: ReadonlyMap<string, readonly Pattern[]>;
   readonly renames: ReadonlyMap<string, string>;
   readonly renameOverwrites: boolean;
   /** Leaves a scraped label alone where the target has it too. */

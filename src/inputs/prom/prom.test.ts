@@ -154,8 +154,12 @@ describe('prom input', () => {
         (_, response) => response.setHeader('content-encoding', 'gzip').end(gzipSync('a 1\n').subarray(0, 20)),
         'gzip body',
       ],
-      [(_, response) => response.setHeader('content-type', 'application/openmetrics-text').end('a 1\n'), 'openmetrics'],
-      [(request) => request.socket.destroy(), 'other side closed'],
+      [(_, response) => response.setHeader('content-type', 'application/openmetrics-text').end('a 1\n'), '# EOF'],
+      [(_, response) => response.setHeader('content-type', 'application/vnd.google.protobuf').end('a'), 'protobuf'],
+      [(_, response) => response.writeHead(404).end(), 'the path of its metrics'],
+      [(_, response) => response.writeHead(401).end(), 'credentials'],
+      [(_, response) => response.setHeader('content-length', '100').end('a 1\n'), 'Content-Length'],
+      [(request) => request.socket.destroy(), 'closed the connection before its answer was complete'],
     ] satisfies [Handler, string][]) {
       handler = answer;
       const intake = await start();

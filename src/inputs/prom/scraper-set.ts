@@ -2,9 +2,10 @@
 import type { Accept } from '../../model/batch.ts';
 import type { Host, StopReason } from '../../pipeline/component.ts';
 import type { Connections } from './connections.ts';
-import { createPageReader } from './page.ts';
+import { createScrapeMemory } from './scrape-memory.ts';
 import { createScraper, type Scraper, type TargetStatus } from './scraper.ts';
 import type { Target } from './target.ts';
+import { createTurns } from './turns.ts';
 
 /** A target's status, by the key that it was put under. */
 export interface KeyedTargetStatus extends TargetStatus {
@@ -31,7 +32,11 @@ export interface ScraperSetOptions {
   readonly connections: Connections;
   /** What `readAgentNumber` gave. */
   readonly agentNumber: string;
+  /** What the pages of all targets may hold at one moment; 128 MiB unless told. */
+  readonly totalBodyLimitBytes?: number;
 }
+
+const defaultTotalBodyBytes = 128 * 1024 * 1024;
 
 interface Entry {
   readonly target: Target;
@@ -57,6 +62,8 @@ export function createScraperSet(options: ScraperSetOptions): ScraperSet {
   /** Removed targets whose markers are still on their way. */
   const ending = new Set<Promise<void>>();
   const giving = new AbortController();
+  const memory = createScrapeMemory(options.totalBodyLimitBytes ?? defaultTotalBodyBytes);
+  const turns = createTurns();
   let stopped: Promise<void> | undefined;
 
   const end = (entry: Entry, marks: boolean) => {
@@ -99,7 +106,8 @@ export function createScraperSet(options: ScraperSetOptions): ScraperSet {
         acceptSignal: giving.signal,
         connections,
         agentNumber,
-        parse: createPageReader(),
+        memory,
+        turns,
       });
       entries.set(key, { target, scraper, stopping, ended: scraper.run(stopping.signal) });
     },

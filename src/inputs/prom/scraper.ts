@@ -1,15 +1,24 @@
 /** One target's loop: a scrape at each tick, and what becomes of it. */
-
-import type { Accept, Outcome } from '../../model/batch.ts';
-import { createSeries, type Series, type SeriesSamples } from '../../model/sample.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CodecError } from '../../codec/codec-error.ts';
+import { createExpositionParser } from '../../codec/exposition/parser.ts';
+import type { Accept } from '../../model/batch.ts';
 import type { Host } from '../../pipeline/component.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { reasonOf } from '../../pipeline/refusal.ts';
 import type { Connections } from './connections.ts';
-import { fetchPage } from './request.ts';
+import { createMetadataWatch } from './metadata-watch.ts';
+import { batchesOf, type Findings, offerOnce } from './offer.ts';
+import { countSampleLines } from './page-size.ts';
+import { createReports } from './reports.ts';
+import { BodyTooLarge, fetchPage, type Page } from './request.ts';
 import { createSchedule, delayToFirstTick, delayToNextTick, snapToTick } from './schedule.ts';
-import { createSeriesTable, type ExposedSample, type ScrapedPage } from './series-table.ts';
+import { TooManySamples } from './scrape-error.ts';
+import type { MemoryClaim, ScrapeMemory } from './scrape-memory.ts';
+import { createSeriesBudget } from './series-budget.ts';
+import { createSeriesTable, type ScrapedPage } from './series-table.ts';
 import type { Target } from './target.ts';
+import type { Turns } from './turns.ts';
 
 /** What a target's last scrape came to. */
 export interface TargetStatus {
@@ -25,8 +34,12 @@ export interface TargetStatus {
   readonly health: 'unknown' | 'up' | 'down';
   readonly lastScrapeMs: number | undefined;
   readonly lastDurationMs: number | undefined;
+  /** Samples that the last page had. */
   readonly lastSamples: number;
+  /** Why the last scrape failed; undefined where it did not. */
   readonly lastError: string | undefined;
+  /** What the last scrape left out although it did not fail, and by which limit. */
+  readonly lastWarning: string | undefined;
 }
 
 export interface Scraper {
@@ -45,36 +58,31 @@ export interface ScraperOptions {
   readonly acceptSignal: AbortSignal;
   readonly connections: Connections;
   readonly agentNumber: string;
-  /** Reads a body, all or nothing. */
-  readonly parse: (body: Buffer) => readonly ExposedSample[];
+  /** What all targets of the set may hold together. */
+  readonly memory: ScrapeMemory;
+  /** Large pages are read one after the other. */
+  readonly turns: Turns;
 }
-
-/** Samples a batch may have; a page of more goes in several. */
-const maxBatchItems = 10_000;
-
-const reportNames = [
-  'up',
-  'scrape_duration_seconds',
-  'scrape_samples_scraped',
-  'scrape_samples_post_metric_relabeling',
-  'scrape_series_added',
-] as const;
 
 interface ScrapeResult {
   readonly page: ScrapedPage;
+  readonly findings: Findings;
   readonly durationMs: number;
   /** Samples of the body, also where they were too many. */
   readonly scraped: number;
+  readonly bodyBytes: number;
   readonly error: Error | undefined;
 }
 
-class TooManySamples extends Error {
-  readonly scraped: number;
-  constructor(scraped: number, limit: number) {
-    super(`the exposition has more than ${limit} samples, the limit of sample_limit`);
-    this.scraped = scraped;
-  }
-}
+/** Reading less than this takes a few milliseconds, and waits for nobody. */
+const largePageBytes = 256 * 1024;
+/** Where filters may leave most of a page out, it may have so many times more samples than are kept. */
+const filteredShare = 4;
+/** A target that comes and goes is logged once in so long. */
+const logIntervalMs = 5 * 60_000;
+/** Nothing follows the markers of a target that goes, so that they are offered again. */
+const markerAttempts = 5;
+const markerRetryMs = 1000;
 
 const toError = (cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause)));
 
@@ -84,120 +92,156 @@ export function createScraper(options: ScraperOptions): Scraper {
   const { clock, meter } = host;
   const identity = JSON.stringify([target.url.href, [...target.labels].sort(([a], [b]) => (a < b ? -1 : 1))]);
   const schedule = createSchedule(target.intervalMs, identity, options.agentNumber);
-  const table = createSeriesTable(target.rules);
-  const reports = reportNames.map((name): Series => {
-    return createSeries([['__name__', name], ...target.labels], { measurement: 'collector', field: name });
-  });
-  let hasReported = false;
-  let status: TargetStatus = {
-    url: target.url.href,
-    origin: target.origin,
-    discoveredLabels: Object.fromEntries(target.discoveredLabels),
-    labels: Object.fromEntries(target.labels),
-    intervalMs: target.intervalMs,
-    timeoutMs: target.timeoutMs,
-    health: 'unknown',
-    lastScrapeMs: undefined,
-    lastDurationMs: undefined,
-    lastSamples: 0,
-    lastError: undefined,
+  const nowMs = () => clock.monotonicMs();
+  const budget = createSeriesBudget(target.seriesLimit);
+  const table = createSeriesTable({ rules: target.rules, budget, nowMs });
+  const parser = createExpositionParser({ remember: table.remember });
+  const metadata = createMetadataWatch(target.rules.keepsFamily);
+  const reports = createReports(target.labels, { ...target, hasExtraReports: target.hasExtraReports });
+  /** Bodies up to this size are known to have few enough samples. */
+  let countedBytes = 0;
+  let loggedMs = Number.NEGATIVE_INFINITY;
+  let status = initialStatus(target);
+
+  const checkSize = (body: Buffer) => {
+    if (body.length <= countedBytes) return;
+    const most = target.sampleLimit * (target.rules.leavesOut ? filteredShare : 1);
+    const lines = countSampleLines(body, most);
+    if (lines > most) throw new TooManySamples(lines, target.sampleLimit, false);
+    countedBytes = body.length * 1.25;
   };
 
-  const readTarget = async (signal: AbortSignal): Promise<readonly ExposedSample[]> => {
-    const body = await fetchWithin(options, signal);
-    const samples = options.parse(body);
-    if (samples.length <= target.sampleLimit) return samples;
-    const kept = samples.reduce((sum, { series }) => (target.rules.keeps(series) ? sum + 1 : sum), 0);
-    if (kept > target.sampleLimit) throw new TooManySamples(samples.length, target.sampleLimit);
-    return samples;
-  };
-
-  const scrape = async (scrapeMs: number, signal: AbortSignal): Promise<ScrapeResult> => {
-    const startedMs = clock.monotonicMs();
-    const durationMs = () => clock.monotonicMs() - startedMs;
+  const parse = (body: Buffer, format: Page['format']) => {
     try {
-      const samples = await readTarget(signal);
-      const page = table.take(samples, scrapeMs);
-      return { page, durationMs: durationMs(), scraped: page.scraped, error: undefined };
+      return parser.parse(body, format);
+    } catch (cause) {
+      if (!(cause instanceof CodecError)) throw cause;
+      const kind = format === 'text' ? 'text' : 'OpenMetrics';
+      throw new Error(`the page cannot be read as ${kind}: ${cause.message}`, { cause });
+    }
+  };
+
+  const readPage = async ({ body, format }: Page, scrapeMs: number, signal: AbortSignal) => {
+    const endTurn = body.length >= largePageBytes ? await options.turns.take() : undefined;
+    try {
+      checkSize(body);
+      const page = parse(body, format);
+      const startedMs = nowMs();
+      for (let at = table.resolve(page, 0); at < page.length; at = table.resolve(page, at)) {
+        await nextTurn();
+        signal.throwIfAborted();
+        if (nowMs() - startedMs > target.timeoutMs) throw new Error(slowRules(target));
+      }
+      if (page.length > target.sampleLimit && table.countKept(page) > target.sampleLimit) {
+        throw new TooManySamples(page.length, target.sampleLimit, true);
+      }
+      const taken = table.take(page, scrapeMs);
+      const told = metadata.take(page.metadata, nowMs());
+      return { page: taken, findings: { items: taken.items, exemplars: taken.exemplars, metadata: told } };
+    } finally {
+      endTurn?.();
+    }
+  };
+
+  const scrape = async (scrapeMs: number, signal: AbortSignal, memory: MemoryClaim): Promise<ScrapeResult> => {
+    const startedMs = nowMs();
+    let bodyBytes = 0;
+    try {
+      const fetched = await fetchWithin(options, memory, signal);
+      bodyBytes = fetched.body.length;
+      const read = await readPage(fetched, scrapeMs, signal);
+      return { ...read, durationMs: nowMs() - startedMs, scraped: read.page.scraped, bodyBytes, error: undefined };
     } catch (cause) {
       signal.throwIfAborted();
       const scraped = cause instanceof TooManySamples ? cause.scraped : 0;
-      return { page: table.endAll(scrapeMs), durationMs: durationMs(), scraped, error: toError(cause) };
+      if (cause instanceof BodyTooLarge) bodyBytes = -1;
+      const page = table.endAll(scrapeMs);
+      const findings = { items: page.items, exemplars: [], metadata: [] };
+      return { page, findings, durationMs: nowMs() - startedMs, scraped, bodyBytes, error: toError(cause) };
     }
   };
 
-  const reportItems = (result: ScrapeResult, scrapeMs: number): readonly SeriesSamples[] => {
-    const values = [
-      result.error === undefined ? 1 : 0,
-      result.durationMs / 1000,
-      result.scraped,
-      result.page.kept,
-      result.page.added,
-    ];
-    hasReported = true;
-    return reports.map((series, n) => ({
-      series,
-      samples: [{ timestampMs: scrapeMs, value: values[n] ?? 0, isStale: false }],
-    }));
+  const drop = (reason: LossReason, count: number, why: string) => {
+    if (count > 0) meter.dropped(host.name, 'samples', reason, count, `${target.url.href}: ${why}`);
   };
 
-  const note = ({ page, durationMs, scraped, error }: ScrapeResult, scrapeMs: number) => {
+  const noteLosses = ({ duplicates, tooFarAhead, overBudget, longExemplars }: ScrapedPage): string | undefined => {
+    const lost = duplicates + tooFarAhead + overBudget;
+    if (lost > 0) meter.received(host.name, 'samples', lost);
+    const over = `the target has shown ${budget.limit} different series within a day, the limit of series_limit; new ones are left out`;
+    drop('duplicate', duplicates, 'a series was there twice in one page');
+    drop('too_far_ahead', tooFarAhead, 'samples carry times more than ten minutes ahead');
+    drop('over_limit', overBudget, over);
+    if (longExemplars > 0)
+      meter.failed(host.name, `${target.url.href}: exemplars with more than 128 characters of labels`);
+    if (overBudget > 0) return over;
+    if (tooFarAhead > 0) return `${tooFarAhead} samples carry times more than ten minutes ahead: they are left out`;
+    if (duplicates > 0) return `${duplicates} samples are of series that were there already: the first of each is kept`;
+    return undefined;
+  };
+
+  const note = (result: ScrapeResult, scrapeMs: number) => {
     const wasDown = status.health === 'down';
-    const message = error === undefined ? undefined : `${target.url.href}: ${error.message}`;
+    const message = result.error === undefined ? undefined : `${target.url.href}: ${result.error.message}`;
     status = {
       ...status,
-      health: error === undefined ? 'up' : 'down',
+      health: message === undefined ? 'up' : 'down',
       lastScrapeMs: scrapeMs,
-      lastDurationMs: durationMs,
-      lastSamples: scraped,
+      lastDurationMs: result.durationMs,
+      lastSamples: result.scraped,
       lastError: message,
+      lastWarning: noteLosses(result.page),
     };
-    if (message !== undefined) {
-      meter.failed(host.name, message);
-      if (!wasDown && !target.ignoresRequestErrors)
-        host.log.warn({ target: target.url.href }, `scrape failed: ${message}`);
-    } else if (wasDown) {
+    if (message !== undefined) meter.failed(host.name, message);
+    const hasChanged = wasDown !== (message !== undefined);
+    if (!hasChanged || target.ignoresRequestErrors || nowMs() - loggedMs < logIntervalMs) return;
+    if (message === undefined) {
       host.log.info({ target: target.url.href }, `${target.url.href} can be scraped again`);
+    } else {
+      loggedMs = nowMs();
+      host.log.warn({ target: target.url.href }, `scrape failed: ${message}`);
     }
-    const { duplicates, tooFarAhead } = page;
-    if (duplicates + tooFarAhead > 0) meter.received(host.name, 'samples', duplicates + tooFarAhead);
-    if (duplicates > 0) drop('duplicate', duplicates, 'a series was there twice in one exposition');
-    if (tooFarAhead > 0) drop('too_far_ahead', tooFarAhead, 'samples carry times more than ten minutes ahead');
   };
 
-  const drop = (reason: LossReason, count: number, why: string) =>
-    meter.dropped(host.name, 'samples', reason, count, `${target.url.href}: ${why}`);
-
-  /** Offers items once: a scrape is never delayed, so that what the intake cannot take now is lost. */
-  const offer = async (items: readonly SeriesSamples[]): Promise<boolean> => {
+  /** Offers once: a scrape is never delayed, so that what the intake cannot take now is lost. */
+  const offer = async (findings: Findings): Promise<boolean> => {
     let isWhole = true;
-    for (let at = 0; at < items.length; at += maxBatchItems) {
-      const part = items.slice(at, at + maxBatchItems);
-      const outcome = await offerPart(part);
+    for (const batch of batchesOf(findings)) {
+      const outcome = await offerOnce(accept, batch, acceptSignal);
       // The intake has counted what it kept and refused; that a refused scrape is not repeated, only the scraper knows.
       if (outcome.kind !== 'retry') continue;
       isWhole = false;
       const reason = acceptSignal.aborted ? 'shutting_down' : reasonOf(outcome.cause);
-      const count = part.reduce((sum, { samples }) => sum + samples.length, 0);
+      const count = batch.items.reduce((sum, { samples }) => sum + samples.length, 0);
       drop(reason, count, `the intake could not take a scrape: ${outcome.cause.message}`);
     }
     return isWhole;
   };
 
-  const offerPart = async (items: readonly SeriesSamples[]): Promise<Outcome> => {
-    try {
-      return await accept({ signal: 'samples', items }, acceptSignal);
-    } catch (cause) {
-      return { kind: 'retry', cause: toError(cause) };
-    }
-  };
-
   const tick = async (wallMs: number, signal: AbortSignal) => {
     const scrapeMs = snapToTick(schedule, wallMs);
-    const result = await scrape(scrapeMs, signal);
-    note(result, scrapeMs);
-    const items = [...result.page.items, ...reportItems(result, scrapeMs)];
-    if (!(await offer(items))) table.owe(result.page.ended);
+    const memory = options.memory.open();
+    try {
+      const result = await scrape(scrapeMs, signal, memory);
+      note(result, scrapeMs);
+      const { page, findings, error } = result;
+      const told = reports.items(
+        {
+          ...result,
+          isUp: error === undefined,
+          kept: page.kept,
+          added: page.added,
+          currentSeries: budget.current(),
+          overBudget: page.overBudget,
+        },
+        scrapeMs,
+      );
+      if (await offer({ ...findings, items: [...findings.items, ...told] })) return;
+      table.owe(page.ended);
+      if (findings.metadata.length > 0) metadata.repeat();
+    } finally {
+      memory.release();
+    }
   };
 
   /** An error of our own costs one scrape, not the target. */
@@ -228,22 +272,57 @@ export function createScraper(options: ScraperOptions): Scraper {
       }
     },
     async markEnded(atMs) {
-      const { items } = table.endAll(atMs);
-      const stale = { timestampMs: atMs, value: Number.NaN, isStale: true };
-      const ofReports = hasReported ? reports.map((series) => ({ series, samples: [stale] })) : [];
-      await offer([...items, ...ofReports]);
+      const items = [...table.endAll(atMs).items, ...reports.end(atMs)];
+      for (const batch of batchesOf({ items, exemplars: [], metadata: [] })) {
+        for (let attempt = 1; ; attempt++) {
+          const outcome = await offerOnce(accept, batch, acceptSignal);
+          if (outcome.kind !== 'retry') break;
+          if (attempt < markerAttempts && !acceptSignal.aborted) {
+            await clock.sleep(outcome.afterMs ?? markerRetryMs, acceptSignal).catch(() => undefined);
+            continue;
+          }
+          const reason = acceptSignal.aborted ? 'shutting_down' : reasonOf(outcome.cause);
+          drop(reason, batch.items.length, `the end of its series could not be kept: ${outcome.cause.message}`);
+          break;
+        }
+      }
     },
     status: () => status,
   };
 }
 
-/** One fetch that ends with the scrape's timeout, in the host's time, or with the input. */
-async function fetchWithin({ target, host, connections }: ScraperOptions, signal: AbortSignal): Promise<Buffer> {
+const slowRules = ({ timeoutMs }: Target) =>
+  `filters and metric_relabel_configs take more than ${timeoutMs / 1000} s, the limit of timeout, for the new series of a page`;
+
+function initialStatus(target: Target): TargetStatus {
+  return {
+    url: target.url.href,
+    origin: target.origin,
+    discoveredLabels: Object.fromEntries(target.discoveredLabels),
+    labels: Object.fromEntries(target.labels),
+    intervalMs: target.intervalMs,
+    timeoutMs: target.timeoutMs,
+    health: 'unknown',
+    lastScrapeMs: undefined,
+    lastDurationMs: undefined,
+    lastSamples: 0,
+    lastError: undefined,
+    lastWarning: undefined,
+  };
+}
+
+/** One fetch that ends with the scrape's timeout, in the host's time, with the input, or when it has to give way to others. */
+async function fetchWithin(options: ScraperOptions, memory: MemoryClaim, signal: AbortSignal): Promise<Page> {
+  const { target, host, connections } = options;
   const ending = new AbortController();
-  const timeout = new Error(`no whole answer within ${target.timeoutMs / 1000} s`);
+  const timeout = new Error(
+    `no whole answer within ${target.timeoutMs / 1000} s, the limit of timeout: the target is too slow, or says too much`,
+  );
   // Linked by hand: AbortSignal.any would leave something behind on the long-lived signal at each scrape.
   const stop = () => ending.abort(signal.reason);
+  const giveWay = () => ending.abort(memory.evicted.reason);
   signal.addEventListener('abort', stop, { once: true });
+  memory.evicted.addEventListener('abort', giveWay, { once: true });
   const timer = host.clock.sleep(target.timeoutMs, ending.signal).then(
     () => ending.abort(timeout),
     // The fetch ended first, or the input stops.
@@ -252,12 +331,12 @@ async function fetchWithin({ target, host, connections }: ScraperOptions, signal
   try {
     signal.throwIfAborted();
     const dispatcher = await connections.open(target.connection);
-    const { url, headers, tokenFile, timeoutMs, bodyLimitBytes: limitBytes } = target;
-    return await fetchPage({ url, headers, tokenFile, timeoutMs, limitBytes, dispatcher }, ending.signal);
+    return await fetchPage({ ...target.request, url: target.url, dispatcher, memory }, ending.signal);
   } catch (cause) {
-    throw ending.signal.reason === timeout ? timeout : cause;
+    throw ending.signal.aborted ? ending.signal.reason : cause;
   } finally {
     signal.removeEventListener('abort', stop);
+    memory.evicted.removeEventListener('abort', giveWay);
     ending.abort();
     await timer;
   }

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { labelValue, type SeriesSamples } from '../../model/sample.ts';
-import { createSeriesTable, type ExposedSample, type ExposedSeries, type SeriesRules } from './series-table.ts';
+import type { ExposedExemplar, ExposedPage, ExposedSeries } from '../../codec/exposition/exposition.ts';
+import { createSeries, labelValue, type SeriesSamples } from '../../model/sample.ts';
+import { createSeriesBudget } from './series-budget.ts';
+import { createSeriesTable, type SeriesRules, type TableEntry } from './series-table.ts';
+
+interface ExposedSample {
+  readonly series: ExposedSeries;
+  readonly value: number;
+  readonly timestampMs: number | undefined;
+  readonly exemplar?: Omit<ExposedExemplar, 'sample'>;
+}
 
 const exposures = new Map<string, ExposedSeries>();
 /** The same object for the same text, as the parser gives. */
@@ -8,7 +17,7 @@ function exposed(name: string, labels: Record<string, string> = {}): ExposedSeri
   const text = `${name}${JSON.stringify(labels)}`;
   let found = exposures.get(text);
   if (found === undefined) {
-    found = { name, labels: Object.entries(labels), family: name, type: 'untyped' };
+    found = { name, labels: Object.entries(labels), family: name, type: 'unknown' };
     exposures.set(text, found);
   }
   return found;
@@ -19,14 +28,53 @@ const sample = (series: ExposedSeries, value = 1, timestampMs?: number): Exposed
   timestampMs,
 });
 
-function table(rules: Partial<SeriesRules> = {}) {
-  return createSeriesTable({
-    keeps: () => true,
-    labels: (series) => new Map(series.labels),
-    names: (series) => ({ measurement: 'm', field: series.name }),
-    honorsTimestamps: true,
-    ...rules,
+interface Options extends Partial<SeriesRules> {
+  readonly seriesLimit?: number;
+  readonly nowMs?: () => number;
+}
+
+/** A table and, before it, what the parser would remember. */
+function table({ seriesLimit = 1000, nowMs = () => 0, ...rules }: Options = {}) {
+  const series = createSeriesTable({
+    rules: {
+      seriesOf: ({ name, labels }) => createSeries([['__name__', name], ...labels]),
+      honorsTimestamps: true,
+      tracksOwnTimestamps: false,
+      ...rules,
+    },
+    budget: createSeriesBudget(seriesLimit),
+    nowMs,
   });
+  const entries = new Map<ExposedSeries, TableEntry>();
+  let before: readonly TableEntry[] = [];
+  const pageOf = (samples: readonly ExposedSample[]): ExposedPage<TableEntry> => {
+    const remembered = samples.map((one) => {
+      const entry = entries.get(one.series) ?? series.remember(one.series);
+      entries.set(one.series, entry);
+      return entry;
+    });
+    const isSameSeries = remembered.length === before.length && remembered.every((entry, at) => entry === before[at]);
+    before = remembered;
+    return {
+      length: samples.length,
+      series: remembered,
+      values: Float64Array.from(samples, ({ value }) => value),
+      timestampsMs: Float64Array.from(samples, ({ timestampMs }) => timestampMs ?? Number.NaN),
+      hasTimestamps: samples.some(({ timestampMs }) => timestampMs !== undefined),
+      exemplars: samples.flatMap(({ exemplar }, at) => (exemplar === undefined ? [] : [{ ...exemplar, sample: at }])),
+      longExemplars: 0,
+      metadata: new Map(),
+      isSameSeries,
+    };
+  };
+  return {
+    ...series,
+    take(samples: readonly ExposedSample[], scrapeMs: number) {
+      const page = pageOf(samples);
+      for (let at = 0; at < page.length; ) at = series.resolve(page, at);
+      return series.take(page, scrapeMs);
+    },
+  };
 }
 const show = (items: readonly SeriesSamples[]) =>
   items
@@ -99,7 +147,7 @@ describe('series of a target', () => {
   });
 
   it('takes different texts that come out as the same labels for one series', () => {
-    const series = table({ labels: () => new Map() });
+    const series = table({ seriesOf: ({ name }) => createSeries([['__name__', name]]) });
     const page = series.take([sample(exposed('a', { x: '1' })), sample(exposed('a', { x: '2' }))], 1000);
     expect(page.duplicates).toBe(1);
     expect(page.items).toHaveLength(1);
@@ -113,7 +161,9 @@ describe('series of a target', () => {
   });
 
   it('counts what was scraped, what the filters kept and what is new', () => {
-    const series = table({ keeps: (one) => one.name !== 'b' });
+    const series = table({
+      seriesOf: ({ name }) => (name === 'b' ? undefined : createSeries([['__name__', name]])),
+    });
     expect(series.take([sample(a), sample(b)], 1000)).toMatchObject({ scraped: 2, kept: 1, added: 1 });
     expect(series.take([sample(a), sample(b)], 2000)).toMatchObject({ scraped: 2, kept: 1, added: 0 });
   });
@@ -122,10 +172,51 @@ describe('series of a target', () => {
     const series = table();
     for (let n = 0; n < 1000; n++) {
       series.take(
-        [{ series: { name: `churn_${n}`, labels: [], family: '', type: '' }, value: 1, timestampMs: undefined }],
+        [{ series: { name: `churn_${n}`, labels: [], family: '', type: 'unknown' }, value: 1, timestampMs: undefined }],
         n,
       );
       expect(series.size()).toBe(1);
     }
+  });
+
+  it('takes a page of the same series for settled, and still marks what ends later', () => {
+    const series = table();
+    for (let ms = 1000; ms <= 3000; ms += 1000) {
+      expect(show(series.take([sample(a), sample(b)], ms).items)).toEqual([`a@${ms}=1`, `b@${ms}=1`]);
+    }
+    expect(show(series.take([sample(b)], 4000).items)).toEqual(['a@4000=stale', 'b@4000=1']);
+    expect(show(series.take([sample(b)], 5000).items)).toEqual(['b@5000=1']);
+    expect(series.take([sample(a), sample(b)], 6000).added).toBe(1);
+    expect(show(series.take([], 7000).items)).toEqual(['a@7000=stale', 'b@7000=stale']);
+  });
+
+  it('marks series with times of their own where it is told to', () => {
+    const series = table({ tracksOwnTimestamps: true });
+    series.take([sample(a, 1, 500)], 1000);
+    expect(show(series.take([], 2000).items)).toEqual(['a@2000=stale']);
+  });
+
+  it('leaves out series beyond the budget of a day, goes on with those it has, and takes new ones a day later', () => {
+    let nowMs = 0;
+    const series = table({ seriesLimit: 2, nowMs: () => nowMs });
+    const c = exposed('c');
+    const first = series.take([sample(a), sample(b), sample(c)], 1000);
+    expect(show(first.items)).toEqual(['a@1000=1', 'b@1000=1']);
+    expect(first.overBudget).toBe(1);
+    expect(series.take([sample(c), sample(a)], 2000)).toMatchObject({ overBudget: 1, kept: 1 });
+    nowMs = 86_400_000;
+    expect(show(series.take([sample(a), sample(c)], 3000).items)).toEqual(['a@3000=1', 'c@3000=1']);
+  });
+
+  it('hands an exemplar on once, until the series has another', () => {
+    const series = table();
+    const exemplar = (value: number) => ({
+      exemplar: { labels: [['trace_id', 'abc'] as const], value, timestampMs: undefined },
+    });
+    const first = series.take([{ ...sample(a), ...exemplar(1) }], 1000);
+    expect(first.exemplars).toMatchObject([{ value: 1, timestampMs: 1000, labels: [['trace_id', 'abc']] }]);
+    expect(first.exemplars[0]?.series).toBe(first.items[0]?.series);
+    expect(series.take([{ ...sample(a), ...exemplar(1) }], 2000).exemplars).toEqual([]);
+    expect(series.take([{ ...sample(a), ...exemplar(2) }], 3000).exemplars).toHaveLength(1);
   });
 });

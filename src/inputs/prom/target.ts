@@ -1,28 +1,29 @@
 /** What one target is and how it is scraped, as its block and whoever discovered it say. */
 import { createHash } from 'node:crypto';
+import { parseDurationMs } from '../../config/quantity.ts';
 import type { PromInputConfig } from './config.ts';
 import { type ConnectionRules, connectionRules } from './connections.ts';
-import type { LabelRules } from './labels.ts';
-import { mergeLabels } from './labels.ts';
-import { type NamingRules, nameSeries } from './naming.ts';
-import type { SeriesRules } from './series-table.ts';
+import { relabel } from './relabel.ts';
+import { createRelabelRules } from './relabel-config.ts';
+import type { PageRequest } from './request.ts';
+import { createSeriesRules, type TargetRules } from './series-rules.ts';
 
 export interface Target {
   /** Holds no credentials: the configuration refuses them. */
   readonly url: URL;
   /** Where it was named: `inputs.prom#2`, or a pod and its annotation. */
   readonly origin: string;
-  /** What was known of it before relabelling. */
+  /** What was known of it before relabelling, `__address__` and its kin among it. */
   readonly discoveredLabels: ReadonlyMap<string, string>;
   /** The labels that each of its series gets. */
   readonly labels: ReadonlyMap<string, string>;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly tokenFile: string | undefined;
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  readonly bodyLimitBytes: number;
   readonly sampleLimit: number;
-  readonly rules: SeriesRules;
+  readonly seriesLimit: number;
+  readonly hasExtraReports: boolean;
+  readonly rules: TargetRules;
+  readonly request: Omit<PageRequest, 'url' | 'dispatcher' | 'memory'>;
   readonly connection: ConnectionRules;
   /** Whether a target that cannot be reached is nothing to log. */
   readonly ignoresRequestErrors: boolean;
@@ -52,6 +53,7 @@ export type MadeTarget =
   | { readonly kind: 'refused'; readonly url: string; readonly why: string };
 
 const defaultPorts: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
+const intervalLimits = { minMs: 1000, maxMs: 300_000 };
 
 /** `host:port`, the port also where the URL leaves it to its scheme. */
 export function addressOf(url: URL): string {
@@ -61,74 +63,119 @@ export function addressOf(url: URL): string {
 
 /** The targets of a block, each address of `url` and `urls` once: `createTargets(config, { origin: host.name })`. */
 export function createTargets(config: PromInputConfig, extras: TargetExtras): readonly MadeTarget[] {
-  const urls = config.urls.length > 0 ? config.urls : config.url === undefined ? [] : [config.url];
+  const urls = config.url === undefined ? config.urls : [...config.urls, config.url];
   return [...new Set(urls)].map((url) => createTarget(url, config, extras));
 }
 
 /** The target that a block makes of one address. Pure; the address is taken as it is, whether the block names it or not. */
 export function createTarget(address: string, config: PromInputConfig, extras: TargetExtras): MadeTarget {
-  const url = URL.parse(address);
-  if (url === null) return { kind: 'refused', url: address, why: `"${address}" is no URL` };
-  const headers: Record<string, string> = {};
-  if (config.auth?.token !== undefined) headers['authorization'] = `Bearer ${config.auth.token.reveal()}`;
-  for (const [name, value] of Object.entries(config.http_headers)) headers[name.toLowerCase()] = value.reveal();
-  const discoveredLabels = new Map([
-    ['job', config.source],
-    ['instance', addressOf(url)],
-    ...(extras.discovered ?? []),
-    ...Object.entries(config.tags),
-  ]);
-  const labels = new Map([...discoveredLabels].filter(([name]) => !name.startsWith('__')));
+  const named = URL.parse(address);
+  if (named === null) return { kind: 'refused', url: address, why: `"${address}" is no URL` };
+  const discoveredLabels = labelsBefore(named, config, extras);
+  const relabelled = relabel(discoveredLabels, createRelabelRules(config.relabel_configs));
+  if (relabelled === undefined) return { kind: 'left_out', url: address, discoveredLabels };
+  const place = placeOf(named, { before: discoveredLabels, after: relabelled });
+  if ('why' in place) return { kind: 'refused', url: address, why: place.why };
+  const { url, intervalMs } = place;
+  if (extras.isAddressFixed === true && url.origin !== named.origin) {
+    const why = `relabel_configs send the scrape to ${url.origin}, but only ${named.origin} may be scraped here`;
+    return { kind: 'refused', url: address, why };
+  }
+  const labels = new Map([...relabelled].filter(([name]) => !name.startsWith('__')));
+  if (!labels.has('instance')) labels.set('instance', addressOf(url));
+  const timeoutMs = Math.min(place.timeoutMs, intervalMs);
   const target = {
     url,
     origin: extras.origin,
     discoveredLabels,
     labels,
-    headers,
-    tokenFile: config.auth?.token_file,
-    intervalMs: config.interval,
-    timeoutMs: Math.min(config.timeout, config.interval),
-    bodyLimitBytes: config.body_size_limit,
+    intervalMs,
+    timeoutMs,
     sampleLimit: config.sample_limit,
-    rules: createRules(config, labels),
+    seriesLimit: config.series_limit,
+    hasExtraReports: config.extra_scrape_metrics,
+    rules: createSeriesRules(config, labels),
+    request: requestOf(config, timeoutMs),
     connection: connectionRules(config),
     ignoresRequestErrors: config.ignore_req_err,
   };
   return { kind: 'target', target: { ...target, fingerprint: fingerprintOf(target, config) } };
 }
 
-function fingerprintOf(target: Omit<Target, 'fingerprint'>, config: PromInputConfig): string {
-  const told = JSON.stringify([target.url.href, [...target.labels].sort(), target.headers, config]);
-  return createHash('sha256').update(told).digest('base64');
+function labelsBefore(url: URL, config: PromInputConfig, extras: TargetExtras): Map<string, string> {
+  return new Map([
+    ['__address__', addressOf(url)],
+    ['__scheme__', url.protocol.slice(0, -1)],
+    ['__metrics_path__', url.pathname],
+    ['__scrape_interval__', `${config.interval}ms`],
+    ['__scrape_timeout__', `${Math.min(config.timeout, config.interval)}ms`],
+    ...[...url.searchParams].reverse().map(([name, value]): [string, string] => [`__param_${name}`, value]),
+    ['job', config.source],
+    ...(extras.discovered ?? []),
+    ...Object.entries(config.tags),
+  ]);
 }
 
-function createRules(config: PromInputConfig, targetLabels: ReadonlyMap<string, string>): SeriesRules {
-  const patterns = (texts: readonly string[]) => texts.map((text) => new RegExp(text, 'u'));
-  const types = new Set<string>(config.metric_types);
-  const ignored = patterns(config.metric_name_filter_ignore);
-  const wanted = patterns(config.metric_name_filter);
-  const labelRules: LabelRules = {
-    ignored: new Set(config.tags_ignore),
-    ignoredValues: new Map(
-      Object.entries(config.ignore_tag_kv_match).map(([label, texts]) => [label, patterns(texts)] as const),
-    ),
-    renames: new Map(Object.entries(config.tags_rename.mapping)),
-    renameOverwrites: config.tags_rename.overwrite_exist_tags,
-    honorsScraped: config.honor_labels,
-  };
-  const naming: NamingRules = {
-    measurements: config.measurements,
-    measurementName: config.measurement_name,
-    measurementPrefix: config.measurement_prefix,
-    keepsExistingName: config.keep_exist_metric_name,
-  };
+type Place = { readonly url: URL; readonly intervalMs: number; readonly timeoutMs: number };
+
+/** Where and when to scrape, as relabelling left it. */
+function placeOf(
+  named: URL,
+  labels: { readonly before: ReadonlyMap<string, string>; readonly after: ReadonlyMap<string, string> },
+): Place | { readonly why: string } {
+  const { before, after } = labels;
+  const told = (name: string) => after.get(name) ?? '';
+  const interval = parseDurationMs(told('__scrape_interval__'), intervalLimits);
+  const timeout = parseDurationMs(told('__scrape_timeout__'), { minMs: 1 });
+  if (!interval.ok) return { why: `relabel_configs make __scrape_interval__ what ${interval.message}` };
+  if (!timeout.ok) return { why: `relabel_configs make __scrape_timeout__ what ${timeout.message}` };
+  const url = new URL(named);
+  const isMoved = ['__address__', '__scheme__', '__metrics_path__'].some(
+    (name) => before.get(name) !== after.get(name),
+  );
+  if (isMoved) {
+    const path = told('__metrics_path__');
+    const moved = URL.parse(
+      `${told('__scheme__')}://${told('__address__')}${path.startsWith('/') ? path : `/${path}`}${named.search}`,
+    );
+    if (
+      moved === null ||
+      defaultPorts[moved.protocol] === undefined ||
+      moved.username !== '' ||
+      moved.hostname === ''
+    ) {
+      return {
+        why: `relabel_configs make "${told('__scheme__')}://${told('__address__')}${path}", which cannot be scraped`,
+      };
+    }
+    url.href = moved.href;
+  }
+  for (const [name, value] of after) {
+    if (name.startsWith('__param_') && before.get(name) !== value) url.searchParams.set(name.slice(8), value);
+  }
+  for (const name of before.keys()) {
+    if (name.startsWith('__param_') && !after.has(name)) url.searchParams.delete(name.slice(8));
+  }
+  return { url, intervalMs: interval.value, timeoutMs: timeout.value };
+}
+
+function requestOf(config: PromInputConfig, timeoutMs: number): Target['request'] {
+  const headers: Record<string, string> = {};
+  if (config.auth?.token !== undefined) headers['authorization'] = `Bearer ${config.auth.token.reveal()}`;
+  for (const [name, value] of Object.entries(config.http_headers)) headers[name.toLowerCase()] = value.reveal();
   return {
-    keeps: ({ family, type }) =>
-      (types.size === 0 || types.has(type)) &&
-      !ignored.some((pattern) => pattern.test(family)) &&
-      (wanted.length === 0 || wanted.some((pattern) => pattern.test(family))),
-    labels: ({ labels }) => mergeLabels(labels, targetLabels, labelRules),
-    names: ({ name, family }) => nameSeries(name, family, naming),
-    honorsTimestamps: config.honor_timestamps,
+    headers,
+    tokenFile: config.auth?.token_file,
+    timeoutMs,
+    limitBytes: config.body_size_limit,
+    protocols: config.scrape_protocols,
+    asksForGzip: config.enable_compression,
+    fallsBackToText: config.fallback_to_text,
   };
+}
+
+function fingerprintOf(target: Omit<Target, 'fingerprint'>, config: PromInputConfig): string {
+  const { url, labels, request, connection } = target;
+  const told = JSON.stringify([url.href, [...labels].sort(), request, connection, config]);
+  return createHash('sha256').update(told).digest('base64');
 }

@@ -1,0 +1,132 @@
+/** From a block's keys to what becomes of its series: filters, labels, relabelling, limits, names. */
+import type { ExposedSeries } from '../../codec/exposition/exposition.ts';
+import type { MetricMetadata } from '../../model/metric-metadata.ts';
+import { createSeries, type Label, type Series } from '../../model/sample.ts';
+import type { PromInputConfig } from './config.ts';
+import { type LabelRules, mergeLabels } from './labels.ts';
+import { type NamingRules, nameSeries } from './naming.ts';
+import { compilePattern, type Pattern } from './pattern/pattern.ts';
+import { relabel } from './relabel.ts';
+import { createRelabelRules } from './relabel-config.ts';
+import { LimitError } from './scrape-error.ts';
+import type { SeriesRules } from './series-table.ts';
+
+export interface TargetRules extends SeriesRules {
+  /** Whether series of the family can be kept. */
+  keepsFamily(metadata: MetricMetadata): boolean;
+  /** Whether filters or relabelling may leave series out. */
+  readonly leavesOut: boolean;
+}
+
+interface LabelLimits {
+  readonly labels: number;
+  readonly nameBytes: number;
+  readonly valueBytes: number;
+}
+
+const shownLength = 100;
+
+function compile(text: string): Pattern {
+  const compiled = compilePattern(text, { isAnchored: false });
+  if (!compiled.ok) throw new Error(`the pattern "${text}" ${compiled.message}`);
+  return compiled.pattern;
+}
+
+/** A text has at most three bytes for each of its UTF-16 units, so that few are counted. */
+const isLonger = (text: string, bytes: number): boolean =>
+  bytes > 0 && text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
+
+const nameOf = (labels: readonly Label[]) => labels.find(([name]) => name === '__name__')?.[1] ?? '';
+const show = (text: string) => (text.length > shownLength ? `${text.slice(0, shownLength)}…` : text);
+
+function checkLabels(labels: readonly Label[], limits: LabelLimits): void {
+  if (limits.labels > 0 && labels.length > limits.labels) {
+    throw new LimitError(
+      `a series of ${show(nameOf(labels))} has ${labels.length} labels, the limit of label_limit is ${limits.labels}`,
+    );
+  }
+  for (const [name, value] of labels) {
+    if (isLonger(name, limits.nameBytes)) {
+      throw new LimitError(
+        `the label ${show(name)} of ${show(nameOf(labels))} has a name of more than ${limits.nameBytes} bytes, the limit of label_name_length_limit`,
+      );
+    }
+    if (isLonger(value, limits.valueBytes)) {
+      throw new LimitError(
+        `the label ${show(name)} of ${show(nameOf(labels))} has a value of more than ${limits.valueBytes} bytes, the limit of label_value_length_limit`,
+      );
+    }
+  }
+}
+
+/**
+ * The family's name as the text format has it, which is what DataKit's filters and names go by: OpenMetrics leaves `_total` and `_info`
+ * out of it.
+ */
+const textFamilyOf = ({ name, family, type }: ExposedSeries): string =>
+  type === 'counter' || type === 'info' ? name : family;
+
+function createFilter(config: PromInputConfig): (family: string, type: string) => boolean {
+  const types = new Set<string>(config.metric_types.map((type) => (type === 'untyped' ? 'unknown' : type)));
+  const ignored = config.metric_name_filter_ignore.map(compile);
+  const wanted = config.metric_name_filter.map(compile);
+  return (family, type) =>
+    (types.size === 0 || types.has(type)) &&
+    !ignored.some((pattern) => pattern.test(family)) &&
+    (wanted.length === 0 || wanted.some((pattern) => pattern.test(family)));
+}
+
+function createLabelRules(config: PromInputConfig): LabelRules {
+  return {
+    ignored: new Set(config.tags_ignore),
+    ignoredValues: new Map(
+      Object.entries(config.ignore_tag_kv_match).map(([label, texts]) => [label, texts.map(compile)] as const),
+    ),
+    renames: new Map(Object.entries(config.tags_rename.mapping)),
+    renameOverwrites: config.tags_rename.overwrite_exist_tags,
+    honorsScraped: config.honor_labels,
+  };
+}
+
+/** The rules of a block for the target that has these labels. */
+export function createSeriesRules(config: PromInputConfig, targetLabels: ReadonlyMap<string, string>): TargetRules {
+  const keeps = createFilter(config);
+  const labelRules = createLabelRules(config);
+  const relabelRules = createRelabelRules(config.metric_relabel_configs);
+  const naming: NamingRules = {
+    measurements: config.measurements,
+    measurementName: config.measurement_name,
+    measurementPrefix: config.measurement_prefix,
+    keepsExistingName: config.keep_exist_metric_name,
+  };
+  const limits: LabelLimits = {
+    labels: config.label_limit,
+    nameBytes: config.label_name_length_limit,
+    valueBytes: config.label_value_length_limit,
+  };
+  return {
+    honorsTimestamps: config.honor_timestamps,
+    tracksOwnTimestamps: config.track_timestamps_staleness,
+    leavesOut:
+      config.metric_types.length +
+        config.metric_name_filter.length +
+        config.metric_name_filter_ignore.length +
+        relabelRules.length >
+      0,
+    keepsFamily: ({ family, type }) => keeps(family, type) || keeps(`${family}_total`, type),
+    seriesOf(exposed): Series | undefined {
+      const family = textFamilyOf(exposed);
+      if (!keeps(family, exposed.type)) return undefined;
+      const merged = mergeLabels(exposed.labels, targetLabels, labelRules).set('__name__', exposed.name);
+      const labels = relabelRules.length === 0 ? merged : relabel(merged, relabelRules);
+      if (labels === undefined || labels.size === 0) return undefined;
+      const name = labels.get('__name__');
+      if (name === undefined || name === '') {
+        throw new Error(`metric_relabel_configs take the name off a series of ${show(exposed.name)}: it must keep one`);
+      }
+      const series = createSeries(labels, nameSeries(name, name === exposed.name ? family : name, naming));
+      checkLabels(series.labels, limits);
+      return series;
+    },
+  };
+}
