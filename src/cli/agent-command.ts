@@ -103,7 +103,7 @@ export const agentCommand: Command = {
     const signals = listenForSignals(log);
     let agent: Agent;
     try {
-      agent = await startAgent({ configuration: loaded.configuration, log, load });
+      agent = await startAgent({ configuration: loaded.configuration, log, load, environment: terminal.environment });
     } catch (error) {
       terminal.error(error instanceof Error ? error.message : String(error));
       if (!(error instanceof DataDirectoryError || error instanceof ListenError))

@@ -188,6 +188,52 @@ const query = z
   .prefault({})
   .describe('The limits of a query.');
 
+/** The annotations that may ask for a scrape. */
+export const readableAnnotations = ['trawl/prom.instances', 'datakit/prom.instances', 'prometheus.io/scrape'] as const;
+
+const discovery = z
+  .strictObject({
+    kubernetes: z
+      .enum(['auto', 'on', 'off'])
+      .default('auto')
+      .describe(
+        'Whether pods are asked of Kubernetes: `auto` where the agent runs in a pod with a service account, or `kubeconfig` is set.',
+      ),
+    kubeconfig: z
+      .string()
+      .default('')
+      .describe('A kubeconfig file to ask Kubernetes with; empty for the service account of the pod the agent runs in.')
+      .meta({ example: '/home/me/.kube/config' }),
+    node: z
+      .string()
+      .default('')
+      .describe(
+        "The node whose pods are scraped; empty for `node_name`, or the host's name. `*` for the pods of all nodes, where one agent alone scrapes.",
+      )
+      .meta({ example: 'node-1' }),
+    directory: z
+      .string()
+      .default('')
+      .describe(
+        'A directory of pod manifests (`*.yaml`, `*.yml`, `*.json`) that are pods as well: discovery without Kubernetes. Empty for none.',
+      )
+      .meta({ example: '/etc/trawl/pods' }),
+    annotations: z
+      .array(z.enum(readableAnnotations))
+      .default([...readableAnnotations])
+      .describe(
+        'The annotations that may ask for a scrape. `prometheus.io/scrape` stands for its port, path and scheme, too.',
+      )
+      .meta({ example: ['datakit/prom.instances'] }),
+    max_targets: count(1, 100_000)
+      .default(1_000)
+      .describe('The most targets of all pods together; further ones are refused, and shown by `trawl targets`.'),
+  })
+  .prefault({})
+  .describe(
+    'Pods that ask for a scrape by an annotation: where the agent learns of them, and what it takes from them.',
+  );
+
 const log = z
   .strictObject({
     level: z
@@ -213,6 +259,7 @@ export const mainConfig = z.strictObject({
   store,
   spool,
   query,
+  discovery,
   log,
   global_tags: tags()
     .default({})

@@ -65,6 +65,9 @@ export const dataKitVariables: readonly (readonly [name: string, path: Path])[] 
   ['NODE_NAME', ['node_name']],
   ['ENV_K8S_NODE_NAME', ['node_name']],
   ['ENV_K8S_CLUSTER_NODE_NAME', ['node_name']],
+  // The one before may name the cluster as well: Kubernetes knows the node by these alone.
+  ['NODE_NAME', ['discovery', 'node']],
+  ['ENV_K8S_NODE_NAME', ['discovery', 'node']],
   ['ENV_GLOBAL_TAGS', ['global_tags']],
   ['ENV_GLOBAL_HOST_TAGS', ['global_tags']],
   ['ENV_CLUSTER_NAME_K8S', ['global_tags', 'cluster_name_k8s']],

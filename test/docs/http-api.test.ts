@@ -49,7 +49,12 @@ async function servedRoutes(): Promise<readonly string[]> {
   const load = () => loadConfiguration({ directory: shippedDirectory, kinds, env: {}, sets });
   const loaded = await load();
   if (!loaded.ok) throw new Error('the shipped configuration is refused');
-  const agent = await assembleAgent({ configuration: loaded.configuration, log: pino({ level: 'silent' }), load });
+  const agent = await assembleAgent({
+    configuration: loaded.configuration,
+    log: pino({ level: 'silent' }),
+    load,
+    environment: {},
+  });
   const routes = agent.routes().map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
   await agent.stop(AbortSignal.timeout(5_000));
   await rm(data, { recursive: true, force: true });

@@ -12,18 +12,23 @@ import { type ListenerOptions, otlpPaths, zipkinPaths } from '../../server/liste
 import type { KnownRoute } from '../../server/not-found.ts';
 import type { ReloadOutcome } from '../../server/operating.ts';
 import { createServer, type Server } from '../../server/server.ts';
+import { createTargetRoutes } from '../../server/targets.ts';
 import { version } from '../version.ts';
 import { systemClock } from './clock.ts';
 import { createComponents } from './components.ts';
+import { createDiscovery } from './discovery.ts';
 import { startMemoryWatch } from './memory-watch.ts';
 import { createOutputs } from './outputs.ts';
 import { createQueryRoutes } from './query-routes.ts';
 import { type AgentConfiguration, createReload, type LoadedConfiguration } from './reload.ts';
 import { openStoreLink } from './store-link.ts';
+import { createTargetsSource } from './targets.ts';
 
 export interface AgentOptions {
   readonly configuration: AgentConfiguration;
   readonly log: Logger;
+  /** Tells whether the agent runs in a pod of Kubernetes. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Reads the configuration anew, for a reload. */
   load(): Promise<LoadedConfiguration>;
 }
@@ -139,6 +144,13 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     },
   });
   const outputComponents = createComponents<OutputKind<unknown>>({ clock, log, start: outputs.start });
+  const discovery = createDiscovery({
+    clock,
+    log,
+    environment: options.environment,
+    hostFor,
+    acceptFor: (name) => memory.guardAccept(intake.acceptFor(name)),
+  });
 
   const server: Server = createServer({
     listeners: listenersOf(main),
@@ -152,7 +164,10 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
       formBytes: main.http.body_limit,
       requestsPerSecondPerPeer: main.http.requests_per_second === 0 ? undefined : main.http.requests_per_second,
     },
-    queryRoutes: createQueryRoutes(link, main, { clock, targets: () => [] }),
+    queryRoutes: [
+      ...createQueryRoutes(link, main, { clock, targets: () => [] }),
+      ...createTargetRoutes(createTargetsSource({ inputs, discovery })),
+    ],
     operations: {
       readiness: [link.whyNotReady],
       health: () => [
@@ -160,6 +175,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
         ...server.missing.map((line) => ({ component: 'http', health: { isHealthy: false, line } })),
         ...memory.health(),
         ...inputs.health(),
+        ...discovery.health(),
         ...outputComponents.health(),
       ],
       flush: link.freshness.flush,
@@ -174,6 +190,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     configuration,
     inputs,
     outputs: outputComponents,
+    discovery,
     registry: meter.registry,
     log,
     load,
@@ -187,6 +204,8 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
   await outputComponents.startAll(configuration.outputs);
   undo.push(() => inputs.stopAll(AbortSignal.timeout(undoMs)));
   await inputs.startAll(configuration.inputs);
+  undo.push(() => discovery.stopAll(AbortSignal.timeout(undoMs)));
+  await discovery.apply(main);
   undo.push(() => server.stop(AbortSignal.timeout(undoMs)));
   await server.start();
 
@@ -196,12 +215,12 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     reload,
     async stop(deadline) {
       await server.stop(deadline);
-      await inputs.stopAll(deadline);
+      await Promise.all([inputs.stopAll(deadline), discovery.stopAll(deadline)]);
       intake.close();
       await Promise.all([outputComponents.stopAll(deadline), link.stop(deadline)]);
       await memory.stop();
       await dataDirectory.close();
     },
-    adopt: (error) => inputs.adopt(error) || outputComponents.adopt(error),
+    adopt: (error) => inputs.adopt(error) || discovery.adopt(error) || outputComponents.adopt(error),
   };
 }

@@ -34,6 +34,8 @@ export interface Components<Kind> {
   apply(diff: BlocksDiff<Kind>): Promise<void>;
   stopAll(deadline: AbortSignal): Promise<void>;
   health(): readonly { readonly component: string; readonly health: Health }[];
+  /** Those that run now, with their blocks. */
+  running(): readonly { readonly block: ComponentBlock<Kind>; readonly running: Running }[];
   /** Whether the error was thrown by one of these, or by one that is gone; the component is then started again, and the error is dealt with. */
   adopt(error: unknown): boolean;
 }
@@ -242,6 +244,8 @@ export function createComponents<Kind>(options: ComponentsOptions<Kind>): Compon
         component: component.block.name,
         health: component.running?.health() ?? { isHealthy: false, line: whyNotRunning(component) },
       })),
+    running: () =>
+      [...components.values()].flatMap(({ block, running }) => (running === undefined ? [] : [{ block, running }])),
     adopt(error) {
       const running = current.getStore();
       const component = running && everStarted.get(running);

@@ -8,6 +8,7 @@ import { formatProblem } from '../../config/problem.ts';
 import type { InputKind, OutputKind } from '../../pipeline/component.ts';
 import type { ReloadOutcome } from '../../server/operating.ts';
 import type { Components } from './components.ts';
+import type { Discovery } from './discovery.ts';
 
 export type AgentConfiguration = Configuration<InputKind<unknown>, OutputKind<unknown>>;
 export type LoadedConfiguration = Loaded<InputKind<unknown>, OutputKind<unknown>>;
@@ -17,6 +18,7 @@ export interface ReloadOptions {
   readonly configuration: AgentConfiguration;
   readonly inputs: Components<InputKind<unknown>>;
   readonly outputs: Components<OutputKind<unknown>>;
+  readonly discovery: Pick<Discovery, 'apply'>;
   readonly registry: Registry;
   readonly log: Logger;
   /** Reads the configuration anew. */
@@ -27,6 +29,8 @@ export interface ReloadOptions {
 
 /** Keys of the main file that a running agent can take over; the others need a restart. */
 const reloadableKeys: ReadonlySet<string> = new Set(['http.query', 'http.query_tokens', 'log.level']);
+
+const isReloadable = (key: string): boolean => reloadableKeys.has(key) || key.startsWith('discovery.');
 
 const kept = (...problems: readonly string[]): ReloadOutcome => ({ kind: 'kept_old', problems });
 
@@ -66,9 +70,28 @@ function describeBlocks({ added, removed, changed }: BlocksDiff<unknown>): strin
   ];
 }
 
+interface Step {
+  go(): Promise<void>;
+  back(): Promise<void>;
+}
+
+/** Goes all steps, or those that were gone back again; a step that rejects has put everything back itself. */
+async function applyAll(steps: readonly Step[]): Promise<void> {
+  const gone: Step[] = [];
+  try {
+    for (const step of steps) {
+      await step.go();
+      gone.push(step);
+    }
+  } catch (error) {
+    for (const step of gone.reverse()) await step.back();
+    throw error;
+  }
+}
+
 /** Makes the function that reloads. Of calls while one is at work, all but the next share that next one: the last state of the files wins. */
 export function createReload(options: ReloadOptions): () => Promise<ReloadOutcome> {
-  const { inputs, outputs, log } = options;
+  const { inputs, outputs, discovery, log } = options;
   let { configuration } = options;
   const successful = new Gauge({
     name: 'trawl_config_last_reload_successful',
@@ -85,16 +108,15 @@ export function createReload(options: ReloadOptions): () => Promise<ReloadOutcom
       outputs: keepNames(read.outputs, 'outputs', paired.outputs),
     };
     const diff = diffConfigurations(configuration, loaded);
-    const fixed = diff.mainKeys.filter((key) => !reloadableKeys.has(key));
+    const fixed = diff.mainKeys.filter((key) => !isReloadable(key));
     if (fixed.length > 0)
       return kept(`${fixed.join(', ')} cannot change while the agent runs: restart it, or put the old value back`);
-    await outputs.apply(diff.outputs);
-    try {
-      await inputs.apply(diff.inputs);
-    } catch (error) {
-      await outputs.apply(inverse(diff.outputs));
-      throw error;
-    }
+    const before = configuration.main;
+    await applyAll([
+      { go: () => outputs.apply(diff.outputs), back: () => outputs.apply(inverse(diff.outputs)) },
+      { go: () => discovery.apply(loaded.main), back: () => discovery.apply(before) },
+      { go: () => inputs.apply(diff.inputs), back: () => inputs.apply(inverse(diff.inputs)) },
+    ]);
     configuration = loaded;
     options.apply(loaded.main);
     const changes = [...describeBlocks(diff.outputs), ...describeBlocks(diff.inputs)];

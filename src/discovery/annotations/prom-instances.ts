@@ -41,13 +41,10 @@ export function identityOf(pod: Pod): Readonly<Record<string, string>> {
   return Object.fromEntries(identityLabels.map((label) => [label, values[label]]).filter(([, value]) => value !== ''));
 }
 
-/** What DataKit takes where an annotation says nothing, and what the pod is called: it goes before the block's own tags. */
+/** What DataKit takes where an annotation says nothing. */
 export function completeBlock(block: Table, pod: Pod): void {
   block['source'] ??= `${pod.namespace}/${pod.name}`;
   block['honor_timestamps'] ??= false;
-  const tags = block['tags'];
-  const merged: Table = Object.assign(Object.create(null), isTable(tags) ? tags : {}, identityOf(pod));
-  if (tags === undefined || isTable(tags)) block['tags'] = merged;
 }
 
 /** Reads the annotation of a pod. `schema` is that of `[[inputs.prom]]`. Does no I/O. */
@@ -84,11 +81,20 @@ interface ReaderOptions<Config> {
   readonly schema: z.ZodType<Config>;
 }
 
+const knownKeys = new WeakMap<z.ZodType, ReadonlySet<string>>();
+
+/** The schema is one and the same for all pods. */
+function knownKeysOf(schema: z.ZodType): ReadonlySet<string> {
+  const known = knownKeys.get(schema) ?? new Set(keysOf(schema)?.keys() ?? []);
+  knownKeys.set(schema, known);
+  return known;
+}
+
 function createReader<Config>(options: ReaderOptions<Config>) {
   const { annotation, document, pod, schema } = options;
   const findings: Finding[] = [];
   const identity = identityOf(pod);
-  const known = new Set(keysOf(schema)?.keys() ?? []);
+  const known = knownKeysOf(schema);
 
   const tell = (refused: RefusalReason | undefined, { message, hint, line }: Problem) =>
     findings.push(createFinding({ annotation, line, refused, message: hint === '' ? message : `${message}; ${hint}` }));

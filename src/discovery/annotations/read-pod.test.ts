@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { howToAnnotation, makePod } from '../../../test/fixtures/pods.ts';
 import { promInputConfig } from '../../inputs/prom/config.ts';
 import type { Pod } from '../../model/pod.ts';
-import { readPod, scrapeAnnotations } from './read-pod.ts';
+import { discoveredLabelsOf, readPod, scrapeAnnotations } from './read-pod.ts';
 
 const read = (changes: Partial<Pod>) =>
   readPod(makePod(changes), { schema: promInputConfig, annotations: scrapeAnnotations });
@@ -31,10 +31,7 @@ describe('the annotation datakit/prom.instances', () => {
         metric_types: ['counter', 'gauge', 'histogram'],
         tags: {
           app_id: 'test',
-          namespace: 'default',
-          pod: 'productpage-v1-7f4c',
           pod_name: 'productpage-v1-7f4c',
-          node: 'node-1',
         },
       },
     });
@@ -168,12 +165,23 @@ describe('the annotation datakit/prom.instances', () => {
 
   it("cannot say that its series are another pod's", () => {
     const text = block('[inputs.prom.tags]\nnamespace = "kube-system"\npod = "x"\n__name__ = "up"\nteam = "mesh"');
-    expect(readText(text).blocks[0]?.config.tags).toEqual({
-      namespace: 'default',
-      pod: 'productpage-v1-7f4c',
-      node: 'node-1',
-      team: 'mesh',
-    });
+    expect(readText(text).blocks[0]?.config.tags).toEqual({ team: 'mesh' });
+    expect(discoveredLabelsOf(makePod())).toEqual(
+      new Map([
+        ['namespace', 'default'],
+        ['pod', 'productpage-v1-7f4c'],
+        ['node', 'node-1'],
+        ['__meta_kubernetes_namespace', 'default'],
+        ['__meta_kubernetes_pod_name', 'productpage-v1-7f4c'],
+        ['__meta_kubernetes_pod_uid', 'uid-default-productpage-v1-7f4c'],
+        ['__meta_kubernetes_pod_ip', '10.1.2.3'],
+        ['__meta_kubernetes_pod_phase', 'Running'],
+        ['__meta_kubernetes_pod_node_name', 'node-1'],
+        ['__meta_kubernetes_pod_host_ip', '192.168.1.10'],
+        ['__meta_kubernetes_pod_controller_kind', 'ReplicaSet'],
+        ['__meta_kubernetes_pod_controller_name', 'productpage-v1'],
+      ]),
+    );
     expect(warnings(text)).toHaveLength(3);
   });
 
@@ -247,7 +255,7 @@ describe('the annotations prometheus.io/…', () => {
     expect(blocks).toMatchObject([
       {
         annotation: 'prometheus.io/scrape',
-        config: { urls: ['http://10.1.2.3:15020/stats/prometheus'], tags: { pod: 'productpage-v1-7f4c' } },
+        config: { urls: ['http://10.1.2.3:15020/stats/prometheus'], source: 'default/productpage-v1-7f4c' },
       },
     ]);
   });

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Pod } from '../../model/pod.ts';
 import type { Finding } from './finding.ts';
-import { type PodBlock, readPromInstances } from './prom-instances.ts';
+import { identityOf, type PodBlock, readPromInstances } from './prom-instances.ts';
 import { prometheusAnnotations, readPrometheusAnnotations, scrapeAnnotation } from './prometheus-io.ts';
 
 export type { Finding, RefusalReason } from './finding.ts';
@@ -27,6 +27,32 @@ export interface PodReading<Config> {
   readonly notNow: string | undefined;
   readonly blocks: readonly PodBlock<Config>[];
   readonly findings: readonly Finding[];
+}
+
+const labelName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_]/g, '_');
+
+/**
+ * The labels that discovery gives a pod's targets: `namespace`, `pod` and `node`, and beside them, for showing and relabelling, what
+ * Prometheus calls the same things.
+ */
+export function discoveredLabelsOf(pod: Pod): ReadonlyMap<string, string> {
+  const meta = {
+    namespace: pod.namespace,
+    pod_name: pod.name,
+    pod_uid: pod.uid,
+    pod_ip: pod.ip,
+    pod_phase: pod.phase,
+    pod_node_name: pod.nodeName,
+    pod_host_ip: pod.hostIp,
+    pod_controller_kind: pod.ownerKind,
+    pod_controller_name: pod.ownerName,
+    ...Object.fromEntries(Object.entries(pod.labels).map(([name, value]) => [`pod_label_${labelName(name)}`, value])),
+  };
+  const told = Object.entries(meta).filter(([, value]) => value !== '');
+  return new Map([
+    ...Object.entries(identityOf(pod)),
+    ...told.map(([name, value]) => [`__meta_kubernetes_${name}`, value] as const),
+  ]);
 }
 
 /** Why nothing of a pod is scraped now, or undefined. */

@@ -1,0 +1,273 @@
+/** From pods to running scrapers: targets follow the pods that a source tells of, and what is wrong with annotations is kept to be shown. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Counter, Gauge } from 'prom-client';
+import { type Finding, refusalReasons, type ScrapeAnnotation } from '../../discovery/annotations/read-pod.ts';
+import type { Accept } from '../../model/batch.ts';
+import type { Pod } from '../../model/pod.ts';
+import type { Health, Host, Running, StopReason } from '../../pipeline/component.ts';
+import type { PodSource } from '../../pipeline/pod-source.ts';
+import { readAgentNumber } from './agent-number.ts';
+import { createConnections } from './connections.ts';
+import { type PodTarget, type PodTargets, targetsOfPod } from './pod-targets.ts';
+import { createScraperSet, type KeyedTargetStatus } from './scraper-set.ts';
+
+export interface PodScrapingOptions {
+  readonly sources: readonly PodSource[];
+  readonly host: Host;
+  readonly accept: Accept;
+  /** Which annotations are read. */
+  readonly annotations: readonly ScrapeAnnotation[];
+  /** The most targets of all pods together. */
+  readonly maxTargets: number;
+}
+
+/** A target and where it comes from. */
+export interface PodTargetStatus extends KeyedTargetStatus {
+  readonly pod: Pod;
+  readonly annotation: string;
+  /** From 1; 0 where the annotation has no blocks. */
+  readonly block: number;
+}
+
+/** What is wrong with an annotation of a pod. */
+export interface PodFinding extends Finding {
+  readonly pod: Pod;
+}
+
+export interface PodScraping extends Running {
+  targets(): readonly PodTargetStatus[];
+  findings(): readonly PodFinding[];
+  /** The pods that have one of the annotations, and why nothing of one is scraped now, where that is so. */
+  annotated(): readonly { readonly pod: Pod; readonly reading: Pick<PodTargets, 'annotations' | 'notNow'> }[];
+}
+
+interface Entry {
+  readonly pod: Pod;
+  readonly signature: string;
+  readonly reading: PodTargets;
+}
+
+/** Annotations are read for so long before others get their turn: one takes about 0.3 ms, and a list may bring thousands. */
+const sliceMs = 10;
+
+/** Everything of a pod that its targets come from. */
+const signatureOf = ({ name, namespace, nodeName, phase, ips, isOnHostNetwork, isBeingDeleted, ...pod }: Pod): string =>
+  JSON.stringify([
+    [name, namespace, nodeName, phase, ips, isOnHostNetwork, isBeingDeleted],
+    [pod.annotations, pod.labels, pod.containers.map(({ ports }) => ports), pod.hostIp],
+  ]);
+
+/** Starts to scrape the pods of these sources. The sources stay the caller's. */
+export async function startPodScraping(options: PodScrapingOptions): Promise<PodScraping> {
+  const { host, sources, maxTargets } = options;
+  const connections = createConnections();
+  const agentNumber = await readAgentNumber(host.dataDirectory);
+  const set = createScraperSet({ host, accept: options.accept, connections, agentNumber });
+  const entries = new Map<string, Entry>();
+  /** What is scraped now, by key. */
+  const running = new Map<string, { readonly pod: Pod; readonly of: PodTarget }>();
+  /** Pods to be read. */
+  const changed = new Map<string, Pod>();
+  const stopping = new AbortController();
+  let reading: Promise<void> | undefined;
+  const metrics = createMetrics(host, { pods: () => entries.size, targets: () => running.size });
+
+  const isOver = ({ key }: PodTarget): boolean => !running.has(key) && running.size >= maxTargets;
+
+  const start = (pod: Pod, of: PodTarget) => {
+    running.set(of.key, { pod, of });
+    set.put(of.key, of.target);
+  };
+  const end = (key: string) => {
+    running.delete(key);
+    set.remove(key);
+  };
+  /** Where the limit was met and has room again. */
+  const fillUp = () => {
+    if (running.size >= maxTargets) return;
+    for (const {
+      pod,
+      reading: { targets },
+    } of entries.values()) {
+      for (const target of targets) if (!running.has(target.key) && !isOver(target)) start(pod, target);
+    }
+  };
+
+  const take = (pod: Pod) => {
+    const signature = signatureOf(pod);
+    const before = entries.get(pod.uid);
+    if (before?.signature === signature) return;
+    const after = targetsOfPod(pod, options.annotations);
+    const wanted = new Set(after.targets.map(({ key }) => key));
+    for (const { key } of before?.reading.targets ?? []) if (!wanted.has(key) && running.has(key)) end(key);
+    if (after.annotations.length === 0) entries.delete(pod.uid);
+    else entries.set(pod.uid, { pod, signature, reading: after });
+    for (const target of after.targets) {
+      if (!isOver(target)) start(pod, target);
+      else metrics.refused('over_limit');
+    }
+    tell(pod, before?.reading.findings ?? [], after.findings);
+  };
+  /** Counts and logs what was not told before. */
+  const tell = (pod: Pod, before: readonly Finding[], after: readonly Finding[]) => {
+    const known = new Set(before.map(({ message }) => message));
+    for (const finding of after) {
+      if (known.has(finding.message)) continue;
+      const why = sentenceOf(pod, finding);
+      if (finding.refused === undefined) host.log.info(why);
+      else {
+        metrics.refused(finding.refused);
+        host.meter.failed(host.name, why);
+        host.log.warn(why);
+      }
+    }
+  };
+  const leave = (uid: string) => {
+    changed.delete(uid);
+    for (const { key } of entries.get(uid)?.reading.targets ?? []) if (running.has(key)) end(key);
+    entries.delete(uid);
+  };
+
+  const readChanged = async () => {
+    let sliceStartMs = performance.now();
+    for (const [uid, pod] of changed) {
+      changed.delete(uid);
+      take(pod);
+      if (performance.now() - sliceStartMs < sliceMs) continue;
+      await nextTurn();
+      if (stopping.signal.aborted) return;
+      sliceStartMs = performance.now();
+    }
+    fillUp();
+  };
+  const readSoon = () => {
+    reading ??= nextTurn()
+      .then(readChanged)
+      .catch((cause: unknown) => {
+        host.log.error({ err: cause }, 'Reading annotations ended by an error of our own.');
+        host.meter.failed(host.name, `reading annotations ended: ${String(cause)}`);
+      })
+      .finally(() => {
+        reading = undefined;
+        if (changed.size > 0 && !stopping.signal.aborted) readSoon();
+      });
+  };
+  const follow = (source: PodSource) => {
+    const put = (pods: Iterable<Pod>) => {
+      for (const pod of pods) changed.set(pod.uid, pod);
+      readSoon();
+    };
+    const leaveSource = source.subscribe(({ put: arrived, gone }) => {
+      if (stopping.signal.aborted) return;
+      // A pod that goes is not scraped for another turn; what waits for its place is started by the reading that follows.
+      for (const { uid } of gone) leave(uid);
+      put(arrived);
+    });
+    put(source.pods()?.values() ?? []);
+    return leaveSource;
+  };
+  const leaveSources = sources.map(follow);
+  let stopped: Promise<void> | undefined;
+
+  const stop = async (deadline: AbortSignal, because: StopReason) => {
+    stopping.abort(new Error('the scraping of pods stops'));
+    for (const leaveSource of leaveSources) leaveSource();
+    await reading;
+    await set.stop(deadline, because);
+    await connections.close();
+    metrics.close();
+  };
+
+  return {
+    stop(deadline, because = 'shutdown') {
+      stopped ??= stop(deadline, because);
+      return stopped;
+    },
+    health: () => describe(set.status(), entries, maxTargets),
+    targets: () =>
+      set.status().flatMap((status) => {
+        const found = running.get(status.key);
+        if (found === undefined) return [];
+        const { annotation, block } = found.of;
+        return [{ ...status, pod: entries.get(found.pod.uid)?.pod ?? found.pod, annotation, block }];
+      }),
+    findings: () =>
+      [...entries.values()].flatMap(({ pod, reading: { findings, targets } }) => [
+        ...findings.map((finding) => ({ ...finding, pod })),
+        ...targets.filter(({ key }) => !running.has(key)).map((target) => overLimit(pod, target, maxTargets)),
+      ]),
+    annotated: () =>
+      [...entries.values()].map(({ pod, reading: { annotations, notNow } }) => ({
+        pod,
+        reading: { annotations, notNow },
+      })),
+  };
+}
+
+/** `pod default/x, annotation datakit/prom.instances, line 3: …` */
+function sentenceOf(pod: Pod, { annotation, line, message }: Finding): string {
+  const where = `pod ${pod.namespace}/${pod.name}, annotation ${annotation}`;
+  return `${where}${line > 0 ? `, line ${line}` : ''}: ${message}`;
+}
+
+function overLimit(pod: Pod, { annotation, target }: PodTarget, maxTargets: number): PodFinding {
+  const message = `${target.url.href} is not scraped: ${maxTargets} targets of pods are, and no more; raise [discovery] max_targets`;
+  return { pod, annotation, line: 0, refused: 'over_limit', message };
+}
+
+function describe(
+  targets: readonly KeyedTargetStatus[],
+  entries: ReadonlyMap<string, Entry>,
+  maxTargets: number,
+): Health {
+  const refused = [...entries.values()].filter(({ reading }) =>
+    reading.findings.some((finding) => finding.refused !== undefined),
+  ).length;
+  const down = targets.filter(({ health }) => health === 'down');
+  const up = targets.filter(({ health }) => health === 'up').length;
+  const parts = [`${up} of ${targets.length} targets up`];
+  const [first] = down;
+  if (first !== undefined) parts.push(first.lastError ?? first.url);
+  // A stranger's annotation makes nobody's agent ill: it is told, and health stays as it is.
+  if (refused > 0) parts.push(`annotations of ${refused} pods are refused; trawl targets says why`);
+  if (targets.length >= maxTargets) parts.push(`the limit [discovery] max_targets is reached`);
+  // One pod that is down is its owner's matter; all of them down is the agent's.
+  return { isHealthy: down.length === 0 || up > 0, line: parts.join('; ') };
+}
+
+function createMetrics(host: Host, count: { pods(): number; targets(): number }) {
+  const { registry } = host.meter;
+  const refusedName = 'trawl_annotations_refused_total';
+  const known = registry.getSingleMetric(refusedName);
+  const refused =
+    known instanceof Counter
+      ? known
+      : new Counter({
+          name: refusedName,
+          help: 'What annotations of pods asked for and was refused, by reason.',
+          labelNames: ['reason'],
+          registers: [registry],
+        });
+  for (const reason of refusalReasons) refused.inc({ reason }, 0);
+  const gauges = [
+    { name: 'trawl_discovery_annotated_pods', help: 'Pods with an annotation that asks for a scrape.', of: count.pods },
+    { name: 'trawl_discovery_targets', help: 'Targets that are scraped because a pod asks for it.', of: count.targets },
+  ];
+  for (const { name, help, of } of gauges) {
+    registry.removeSingleMetric(name);
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(of());
+      },
+    });
+  }
+  return {
+    refused: (reason: string) => refused.inc({ reason }),
+    close() {
+      for (const { name } of gauges) registry.removeSingleMetric(name);
+    },
+  };
+}
