@@ -36,6 +36,8 @@ export interface TargetStatus {
   readonly lastDurationMs: number | undefined;
   /** Samples that the last page had. */
   readonly lastSamples: number;
+  /** How large its page was, inflated; 0 where the last scrape brought none, -1 where it was too large. */
+  readonly lastBodyBytes: number;
   /** Why the last scrape failed; undefined where it did not. */
   readonly lastError: string | undefined;
   /** What the last scrape left out although it did not fail, and by which limit. */
@@ -189,6 +191,7 @@ export function createScraper(options: ScraperOptions): Scraper {
       lastScrapeMs: scrapeMs,
       lastDurationMs: result.durationMs,
       lastSamples: result.scraped,
+      lastBodyBytes: result.bodyBytes,
       lastError: message,
       lastWarning: noteLosses(result.page),
     };
@@ -306,6 +309,7 @@ function initialStatus(target: Target): TargetStatus {
     lastScrapeMs: undefined,
     lastDurationMs: undefined,
     lastSamples: 0,
+    lastBodyBytes: 0,
     lastError: undefined,
     lastWarning: undefined,
   };
