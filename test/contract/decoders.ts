@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { findCorrelation } from '../../src/codec/correlation.ts';
 import { parseCriLine } from '../../src/codec/cri-log/cri-line.ts';
-import { createTextParser } from '../../src/codec/prometheus-text/text-parser.ts';
 import { zipkinDecoders } from '../../src/codec/zipkin-decoders.ts';
 import { encodeSpans as encodeProto3 } from '../../src/codec/zipkin-proto3/encode-spans.ts';
 import { decodeSpans } from '../../src/codec/zipkin-v2-json/decode-spans.ts';
 import { encodeSpans } from '../../src/codec/zipkin-v2-json/encode-spans.ts';
 import { randomV1Spans, toV1Json, toV1Thrift } from '../fixtures/v1-spans.ts';
 import type { DecoderUnderTest } from './decoder-kit.ts';
+import { openMetrics, prometheusText } from './exposition-decoders.ts';
 import { otlpJson, otlpProtobuf } from './otlp-decoders.ts';
 
 const spans = new URL('../fixtures/spans/testdata/', import.meta.url);
@@ -199,69 +199,6 @@ export const zipkinProto3: DecoderUnderTest = {
   decode: (message) => encodeProto3(zipkinDecoders.PROTO3(message)),
 };
 
-const page = `# HELP http_requests_total The total, with \\\\ and \\n.
-# TYPE http_requests_total counter
-http_requests_total{method="post",code="200",path="/a \\"b\\" \\\\ \\n"} 1027 1395066363000
-http_requests_total{method="post",code="400"}    3 1395066363000
-# TYPE h histogram
-h_bucket{le="0.05"} 24054
-h_bucket{le="1"} 1.33988e5
-h_bucket{le="+Inf"} 144320
-h_sum 53423
-# TYPE "go.gc_seconds" summary
-{"go.gc_seconds",quantile="0.25",} 7.4e-05
-metric_without_labels NaN
-something{a="\u00e9\u{1f600}"} -Inf
-`;
-const parser = createTextParser();
-
-export const prometheusText: DecoderUnderTest = {
-  name: 'prometheus-text',
-  validMessages: [
-    Buffer.from(page),
-    Buffer.from(page.slice(0, page.indexOf('# TYPE h'))),
-    Buffer.from('{A="b","m"} 0'),
-    Buffer.from('a 1'),
-  ],
-  tokens: [
-    ...[
-      '{',
-      '}',
-      '"',
-      '\\',
-      '\\"',
-      '\\n',
-      '=',
-      ',',
-      '#',
-      ' ',
-      '\t',
-      '\n',
-      '\r',
-      '\0',
-      '# TYPE a histogram\n',
-      '# HELP ',
-      '{A}0',
-      '{}',
-    ],
-    ...[
-      'NaN',
-      '+Inf',
-      '0x1p3',
-      '1_000',
-      '1e309',
-      '-1',
-      '9223372036854775808',
-      '__name__="x"',
-      'le="1"',
-      '\xff',
-      '\xc3',
-      '\xef\xbf\xbd',
-    ],
-  ],
-  decode: (message) => [parser.parse(message), createTextParser().parse(message)],
-};
-
 export const criLog: DecoderUnderTest = {
   name: 'cri-log',
   validMessages: [
@@ -285,5 +222,6 @@ export const decoders: readonly DecoderUnderTest[] = [
   otlpProtobuf,
   otlpJson,
   prometheusText,
+  openMetrics,
   criLog,
 ];

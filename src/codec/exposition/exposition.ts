@@ -52,7 +52,10 @@ export interface ExposedPage<T> {
 }
 
 export interface ExpositionParserOptions<T> {
-  /** Called once for a series that is new to the parser, and once more for each when TYPE lines have changed. Its result stands for the series. */
+  /**
+   * Called for a series whose text is new to the parser, and again where TYPE lines have changed its family; what it gives (not undefined) stands
+   * for that text from then on. A text that stands twice in its first page may ask twice, as do two texts of the same labels.
+   */
   remember(series: ExposedSeries): T;
   /** Writes `le` of histograms and `quantile` of summaries as `1.0` where the page has `1`, as Prometheus 3 does; on unless told. */
   readonly normalizesNumberLabels?: boolean;

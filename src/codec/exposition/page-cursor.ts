@@ -1,6 +1,7 @@
 /** Where a page is being read, and how it is said what is wrong there. Both formats are read as bytes; text is made of what is new only. */
 import { isUtf8 } from 'node:buffer';
 import { CodecError } from '../codec-error.ts';
+import { knownText } from '../known-texts.ts';
 import type { ExpositionFormat } from './exposition.ts';
 
 export interface PageCursor {
@@ -79,6 +80,8 @@ export function findQuotedEnd(bytes: Buffer, start: number): number {
 
 /** The text of some bytes, a copy; undefined where they are no UTF-8. */
 export function textOf(bytes: Buffer, start: number, end: number): string | undefined {
+  const known = knownText(bytes, start, end);
+  if (known !== undefined) return known;
   const text = bytes.toString('latin1', start, end);
   for (let at = 0; at < text.length; at++) {
     if (text.charCodeAt(at) < 0x80) continue;

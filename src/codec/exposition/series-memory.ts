@@ -50,6 +50,9 @@ const skippedLines = 4;
 const idlePages = 16;
 const indexSlack = 1024;
 
+const textOf = (bytes: Buffer, start: number, { length }: { readonly length: number }) =>
+  bytes.toString('latin1', start, start + length);
+
 /** Makes the memory of one target. It keeps the bytes of the last page. */
 export function createSeriesMemory<T>(): SeriesMemory<T> {
   let order: readonly KnownSeries[] = [];
@@ -60,14 +63,11 @@ export function createSeriesMemory<T>(): SeriesMemory<T> {
   let index: Map<string, KnownSeries> | undefined;
   let indexIdlePages = 0;
 
-  const keyOf = (bytes: Buffer, start: number, series: { length: number; numberLabel: NumberLabel }) =>
-    `${series.numberLabel} ${bytes.toString('latin1', start, start + series.length)}`;
-
   const openIndex = (): Map<string, KnownSeries> => {
     indexIdlePages = 0;
     if (index !== undefined) return index;
     index = new Map();
-    for (const [i, series] of order.entries()) index.set(keyOf(knownPage, starts[i] ?? 0, series), series);
+    for (const [i, series] of order.entries()) index.set(textOf(knownPage, starts[i] ?? 0, series), series);
     return index;
   };
 
@@ -125,10 +125,11 @@ export function createSeriesMemory<T>(): SeriesMemory<T> {
       expected = i + 1;
     };
     const lookUp = (page: PageCursor, numberLabel: NumberLabel): boolean => {
+      if (order.length === 0) return false;
       const end = findSeriesEnd(page, page.at);
       if (end <= page.at) return false;
-      const series = openIndex().get(keyOf(page.bytes, page.at, { length: end - page.at, numberLabel }));
-      if (series === undefined) return false;
+      const series = openIndex().get(textOf(page.bytes, page.at, { length: end - page.at }));
+      if (series === undefined || series.numberLabel !== numberLabel) return false;
       if (order[series.position] === series) take(page, series, series.position);
       else if (added.has(series)) take(page, series, expected - 1);
       else return false;
@@ -156,7 +157,7 @@ export function createSeriesMemory<T>(): SeriesMemory<T> {
         changed ??= order.slice(0, length);
         push(start, series);
         added.add(series);
-        openIndex().set(keyOf(page.bytes, start, series), series);
+        index?.set(textOf(page.bytes, start, series), series);
       },
       finish(page, remembering) {
         if (changed === undefined && length < order.length) changed = order.slice(0, length);

@@ -56,7 +56,7 @@ export function readSeriesPart(page: PageCursor): SeriesPart {
   const { bytes } = page;
   const start = page.at;
   page.at = findNameEnd(bytes, start);
-  let name = bytes.toString('latin1', start, page.at);
+  let name = textOf(bytes, start, page.at) ?? '';
   const brace = page.format === 'text' ? skipBlanks(bytes, page.at) : page.at;
   if (name === '' && bytes[brace] !== openBrace) throw refuse(page, `expected a metric name, got ${show(page)}`);
   const labels: Label[] = [];
@@ -127,7 +127,7 @@ function readLabels(page: PageCursor, list: LabelList): string {
 function readLabelName(page: PageCursor): string {
   const end = findLabelNameEnd(page.bytes, page.at);
   if (end === page.at) throw refuse(page, `expected label name, got ${show(page)}`);
-  const name = page.bytes.toString('latin1', page.at, end);
+  const name = textOf(page.bytes, page.at, end) ?? '';
   page.at = end;
   return name;
 }
@@ -147,14 +147,25 @@ function readQuoted(page: PageCursor, what: 'label name' | 'label value'): strin
 
 /** The labels of a series as they are kept: sorted, `__name__` among them, none empty. Throws a CodecError where a name is there twice. */
 export function sortSeries(page: PageCursor, part: SeriesPart, numberLabel: NumberLabel): readonly Label[] {
-  const labels: Label[] = [['__name__', part.name]];
-  for (const [name, value] of part.labels) labels.push([name, name === numberLabel ? normalize(value) : value]);
-  labels.sort((a, b) => compareBytes(a[0], b[0]));
-  for (let i = 1; i < labels.length; i++) {
-    const name = labels[i]?.[0] ?? '';
-    if (labels[i - 1]?.[0] === name) throw refuse(page, `label ${JSON.stringify(name.slice(0, 64))} is there twice`);
+  const labels: Label[] = [['__name__', part.name], ...part.labels];
+  const number = numberLabel === '' ? -1 : labels.findIndex(([name]) => name === numberLabel);
+  const written = labels[number];
+  if (written !== undefined) labels[number] = [written[0], normalize(written[1])];
+  if (!isSorted(labels)) labels.sort((a, b) => compareBytes(a[0], b[0]));
+  let hasEmpty = false;
+  for (const [i, [name, value]] of labels.entries()) {
+    if (value === '') hasEmpty = true;
+    if (i > 0 && labels[i - 1]?.[0] === name)
+      throw refuse(page, `label ${JSON.stringify(name.slice(0, 64))} is there twice`);
   }
-  return labels.filter(([, value]) => value !== '');
+  return hasEmpty ? labels.filter(([, value]) => value !== '') : labels;
+}
+
+/** Most exporters write labels in order. */
+function isSorted(labels: readonly Label[]): boolean {
+  for (let i = 1; i < labels.length; i++)
+    if (compareBytes(labels[i - 1]?.[0] ?? '', labels[i]?.[0] ?? '') > 0) return false;
+  return true;
 }
 
 function normalize(value: string): string {
