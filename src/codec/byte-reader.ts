@@ -3,6 +3,7 @@ import { type Long, longOf } from '../model/long.ts';
 import { CodecError } from './codec-error.ts';
 import { decodeUtf8 } from './java-text.ts';
 import { knownText } from './known-texts.ts';
+import { WideSpanError } from './wide-span-error.ts';
 
 /** Longer strings cost V8 pages of their own, and a text that is kept keeps its stretch. */
 const stretchLength = 32 * 1024;
@@ -21,6 +22,9 @@ export class ByteReader {
   #stretchStart = 0;
   readonly #view: DataView;
   position = 0;
+  /** Values that nobody asked for since whoever reads set it to zero, and how many may come. */
+  skipped = 0;
+  maxSkipped = Number.POSITIVE_INFINITY;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -89,6 +93,11 @@ export class ByteReader {
   #littleEndian(at: number): number {
     const { bytes } = this;
     return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+  }
+
+  /** Counts a value that nobody asked for: small ones by the million would take seconds. */
+  countSkipped(): void {
+    if (++this.skipped > this.maxSkipped) throw new WideSpanError('unknown fields', this.maxSkipped);
   }
 
   /** Passes over `length` bytes, and answers how many that were. */

@@ -6,6 +6,7 @@
 import { type Long, longOf, nearestOf } from '../model/long.ts';
 import { CodecError } from './codec-error.ts';
 import { parseJavaDouble, parseJavaLong } from './java-number.ts';
+import { WideSpanError } from './wide-span-error.ts';
 
 /** How deep arrays and objects may lie in each other; Gson's default. */
 const nestingLimit = 255;
@@ -92,8 +93,13 @@ export class JsonReader {
   readonly #indices: number[] = [0];
   readonly #names: string[] = [''];
 
-  constructor(text: string) {
+  /** Values that nobody asked for since whoever reads set it to zero, and how many may come: by the million they take seconds. */
+  skipped = 0;
+  readonly #maxSkipped: number;
+
+  constructor(text: string, maxSkipped = Number.POSITIVE_INFINITY) {
     this.#text = text;
+    this.#maxSkipped = maxSkipped;
   }
 
   beginArray(): void {
@@ -174,6 +180,7 @@ export class JsonReader {
     const depth = this.#scopes.length;
     do {
       const token = this.#peek();
+      if (++this.skipped > this.#maxSkipped) throw new WideSpanError('unknown fields', this.#maxSkipped);
       if (token === beginArray) this.#push(emptyArray);
       else if (token === beginObject) this.#push(emptyObject);
       else if (token === endArray || token === endObject) this.#drop();

@@ -1,9 +1,18 @@
 import type { Span } from '../model/span.ts';
 import type { ZipkinFormat } from './zipkin-format.ts';
-import { decodeSpans as decodeProto3 } from './zipkin-proto3/decode-spans.ts';
-import { decodeSpans as decodeThrift } from './zipkin-thrift/decode-spans.ts';
-import { decodeSpans as decodeJsonV1 } from './zipkin-v1-json/decode-spans.ts';
-import { decodeSpansInSteps } from './zipkin-v2-json/decode-slices.ts';
+import {
+  decodeSpans as decodeProto3,
+  decodeSpansInSteps as decodeProto3InSteps,
+} from './zipkin-proto3/decode-spans.ts';
+import {
+  decodeSpans as decodeThrift,
+  decodeSpansInSteps as decodeThriftInSteps,
+} from './zipkin-thrift/decode-spans.ts';
+import {
+  decodeSpans as decodeJsonV1,
+  decodeSpansInSteps as decodeJsonV1InSteps,
+} from './zipkin-v1-json/decode-spans.ts';
+import { decodeSpansInSteps as decodeJsonV2InSteps } from './zipkin-v2-json/decode-slices.ts';
 import { decodeSpans as decodeJsonV2 } from './zipkin-v2-json/decode-spans.ts';
 
 /** The decoder of each of Zipkin's formats. Each checks that the body is a list in that format first, as `checkListFormat` does. */
@@ -14,11 +23,30 @@ export const zipkinDecoders: Readonly<Record<ZipkinFormat, (body: Buffer) => Spa
   PROTO3: decodeProto3,
 };
 
+type DecodeInSteps = (body: Buffer, maxParts: number) => Generator<number, Span[]>;
+
+const decodersInSteps: Readonly<Record<ZipkinFormat, DecodeInSteps>> = {
+  JSON_V1: decodeJsonV1InSteps,
+  JSON_V2: decodeJsonV2InSteps,
+  THRIFT: decodeThriftInSteps,
+  PROTO3: decodeProto3InSteps,
+};
+
+/** What may be in one body. */
+export interface DecodeLimits {
+  /** The caller refuses more; how many there are is counted no further. */
+  readonly maxSpans: number;
+  /** Tags, and annotations, of one span; more are a WideSpanError. */
+  readonly maxParts: number;
+}
+
 /** Where a list in Thrift says how many spans it has: behind the type of its elements. */
 const thriftCountOffset = 1;
 const lengthContinues = 0x80;
 /** What is this small takes milliseconds, whatever it holds. */
 const oneStepBytes = 256 * 1024;
+/** No format takes fewer bytes for a tag, so that what is smaller than as many of them need has not too many. */
+const leastBytesPerPart = 4;
 
 /** How many spans a list in protobuf has: each lies behind one byte of field and its length. Stops beyond `limit`. */
 function countProto3Spans(body: Buffer, limit: number): number {
@@ -38,14 +66,15 @@ function countProto3Spans(body: Buffer, limit: number): number {
 
 /**
  * Decodes a body in steps, each of which tells how many spans there are so far; the result is the list. The binary formats say beforehand
- * how many they hold, so that too many cost nothing; what they hold is decoded in one step, and v1 JSON too.
+ * how many they hold, so that too many cost nothing.
  */
-export function* decodeInSteps(format: ZipkinFormat, body: Buffer, limit: number): Generator<number, readonly Span[]> {
-  if (format === 'JSON_V2') return yield* decodeSpansInSteps(body);
-  if (body.length <= oneStepBytes) return zipkinDecoders[format](body);
-  if (format === 'PROTO3') yield countProto3Spans(body, limit);
+export function* decodeInSteps(
+  format: ZipkinFormat,
+  body: Buffer,
+  { maxSpans, maxParts }: DecodeLimits,
+): Generator<number, readonly Span[]> {
+  if (body.length <= oneStepBytes && body.length < maxParts * leastBytesPerPart) return zipkinDecoders[format](body);
+  if (format === 'PROTO3') yield countProto3Spans(body, maxSpans);
   if (format === 'THRIFT' && body.length > thriftCountOffset + 4) yield body.readInt32BE(thriftCountOffset);
-  const spans = zipkinDecoders[format](body);
-  yield spans.length;
-  return spans;
+  return yield* decodersInSteps[format](body, maxParts);
 }

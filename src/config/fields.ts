@@ -209,4 +209,11 @@ export const spanBodyLimits = {
     .describe(
       'The most spans in one body. More are refused with 413: what a span costs does not depend on its size, and 40 MiB hold 1.7 million of the smallest.',
     ),
+  max_span_parts: z
+    .int()
+    .min(1)
+    .prefault(100_000)
+    .describe(
+      'The most tags, events with their attributes, or links of one span. More are refused with 413: a span is decoded, written and answered with in one piece, during which nobody else is served.',
+    ),
 };

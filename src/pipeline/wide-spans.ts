@@ -2,8 +2,6 @@
 import type { Resource } from '../model/resource.ts';
 import type { Span } from '../model/span.ts';
 
-/** Tags, events or links of one span. Each costs microseconds on its way in and again on its way out; three million held up an agent for half a minute. */
-export const maxPartsPerSpan = 100_000;
 /** Every format takes more than this for a tag, so that small bodies need not be looked at. */
 const leastBytesPerPart = 4;
 
@@ -22,9 +20,13 @@ function partsOf({ attributes, events, details }: Span): readonly (readonly [num
   ];
 }
 
-/** Why the spans of a body of this size cannot be taken, or undefined. */
-export function findWideSpan(spans: readonly Span[], bodyBytes: number): string | undefined {
-  if (bodyBytes < maxPartsPerSpan * leastBytesPerPart) return undefined;
+/** Says whose limit a span is over, and what to do. */
+export const tellWideSpan = (what: string, input: string): string =>
+  `${what} (max_span_parts of [[${input}]]); send fewer`;
+
+/** Which span of a body of this size has more tags, events or links than `maxParts`, or undefined. */
+export function findWideSpan(spans: readonly Span[], bodyBytes: number, maxParts: number): string | undefined {
+  if (bodyBytes < maxParts * leastBytesPerPart) return undefined;
   let resource: Resource | undefined;
   for (const [n, span] of spans.entries()) {
     const parts = [...partsOf(span)];
@@ -33,9 +35,9 @@ export function findWideSpan(spans: readonly Span[], bodyBytes: number): string 
       resource = span.resource;
       parts.push([countKeys(resource.attributes), 'attributes of its resource']);
     }
-    const wide = parts.find(([count]) => count > maxPartsPerSpan);
+    const wide = parts.find(([count]) => count > maxParts);
     if (wide === undefined) continue;
-    return `span ${n + 1} of the body has ${wide[0]} ${wide[1]}, more than the ${maxPartsPerSpan} that are taken; send fewer`;
+    return `span ${n + 1} of the body has ${wide[0]} ${wide[1]}, more than the ${maxParts} that are taken`;
   }
   return undefined;
 }

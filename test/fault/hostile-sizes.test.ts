@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { maxPartsPerSpan } from '../../src/pipeline/wide-spans.ts';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { type RawFormat, type RawSpan, rawFormats } from '../fixtures/raw-spans.ts';
 
 // A whole agent on a machine that may be busy: what is slow is no failure.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+
+/** The default of `max_span_parts`. */
+const maxPartsPerSpan = 100_000;
 
 let agent: TestAgent;
 let lastId = 0;

@@ -8,6 +8,7 @@ import type { Long } from '../../model/long.ts';
 import type { Endpoint, Span, SpanKind } from '../../model/span.ts';
 import type { ByteReader } from '../byte-reader.ts';
 import { createRepeatedPartReader } from '../repeated-part.ts';
+import { WideSpanError } from '../wide-span-error.ts';
 import {
   addIpBytes,
   buildSpan,
@@ -49,9 +50,6 @@ const endpointIpv4 = key(2, lengthDelimited);
 const endpointIpv6 = key(3, lengthDelimited);
 const endpointPort = key(4, varint);
 
-/** More take seconds that nobody else is served in. */
-const tagsPerSpan = 300_000;
-
 /** By their number; 0 and what is beyond the list say nothing. */
 const kinds: readonly (SpanKind | undefined)[] = [undefined, 'CLIENT', 'SERVER', 'PRODUCER', 'CONSUMER'];
 
@@ -60,26 +58,30 @@ interface Draft extends SpanDraft {
   id: string | undefined;
 }
 
-/** Reads one span after the other; a class for the endpoint that it remembers. */
+/** Reads one span after the other; a class for the endpoint that it remembers. More tags or annotations than `maxParts` are a WideSpanError. */
 export class SpanReader {
   readonly #bytes: ByteReader;
+  readonly #maxParts: number;
   readonly #readEndpoint: (length: number) => Endpoint | undefined;
 
-  constructor(bytes: ByteReader) {
+  constructor(bytes: ByteReader, maxParts: number) {
     this.#bytes = bytes;
+    this.#maxParts = maxParts;
+    bytes.maxSkipped = maxParts;
     this.#readEndpoint = createRepeatedPartReader(bytes, (length) => readEndpoint(bytes, length));
   }
 
   readSpan(length: number): Span {
     const bytes = this.#bytes;
     const end = bytes.position + length;
+    bytes.skipped = 0;
     const draft: Draft = { traceId: undefined, id: undefined, ...emptyDraft() };
     let tags = 0;
     while (bytes.position < end) {
       const field = bytes.varint32();
       if (field === spanTag) {
         readTag(bytes, draft.tags);
-        if (++tags > tagsPerSpan) throw bytes.error(`a span of more than ${tagsPerSpan} tags; send fewer`);
+        if (++tags > this.#maxParts) throw new WideSpanError('tags', this.#maxParts);
       } else if (!this.#readId(field, draft)) this.#readField(field, draft);
     }
     const { traceId, id } = draft;
@@ -131,6 +133,7 @@ export class SpanReader {
         break;
       case spanAnnotation:
         readAnnotation(bytes, draft);
+        if (draft.events.length > this.#maxParts) throw new WideSpanError('annotations', this.#maxParts);
         break;
       case spanDebug:
         if (readBoolean(bytes)) draft.debug = true;
@@ -244,6 +247,7 @@ function readEndpoint(bytes: ByteReader, length: number): Endpoint | undefined {
 
 /** Skips an unknown field, as the format says; Zipkin 3.6.1 skips all that is left of the message with it. */
 function skipField(bytes: ByteReader, field: number): void {
+  bytes.countSkipped();
   const wireType = field & 7;
   if (wireType === varint) bytes.varint64();
   else if (wireType === fixed64) bytes.skip(8);

@@ -33,6 +33,7 @@ const widths: ReadonlyMap<number, number> = new Map([
  */
 export function skipValue(bytes: ByteReader, type: number, depth = 0): void {
   if (depth > nestingLimit) throw bytes.error(`Malformed: nested more than ${nestingLimit} deep`);
+  bytes.countSkipped();
   const width = widths.get(type);
   if (width !== undefined) bytes.skip(width);
   else if (type === thriftString) bytes.skip(bytes.int32());
@@ -53,6 +54,12 @@ function skipElements(bytes: ByteReader, types: readonly number[], depth: number
   if (count > bytes.remaining) throw bytes.error(`Truncated: length ${count} > bytes available ${bytes.remaining}`);
   // Elements that take no bytes would take time for as long as the message says.
   if (!types.some(takesBytes)) return;
+  const [only] = types;
+  const width = types.length === 1 && only !== undefined ? widths.get(only) : undefined;
+  if (width !== undefined) {
+    if (count > 0) bytes.skip(count * width);
+    return;
+  }
   for (let left = count; left > 0; left--) for (const type of types) skipValue(bytes, type, depth + 1);
 }
 

@@ -3,6 +3,7 @@ import type { Long } from '../../model/long.ts';
 import type { Endpoint } from '../../model/span.ts';
 import type { ByteReader } from '../byte-reader.ts';
 import { createRepeatedPartReader } from '../repeated-part.ts';
+import { WideSpanError } from '../wide-span-error.ts';
 import { isAddressKey, type V1Annotation, type V1BinaryAnnotation, type V1Span } from '../zipkin-v1/v1-span.ts';
 import { addIpBytes, type RawEndpoint, toEndpoint } from '../zipkin-v2-json/span-fields.ts';
 import { skipValue } from './skip-value.ts';
@@ -60,13 +61,16 @@ interface Draft {
   readonly binaryAnnotations: V1BinaryAnnotation[];
 }
 
-/** Reads one span after the other; a class for the endpoint that it remembers. */
+/** Reads one span after the other; a class for the endpoint that it remembers. More tags or annotations than `maxParts` are a WideSpanError. */
 export class SpanReader {
   readonly #bytes: ByteReader;
+  readonly #maxParts: number;
   readonly #readEndpoint: (length: number) => Endpoint | undefined;
 
-  constructor(bytes: ByteReader) {
+  constructor(bytes: ByteReader, maxParts: number) {
     this.#bytes = bytes;
+    this.#maxParts = maxParts;
+    bytes.maxSkipped = maxParts;
     this.#readEndpoint = createRepeatedPartReader(bytes, () => readEndpoint(bytes));
   }
 
@@ -79,8 +83,15 @@ export class SpanReader {
     return length;
   }
 
+  #readPartCount(parts: 'tags' | 'annotations', before: number): number {
+    const count = this.readListLength();
+    if (before + count > this.#maxParts) throw new WideSpanError(parts, this.#maxParts);
+    return count;
+  }
+
   readSpan(): V1Span {
     const bytes = this.#bytes;
+    bytes.skipped = 0;
     const draft: Draft = {
       traceIdHigh: zeros,
       traceId: zeros,
@@ -148,10 +159,12 @@ export class SpanReader {
         draft.debug = bytes.byte() === 1;
         break;
       case spanAnnotations:
-        for (let left = this.readListLength(); left > 0; left--) this.#readAnnotation(draft.annotations);
+        for (let left = this.#readPartCount('annotations', draft.annotations.length); left > 0; left--)
+          this.#readAnnotation(draft.annotations);
         break;
       case spanBinaryAnnotations:
-        for (let left = this.readListLength(); left > 0; left--) this.#readBinaryAnnotation(draft.binaryAnnotations);
+        for (let left = this.#readPartCount('tags', draft.binaryAnnotations.length); left > 0; left--)
+          this.#readBinaryAnnotation(draft.binaryAnnotations);
         break;
       default:
         skipValue(bytes, key >> 16);

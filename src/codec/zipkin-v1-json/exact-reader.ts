@@ -32,7 +32,7 @@ const sliceLength = 64 * 1024;
 
 /** Reads the list a slice at a time; more tags or annotations than `maxParts` in a span are a WideSpanError. */
 export function* readSlicesExactly(text: string, maxParts = Number.POSITIVE_INFINITY): Generator<V1Span[]> {
-  const reader = new JsonReader(text);
+  const reader = new JsonReader(text, maxParts);
   try {
     let spans: V1Span[] = [];
     reader.beginArray();
@@ -66,6 +66,7 @@ function readSpan(reader: JsonReader, maxParts: number): V1Span {
     annotations: [],
     binaryAnnotations: [],
   };
+  reader.skipped = 0;
   reader.beginObject();
   while (reader.hasNext()) readField(reader, draft, maxParts);
   const { traceId, id } = draft;

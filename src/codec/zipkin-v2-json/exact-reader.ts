@@ -4,6 +4,7 @@ import type { Long } from '../../model/long.ts';
 import type { Endpoint, Span, SpanEvent, SpanKind } from '../../model/span.ts';
 import { CodecError } from '../codec-error.ts';
 import { JsonReader } from '../json-reader.ts';
+import { WideSpanError } from '../wide-span-error.ts';
 import {
   addIpAddress,
   buildSpan,
@@ -35,16 +36,16 @@ export function readSpansExactly(text: string): Span[] {
 const maxSliceSpans = 1000;
 const maxSliceLength = 128 * 1024;
 
-/** Reads the list a slice at a time; ends with true. */
-export function* readSlicesExactly(text: string): Generator<Span[], boolean> {
-  const reader = new JsonReader(text);
+/** Reads the list a slice at a time; ends with true. More tags or annotations than `maxParts` in a span are a WideSpanError. */
+export function* readSlicesExactly(text: string, maxParts = Number.POSITIVE_INFINITY): Generator<Span[], boolean> {
+  const reader = new JsonReader(text, maxParts);
   try {
     let spans: Span[] = [];
     reader.beginArray();
     if (!reader.hasNext()) return true;
     let sliceStart = reader.position;
     while (reader.hasNext()) {
-      spans.push(readSpan(reader));
+      spans.push(readSpan(reader, maxParts));
       if (spans.length < maxSliceSpans && reader.position - sliceStart < maxSliceLength) continue;
       yield spans;
       spans = [];
@@ -60,19 +61,22 @@ export function* readSlicesExactly(text: string): Generator<Span[], boolean> {
   }
 }
 
-function readSpan(reader: JsonReader): Span {
+function readSpan(reader: JsonReader, maxParts: number): Span {
   const draft: Draft = { traceId: undefined, id: undefined, ...emptyDraft() };
+  reader.skipped = 0;
   reader.beginObject();
-  while (reader.hasNext()) readField(reader, draft);
+  while (reader.hasNext()) readField(reader, draft, maxParts);
   reader.endObject();
   return finish(draft, reader);
 }
 
-function readField(reader: JsonReader, draft: Draft): void {
+function readField(reader: JsonReader, draft: Draft, maxParts: number): void {
   const field = reader.nextName();
   if (field === 'traceId') draft.traceId = readTraceId(reader);
   else if (field === 'id') draft.id = readId(reader);
   else if (reader.isNull()) reader.skipValue();
+  else if (field === 'annotations') readAnnotations(reader, draft.events, maxParts);
+  else if (field === 'tags') readTags(reader, draft.tags, maxParts);
   else readOptionalField(reader, draft, field);
 }
 
@@ -98,12 +102,6 @@ function readOptionalField(reader: JsonReader, draft: Draft, field: string): voi
       break;
     case 'remoteEndpoint':
       draft.remoteEndpoint = readEndpoint(reader);
-      break;
-    case 'annotations':
-      readAnnotations(reader, draft.events);
-      break;
-    case 'tags':
-      readTags(reader, draft.tags);
       break;
     case 'debug':
       if (reader.nextBoolean()) draft.debug = true;
@@ -178,9 +176,10 @@ export function readEndpoint(reader: JsonReader): Endpoint | undefined {
   return toEndpoint(raw);
 }
 
-function readAnnotations(reader: JsonReader, events: SpanEvent[]): void {
+function readAnnotations(reader: JsonReader, events: SpanEvent[], maxParts: number): void {
   reader.beginArray();
   while (reader.hasNext()) {
+    if (events.length >= maxParts) throw new WideSpanError('annotations', maxParts);
     let timestampUs: Long | undefined;
     let value: string | undefined;
     reader.beginObject();
@@ -199,9 +198,10 @@ function readAnnotations(reader: JsonReader, events: SpanEvent[]): void {
   reader.endArray();
 }
 
-function readTags(reader: JsonReader, tags: Record<string, string>): void {
+function readTags(reader: JsonReader, tags: Record<string, string>, maxParts: number): void {
   reader.beginObject();
-  while (reader.hasNext()) {
+  for (let count = 1; reader.hasNext(); count++) {
+    if (count > maxParts) throw new WideSpanError('tags', maxParts);
     const key = reader.nextName();
     if (reader.isNull()) throw new CodecError(`No value at ${reader.path()}`);
     const value = reader.nextString();

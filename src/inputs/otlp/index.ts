@@ -43,7 +43,10 @@ export const otlpInput: InputKind<OtlpInputConfig> = {
   summary: "Takes traces from OpenTelemetry's SDKs and collectors, over OTLP.",
   config: otlpInputConfig,
   async start(config, host, accept): Promise<Running> {
-    const service = createTraceService(host, accept, { maxSpans: config.max_spans });
+    const service = createTraceService(host, accept, {
+      maxSpans: config.max_spans,
+      maxParts: config.max_span_parts,
+    });
     const refuseType = (mediaType: string): IngestResponse => {
       const message = `Content-Type ${JSON.stringify(mediaType.slice(0, 100))} is not understood; send ${mediaTypes.protobuf} or ${mediaTypes.json}`;
       host.meter.refused(host.name, 'spans', 'malformed', 1, message);

@@ -8,7 +8,7 @@ import type { Host } from '../../pipeline/component.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { retryResponse } from '../../pipeline/refusal.ts';
 import { createStepRunner } from '../../pipeline/step-runner.ts';
-import { findWideSpan } from '../../pipeline/wide-spans.ts';
+import { findWideSpan, tellWideSpan } from '../../pipeline/wide-spans.ts';
 
 /** What became of a request. A refusal has its status as HTTP and as gRPC say it. */
 export type ExportOutcome =
@@ -41,9 +41,15 @@ export function rpcCodeOf(status: number): number {
   return status < 500 ? rpcCodes.invalidArgument : rpcCodes.internal;
 }
 
+export interface TraceServiceOptions {
+  readonly maxSpans: number;
+  /** Attributes, events or links of one span. */
+  readonly maxParts: number;
+}
+
 /** Makes the service. Spans that are refused one by one, for their ids, do not touch their neighbours. */
-export function createTraceService(host: Host, accept: Accept, options: { readonly maxSpans: number }): TraceService {
-  const { maxSpans } = options;
+export function createTraceService(host: Host, accept: Accept, options: TraceServiceOptions): TraceService {
+  const { maxSpans, maxParts } = options;
   const runner = createStepRunner();
   const refuse = (status: number, reason: LossReason, message: string): ExportOutcome => {
     // How many spans a body held that cannot be read is not known: it counts as one.
@@ -69,8 +75,8 @@ export function createTraceService(host: Host, accept: Accept, options: { readon
       if (error instanceof CodecError) return refuse(400, 'malformed', error.message);
       throw error;
     }
-    const wide = findWideSpan(decoded.spans, body.length);
-    return wide === undefined ? keep(decoded, signal) : refuse(413, 'over_limit', wide);
+    const wide = findWideSpan(decoded.spans, body.length, maxParts);
+    return wide === undefined ? keep(decoded, signal) : refuse(413, 'over_limit', tellWideSpan(wide, host.name));
   };
 
   async function keep({ spans, rejected, reason }: DecodedSpans, signal: AbortSignal): Promise<ExportOutcome> {

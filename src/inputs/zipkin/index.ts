@@ -1,7 +1,6 @@
 /** Takes spans that senders of Zipkin post, and answers what Zipkin's own server would (reference: zipkin-server's ZipkinHttpCollector). */
-
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CodecError } from '../../codec/codec-error.ts';
+import { WideSpanError } from '../../codec/wide-span-error.ts';
 import { decodeInSteps } from '../../codec/zipkin-decoders.ts';
 import type { ZipkinFormat } from '../../codec/zipkin-format.ts';
 import type { Accept } from '../../model/batch.ts';
@@ -10,7 +9,8 @@ import type { Host, InputKind, Running } from '../../pipeline/component.ts';
 import type { IngestProblem, IngestRequest, IngestResponse, IngestRoute } from '../../pipeline/ingest-route.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { retryResponse } from '../../pipeline/refusal.ts';
-import { findWideSpan } from '../../pipeline/wide-spans.ts';
+import { createStepRunner } from '../../pipeline/step-runner.ts';
+import { findWideSpan, tellWideSpan } from '../../pipeline/wide-spans.ts';
 import { type ZipkinInputConfig, zipkinInputConfig } from './config.ts';
 
 /** Senders treat any other 2xx as a loss: Envoy counts it under `tracing.zipkin.reports_dropped`. */
@@ -39,42 +39,8 @@ class TooManySpansError extends Error {}
 export interface CollectorOptions {
   readonly formatOf: FormatOf;
   readonly maxSpans: number;
-}
-
-/**
- * Decodes a body; between the steps of a large one others have their turn, and large ones come one after another, so that however many
- * arrive, a request waits for one step only.
- */
-function createDecoder({ formatOf, maxSpans }: CollectorOptions) {
-  let last: Promise<unknown> = Promise.resolve();
-  const finish = async (steps: Generator<number, readonly Span[]>, signal: AbortSignal): Promise<readonly Span[]> => {
-    for (;;) {
-      await nextTurn();
-      signal.throwIfAborted();
-      const step = steps.next();
-      if (step.done === true) return step.value;
-      checkCount(step.value);
-    }
-  };
-  const checkCount = (count: number) => {
-    if (count <= maxSpans) return;
-    throw new TooManySpansError(
-      `the body holds more than ${maxSpans} spans (max_spans of [[inputs.zipkin]]); send smaller batches`,
-    );
-  };
-  return ({ body, mediaType, signal }: IngestRequest): readonly Span[] | Promise<readonly Span[]> => {
-    const steps = decodeInSteps(formatOf(mediaType), body, maxSpans);
-    const first = steps.next();
-    if (first.done === true) {
-      checkCount(first.value.length);
-      return first.value;
-    }
-    checkCount(first.value);
-    const turn = last.then(() => finish(steps, signal));
-    // Who failed before says so to its own sender.
-    last = turn.catch(() => undefined);
-    return turn;
-  };
+  /** Tags, or annotations, of one span. */
+  readonly maxParts: number;
 }
 
 /** Makes the function that answers one post. */
@@ -88,24 +54,32 @@ export function createCollector(
     host.meter.refused(host.name, 'spans', reason, 1, message);
     return { status, body: message };
   };
-  const decode = createDecoder(options);
-  return async (request) => {
-    const { body, signal } = request;
+  const { formatOf, maxSpans, maxParts } = options;
+  const runner = createStepRunner();
+  const check = (count: number) => {
+    if (count <= maxSpans) return;
+    throw new TooManySpansError(
+      `the body holds more than ${maxSpans} spans (max_spans of [[inputs.zipkin]]); send smaller batches`,
+    );
+  };
+  return async ({ body, mediaType, signal }) => {
     if (isEmpty(body)) return accepted;
     let spans: readonly Span[];
     try {
-      const decoded = decode(request);
-      spans = decoded instanceof Promise ? await decoded : decoded;
+      const running = runner.run(decodeInSteps(formatOf(mediaType), body, { maxSpans, maxParts }), { check, signal });
+      spans = running instanceof Promise ? await running : running;
+      check(spans.length);
     } catch (error) {
       if (error instanceof TooManySpansError) return refuse(413, 'over_limit', error.message);
+      if (error instanceof WideSpanError) return refuse(413, 'over_limit', tellWideSpan(error.message, host.name));
       if (signal.aborted)
         return refuse(503, 'overloaded', 'the sender left, or its time was over, before its spans were decoded');
       if (error instanceof CodecError) return refuse(400, 'malformed', error.message);
       throw error;
     }
     if (spans.length === 0) return accepted;
-    const wide = findWideSpan(spans, body.length);
-    if (wide !== undefined) return refuse(413, 'over_limit', wide);
+    const wide = findWideSpan(spans, body.length, maxParts);
+    if (wide !== undefined) return refuse(413, 'over_limit', tellWideSpan(wide, host.name));
     const outcome = await accept({ signal: 'spans', items: spans }, signal);
     switch (outcome.kind) {
       case 'kept':
@@ -133,7 +107,11 @@ export const zipkinInput: InputKind<ZipkinInputConfig> = {
       inflatedLimitBytes: config.inflated_limit,
       allowsAnyOrigin: true,
       isZipkin: true,
-      handle: createCollector(host, accept, { formatOf, maxSpans: config.max_spans }),
+      handle: createCollector(host, accept, {
+        formatOf,
+        maxSpans: config.max_spans,
+        maxParts: config.max_span_parts,
+      }),
       refused(problem, message) {
         host.meter.refused(host.name, 'spans', problemReasons[problem], 1, message);
       },
