@@ -131,6 +131,12 @@ const store = z
       .optional()
       .describe('How long log lines are kept, where it differs.')
       .meta({ example: '14d' }),
+    out_of_order_window: duration()
+      .optional()
+      .describe(
+        'How far behind the clock a sample may be, scraped or pushed; older ones are refused. As long as samples are kept, where it is not said or they are kept for ever.',
+      )
+      .meta({ example: '2h' }),
     max_bytes: sizeCap()
       .prefault('20GiB')
       .describe(

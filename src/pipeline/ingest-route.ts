@@ -5,6 +5,8 @@ export interface IngestRequest {
   readonly path: string;
   /** The media type in lower case without parameters, '' when the header is missing. */
   readonly mediaType: string;
+  /** The whole header as it was sent; undefined where it is missing. */
+  readonly contentType?: string | undefined;
   /** Valid until `handle` has resolved: its memory is used again. */
   readonly body: Buffer;
   /** Aborts when the client leaves or the server's deadline passes. */
@@ -38,6 +40,8 @@ export interface IngestRoute {
   readonly inflatedLimitBytes: number;
   /** Answers `Access-Control-Allow-Origin: *` and preflights, as Zipkin does. */
   readonly allowsAnyOrigin: boolean;
+  /** The one Content-Encoding that the route takes, or none, and undoes itself: its bodies come as they were sent. */
+  readonly ownEncoding?: string;
   /** Served on Zipkin's own port too, whatever its path. */
   readonly isZipkin?: boolean;
   /** Served on OTLP's own port too, whatever its path. */

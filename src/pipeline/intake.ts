@@ -179,7 +179,8 @@ export function createIntake(options: IntakeOptions): Intake {
     }
     if (tooOld > 0) meter.refused(component, batch.signal, 'older_than_retention', tooOld, sentence);
     if (tooFarAhead > 0) meter.refused(component, batch.signal, 'too_far_ahead', tooFarAhead, sentence);
-    return { kind: 'rejected', count: tooOld + tooFarAhead, cause: new RefusedError('older_than_retention', sentence) };
+    const reason = tooOld > 0 ? 'older_than_retention' : 'too_far_ahead';
+    return { kind: 'rejected', count: tooOld + tooFarAhead, cause: new RefusedError(reason, sentence) };
   };
 
   const oldestOf = (signal: Signal): number =>

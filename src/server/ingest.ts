@@ -93,14 +93,14 @@ async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, op
       body: `${message}\n`,
       ...route.tell?.(problem, message, mediaTypeOf(req.headers['content-type'])),
       ...(problem === 'overloaded' ? { retryAfterMs: overloadedRetryMs } : {}),
-      ...(problem === 'unsupported_encoding' ? { headers: { 'Accept-Encoding': supportedEncodings } } : {}),
+      ...(problem === 'unsupported_encoding' ? { headers: { 'Accept-Encoding': encodingsOf(route) } } : {}),
     };
     sendRefusal(exchange, withOrigin(exchange, route, answer), options.limits.lingerMs);
   };
-  const encoding = parseEncoding(req.headers['content-encoding']);
+  const encoding = encodingFor(route, req.headers['content-encoding']);
   if (encoding === undefined) {
     const named = String(req.headers['content-encoding']).slice(0, 100);
-    reject('unsupported_encoding', `Content-Encoding "${named}" is not understood; send one of ${supportedEncodings}`);
+    reject('unsupported_encoding', `Content-Encoding "${named}" is not understood; send one of ${encodingsOf(route)}`);
     return;
   }
   const early = refusedByLength(req, route.bodyLimitBytes, lease);
@@ -131,10 +131,19 @@ async function take(exchange: Exchange, route: IngestRoute, lease: ByteLease, op
   sendAnswer(exchange, withOrigin(exchange, route, response));
 }
 
+const encodingsOf = ({ ownEncoding }: IngestRoute): string => ownEncoding ?? supportedEncodings;
+
+/** A route that undoes an encoding itself gets bodies as they were sent. */
+function encodingFor({ ownEncoding }: IngestRoute, header: string | undefined) {
+  if (ownEncoding === undefined) return parseEncoding(header);
+  return header === undefined || header === '' || header.trim().toLowerCase() === ownEncoding ? 'identity' : undefined;
+}
+
 function requestOf(exchange: Exchange, mediaType: string, body: Buffer): IngestRequest {
   return {
     path: exchange.path,
     mediaType,
+    contentType: exchange.req.headers['content-type'],
     body,
     get signal() {
       return exchange.signal;

@@ -13,6 +13,7 @@ import type { KnownRoute } from '../../server/not-found.ts';
 import type { ReloadOutcome } from '../../server/operating.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { createTargetRoutes } from '../../server/targets.ts';
+import { withOutOfOrderWindow } from '../retention-limits.ts';
 import { version } from '../version.ts';
 import { systemClock } from './clock.ts';
 import { createComponents } from './components.ts';
@@ -131,7 +132,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     outputs: outputs.destinations,
     store: link.destination,
     globalTags: main.global_tags,
-    oldestMs: link.oldestAllowedMs,
+    oldestMs: withOutOfOrderWindow(link.oldestAllowedMs, main.store, clock.nowMs),
     unsureMs: link.unsureBeforeMs,
     nowMs: clock.nowMs,
     meter,

@@ -7,7 +7,7 @@ import type { MetricMetadata, MetricType } from '../../model/metric-metadata.ts'
 import type { Label, Sample, Series, SeriesSamples } from '../../model/sample.ts';
 import { CodecError } from '../codec-error.ts';
 import { createLabelReader, exemplarLabels, readLabel } from './labels.ts';
-import { createSeriesCache, type KnownSeries } from './series-cache.ts';
+import { type ByteRange, createSeriesCache, type KnownSeries } from './series-cache.ts';
 import { WireCursor } from './wire-cursor.ts';
 
 /** Something that was left out, with its reason and how many samples, or exemplars, or histograms there were of it. */
@@ -30,8 +30,10 @@ export interface DecodedWrite {
 /** A body has more samples than are taken. */
 export class TooManySamplesError extends CodecError {}
 
-export interface WriteDecoderLimits {
+export interface WriteDecoderOptions {
   readonly maxSamples: number;
+  /** Added to each series that lacks them. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Bytes of labels of series that are known without reading them again. */
   readonly maxKnownBytes: number;
 }
@@ -61,6 +63,8 @@ class Collected {
   readonly exemplars: Exemplar[] = [];
   readonly #leftOut = new Map<string, LeftOut>();
   samples = 0;
+  /** The series before the one that is read. */
+  before: KnownSeries | undefined;
 
   leaveOut(what: LeftOut['what'], reason: string, count: number): void {
     if (count === 0) return;
@@ -141,25 +145,29 @@ function isSorted(samples: readonly Sample[]): boolean {
   return true;
 }
 
-export type WriteDecoder = (body: Buffer) => DecodedWrite;
+/** Each step tells how many samples there are so far. The body must stay as it is until the last one. */
+export type WriteDecoder = (body: Buffer) => Generator<number, DecodedWrite>;
+
+/** A body no longer than this is read in one step: a millisecond where its series are known, ten where they are new. */
+export const stepBytes = 256 * 1024;
 
 /** Makes a decoder of inflated bodies, which remembers the series that it has seen. Hot: bench/remote-write.ts. */
-export function createWriteDecoder(limits: WriteDecoderLimits): WriteDecoder {
-  const cache = createSeriesCache({ maxBytes: limits.maxKnownBytes });
-  const readLabels = createLabelReader();
-  let before: KnownSeries | undefined;
+export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
+  const cache = createSeriesCache({ maxBytes: options.maxKnownBytes });
+  const readLabels = createLabelReader(options.tags ?? {});
 
   /** The labels are the fields from `start` to `end`. */
-  const seriesAt = (cursor: WireCursor, start: number, end: number): KnownSeries => {
-    let known = cache.find(cursor.bytes, start, end, before);
+  const seriesAt = (cursor: WireCursor, labels: ByteRange, into: Collected): KnownSeries => {
+    const { start, end } = labels;
+    let known = cache.find(cursor.bytes, labels, into.before);
     if (known === undefined) {
       const goOnAt = cursor.at;
       cursor.at = start;
-      known = cache.add(cursor.bytes, { start, end }, readLabels(cursor, end));
+      known = cache.add(cursor.bytes, labels, readLabels(cursor, end));
       cursor.at = goOnAt;
-      if (before !== undefined) before.next = known;
+      if (into.before !== undefined) into.before.next = known;
     }
-    before = known;
+    into.before = known;
     return known;
   };
 
@@ -199,8 +207,8 @@ export function createWriteDecoder(limits: WriteDecoderLimits): WriteDecoder {
       isPastLabels = true;
       if (tag === 0x12) {
         samples.push(readSample(cursor, cursor.part(end)));
-        if (++into.samples > limits.maxSamples) {
-          throw new TooManySamplesError(`the body holds more than ${limits.maxSamples} samples; send smaller batches`);
+        if (++into.samples > options.maxSamples) {
+          throw new TooManySamplesError(`the body holds more than ${options.maxSamples} samples; send smaller batches`);
         }
       } else if (tag === 0x1a) {
         const stop = cursor.part(end);
@@ -213,7 +221,7 @@ export function createWriteDecoder(limits: WriteDecoderLimits): WriteDecoder {
       } else cursor.skip(tag, end);
     }
     cursor.leave(end);
-    const known = seriesAt(cursor, labelsStart, labelsAreApart ? end : labelsEnd);
+    const known = seriesAt(cursor, { start: labelsStart, end: labelsAreApart ? end : labelsEnd }, into);
     into.leaveOut('histograms', 'native histograms are not stored; send classic ones', histograms);
     if (known.series === undefined) {
       into.samples -= samples.length;
@@ -231,15 +239,20 @@ export function createWriteDecoder(limits: WriteDecoderLimits): WriteDecoder {
     }
   };
 
-  return (body) => {
+  return function* decode(body) {
     const cursor = new WireCursor(body);
     const into = new Collected();
     const end = body.length;
-    before = undefined;
+    let stepEnd = stepBytes;
     while (cursor.at < end) {
       const tag = cursor.uint32();
-      if (tag === 0x0a) takeSeries(cursor, cursor.part(end), into);
-      else if (tag === 0x1a) {
+      if (tag === 0x0a) {
+        takeSeries(cursor, cursor.part(end), into);
+        if (cursor.at > stepEnd) {
+          stepEnd = cursor.at + stepBytes;
+          yield into.samples;
+        }
+      } else if (tag === 0x1a) {
         const metadata = readMetadata(cursor, cursor.part(end));
         if (metadata.family !== '') into.metadata.push(metadata);
       } else cursor.skip(tag, end);

@@ -29,7 +29,7 @@ const maxShared = 200_000;
 export type ReadLabels = (cursor: WireCursor, end: number) => CheckedLabels;
 
 /** Reads one Label message up to `end`. */
-function readLabel(cursor: WireCursor, end: number): [name: string, value: string] {
+export function readLabel(cursor: WireCursor, end: number): [name: string, value: string] {
   let name = '';
   let value = '';
   while (cursor.at < end) {
@@ -86,8 +86,9 @@ export function measurementOf(metric: string): Measurement {
     : { measurement: metric.slice(0, at), field: metric.slice(at + 1) };
 }
 
-/** Makes a reader of labels that shares what is the same in many series. */
-export function createLabelReader(): ReadLabels {
+/** Makes a reader of labels that shares what is the same in many series, and adds `tags` to those that lack them. */
+export function createLabelReader(tags: Readonly<Record<string, string>>): ReadLabels {
+  const added = Object.entries(tags);
   const shared = new Map<string, Label>();
   const share = (label: Label): Label => {
     const key = `${label[0]}\u0000${label[1]}`;
@@ -102,7 +103,10 @@ export function createLabelReader(): ReadLabels {
     const refusal = refusalOf(labels);
     if (refusal !== '') return { series: undefined, refusal };
     const metric = labels.find(([name]) => name === '__name__')?.[1] ?? '';
-    return { series: createSeries(labels.map(share), measurementOf(metric)), refusal: '' };
+    // Labels that the series has itself win; it is sorted again only where something is added.
+    const own = new Set(labels.map(([name]) => name));
+    const all = [...labels, ...added.filter(([name]) => !own.has(name))];
+    return { series: createSeries(all.map(share), measurementOf(metric)), refusal: '' };
   };
 }
 
@@ -118,5 +122,3 @@ export function exemplarLabels(labels: readonly Label[]): readonly Label[] | und
   }
   return characters <= 128 ? sorted : undefined;
 }
-
-export { readLabel };

@@ -24,8 +24,14 @@ export interface KnownSeries {
 
 export interface SeriesCache {
   /** `before` is what came before these bytes. */
-  find(bytes: Buffer, start: number, end: number, before: KnownSeries | undefined): KnownSeries | undefined;
-  add(bytes: Buffer, range: { readonly start: number; readonly end: number }, found: Found): KnownSeries;
+  find(bytes: Buffer, labels: ByteRange, before: KnownSeries | undefined): KnownSeries | undefined;
+  add(bytes: Buffer, labels: ByteRange, found: Found): KnownSeries;
+}
+
+/** Where something lies in a body. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
 }
 
 export type Found = Pick<KnownSeries, 'series' | 'refusal'>;
@@ -67,13 +73,13 @@ export function createSeriesCache({ maxBytes }: SeriesCacheLimits): SeriesCache 
   let chunk = Buffer.alloc(0);
   let used = 0;
 
-  const isSame = (known: KnownSeries, bytes: Buffer, start: number, end: number): boolean =>
+  const isSame = (known: KnownSeries, bytes: Buffer, { start, end }: ByteRange): boolean =>
     known.length === end - start &&
     known.memory.compare(bytes, start, end, known.start, known.start + known.length) === 0;
 
-  const findIn = ({ byHash }: Generation, hash: number, bytes: Buffer, start: number, end: number) => {
+  const findIn = ({ byHash }: Generation, bytes: Buffer, { labels, hash }: { labels: ByteRange; hash: number }) => {
     for (let known = byHash.get(hash); known !== undefined; known = known.sameHash) {
-      if (isSame(known, bytes, start, end)) return known;
+      if (isSame(known, bytes, labels)) return known;
     }
     return undefined;
   };
@@ -104,7 +110,7 @@ export function createSeriesCache({ maxBytes }: SeriesCacheLimits): SeriesCache 
     return { memory: chunk, start: at, length };
   };
 
-  const add = (bytes: Buffer, { start, end }: { start: number; end: number }, { series, refusal }: Found) => {
+  const add = (bytes: Buffer, { start, end }: ByteRange, { series, refusal }: Found) => {
     const hash = hashOf(bytes, start, end);
     const known: KnownSeries = {
       series,
@@ -120,15 +126,16 @@ export function createSeriesCache({ maxBytes }: SeriesCacheLimits): SeriesCache 
   };
 
   return {
-    find(bytes, start, end, before) {
+    find(bytes, labels, before) {
+      const { start, end } = labels;
       const next = before?.next;
-      if (next !== undefined && !next.isForgotten && isSame(next, bytes, start, end)) return next;
+      if (next !== undefined && !next.isForgotten && isSame(next, bytes, labels)) return next;
       const hash = hashOf(bytes, start, end);
-      let known = findIn(young, hash, bytes, start, end);
+      let known = findIn(young, bytes, { labels, hash });
       if (known === undefined) {
-        known = findIn(old, hash, bytes, start, end);
+        known = findIn(old, bytes, { labels, hash });
         // What is still asked for is taken along, so that the old half can go as a whole.
-        if (known !== undefined) known = add(bytes, { start, end }, known);
+        if (known !== undefined) known = add(bytes, labels, known);
       }
       if (before !== undefined && known !== undefined) before.next = known;
       return known;
