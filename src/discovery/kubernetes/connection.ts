@@ -10,15 +10,25 @@ export interface TlsCredentials {
   readonly isUnverified?: boolean;
 }
 
-/** Where the API server is and what to show it. Nothing is read before it is asked for. */
-export interface KubernetesConnection {
-  /** Such as `https://10.96.0.1:443`, without credentials; for sentences too. */
+/** Where to ask, and what to show. */
+export interface Credentials {
+  /** Such as `https://10.96.0.1:443`. */
   readonly url: string;
-  /** Read anew for each new connection pool: a CA may be rotated. */
-  tls(): Promise<TlsCredentials>;
-  /**
-   * The whole value of the `authorization` header, undefined where a client certificate does. Never older than a minute;
-   * `isRefused`: the last one was answered 401, so it is read again whatever its age.
-   */
-  authorization(isRefused: boolean): Promise<Secret | undefined>;
+  readonly tls: TlsCredentials;
+  /** The whole value of the `authorization` header; undefined where a client certificate does. */
+  readonly authorization: Secret | undefined;
 }
+
+/** A way to an API server. Nothing is read before it is asked for. */
+export interface KubernetesConnection {
+  /** For sentences; without credentials. */
+  readonly name: string;
+  /**
+   * Never older than a minute, since tokens and CAs are rotated in their files; `isRefused`: the last ones were answered 401, so they are
+   * read again whatever their age. Throws an `Error` that says what is missing and what to do.
+   */
+  credentials(isRefused: boolean): Promise<Credentials>;
+}
+
+/** How long what was read is good: kubelet replaces a token when a fifth of its life is left, which is minutes at least. */
+export const credentialsAgeMs = 60_000;
