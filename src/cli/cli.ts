@@ -13,6 +13,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'send span': async () => (await import('./send-span.ts')).sendSpan,
   'send traces': async () => (await import('./send-traces.ts')).sendTraces,
   store: async () => (await import('./store-command.ts')).storeCommand,
+  targets: async () => (await import('./targets.ts')).targetsCommand,
+  'why pod': async () => (await import('./why-pod.ts')).whyPod,
 };
 
 /** A line for each command of which `isMeant` says so. */

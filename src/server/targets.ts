@@ -29,7 +29,11 @@ export interface TargetView {
   readonly lastScrapeMs: number | undefined;
   readonly lastDurationMs: number | undefined;
   readonly lastSamples: number;
+  /** 0 where the last scrape brought no page, -1 where it was too large. */
+  readonly lastBodyBytes: number;
   readonly lastError: string | undefined;
+  /** What the last scrape left out although it did not fail. */
+  readonly lastWarning: string | undefined;
 }
 
 /** An address that is not scraped although a block names it. */
@@ -139,7 +143,9 @@ function ownTarget(target: TargetView): object {
     lastScrape: lastScrapeMs === undefined ? null : new Date(lastScrapeMs).toISOString(),
     lastDurationSeconds: lastDurationMs === undefined ? null : seconds(lastDurationMs),
     samples: target.lastSamples,
+    hasAnswered: target.lastBodyBytes !== 0,
     lastError: target.lastError ?? null,
+    lastWarning: target.lastWarning ?? null,
   };
 }
 
