@@ -146,11 +146,37 @@ productpage get /productpage   ●█░░░░░░░░░░░█░░�
     expect(lines).toContain('? 1 span without the caller: not reported, sampled out, or still on the way');
     expect(lines.some((line) => line.startsWith('? c span 3 '))).toBe(true);
     expect(lines.some((line) => line.startsWith('@ d span 4 '))).toBe(true);
-    const untimed = draw(
-      sketchTrace({ id: 1 }).map((span) => ({ ...span, startUs: undefined, durationUs: undefined })),
-    );
-    expect(untimed).toContain('1 span without a time');
-    expect(untimed[1]).toBe('no time · 0 µs · 1 span · 1 service · no error');
+    const [timed, other] = sketchTrace({ id: 1 }, { id: 2, parent: 1 });
+    if (timed === undefined || other === undefined) throw new Error('no spans');
+    expect(draw([timed, { ...other, startUs: undefined }])).toContain('1 span without a time');
+  });
+
+  it('says in words that no span has a time, or a duration, and draws no bars then', () => {
+    const spans = sketchTrace({ id: 1 }, { id: 2, parent: 1 });
+    const untimed = draw(spans.map((span) => ({ ...span, startUs: undefined, durationUs: undefined })));
+    expect(untimed[1]).toBe('no span says when it began · 2 spans · 1 service · no error');
+    expect(untimed.join('\n')).not.toMatch(/[█░]|0 µs/);
+    const instant = draw(spans.map((span) => ({ ...span, startUs: 1_795_000_000_000_000, durationUs: undefined })));
+    expect(instant[1]).toContain(' UTC · no duration · 2 spans');
+  });
+
+  it('shows what an exception said below its span, and with all tags its stack, a line a frame', () => {
+    const value =
+      '"exception": {"exception.type":"TimeoutError","exception.message":"no answer from reviews","exception.stacktrace":"at call (a.js:1)\\n    at page (b.js:2)\\n"}';
+    const spans = sketchTrace({ id: 1, error: true }).map((span) => ({
+      ...span,
+      events: [{ timestampUs: (span.startUs ?? 0) + 400, value }],
+    }));
+    expect(draw(spans)).toContain('  TimeoutError: no answer from reviews');
+    const lines = draw(spans, { tags: 'all' });
+    const at = lines.indexOf('  +400 µs exception');
+    expect(lines.slice(at, at + 5)).toEqual([
+      '  +400 µs exception',
+      '    exception.type=TimeoutError',
+      '    exception.message=no answer from reviews',
+      '    exception.stacktrace=at call (a.js:1)',
+      '      at page (b.js:2)',
+    ]);
   });
 
   it('is cut to the spans that tell most, says how many there are and how to see them', () => {

@@ -1,6 +1,7 @@
 /** A trace drawn for a terminal: a row a span, with its bar over the trace's time, and the critical path marked. */
 
-import type { Span } from '../model/span.ts';
+import { eventOfAnnotation } from '../codec/zipkin-view.ts';
+import type { Span, SpanEvent } from '../model/span.ts';
 import { cutTo, fitTo, widthOf } from './cells.ts';
 import { type CriticalPath, findCriticalPath, type PathSegment } from './critical-path.ts';
 import type { Screen, Style } from './screen.ts';
@@ -45,7 +46,7 @@ export function drawTrace(spans: readonly Span[], options: WaterfallOptions): st
   return [
     ...headLines(picture),
     '',
-    axisLine(picture),
+    ...(tree.endUs > tree.startUs ? [axisLine(picture)] : []),
     ...rows.flatMap((row) => rowLines(picture, row)),
     '',
     ...footLines(picture, drawn),
@@ -84,14 +85,16 @@ function headLines({ tree, screen, labels }: Picture): string[] {
   if (root === undefined) return [];
   const services = new Set(nodes.map(({ span }) => serviceOf(span)).filter((name) => name !== ''));
   const errors = nodes.filter(({ span }) => span.status === 'error').length;
+  const isTimed = nodes.some((node) => node.isTimed);
+  const hasDuration = endUs > startUs || nodes.some(({ span }) => span.durationUs !== undefined);
   const counts = [
-    durationText(endUs - startUs),
+    ...(isTimed ? [hasDuration ? durationText(endUs - startUs) : 'no duration'] : []),
     counted(nodes.length, 'span'),
     counted(services.size, 'service'),
     errors === 0 ? 'no error' : counted(errors, 'error'),
   ].join(' · ');
   const name = `${screen.show(labels.service(root.span))} ${screen.show(labels.name(root.span))}`;
-  const when = startUs === 0 ? 'no time' : `${momentText(startUs)} UTC`;
+  const when = isTimed ? `${momentText(startUs)} UTC` : 'no span says when it began';
   const title = cutTo(name, screen.width, screen.ellipsis);
   return [screen.paint(title, 'bold'), screen.own(`${when} · ${counts}`), `trace ${shownId(root.span.traceId)}`].map(
     (line) => line.trimEnd(),
@@ -131,7 +134,8 @@ function rowLines(picture: Picture, row: Row): string[] {
   const styles: Style[] = isError ? ['red'] : isOnPath ? ['bold'] : [];
   const bar = tree.endUs > tree.startUs && node.isTimed ? barOf(picture, node) : ' '.repeat(picture.barWidth);
   const line = `${screen.paint(label, ...styles)} ${screen.paint(mark, 'yellow')}${bar}${screen.paint(duration, ...styles)}${screen.paint(errorText(picture, node), 'red')}`;
-  return [line.trimEnd(), ...tagLines(picture, node, row.guides)];
+  const below = [...exceptionLines(picture, node), ...tagLines(picture, node)];
+  return [line.trimEnd(), ...indented(picture, row.guides, below)];
 }
 
 const callMark: Readonly<Record<string, readonly [string, string]>> = {
@@ -198,16 +202,43 @@ function errorText({ screen, hasErrors }: Picture, { span }: TraceNode): string 
   return ` ${screen.isUnicode ? '✗' : '!'}${code}`;
 }
 
-function tagLines({ screen, tags }: Picture, { span, startUs, shiftUs }: TraceNode, guides: string): string[] {
+/** What an exception said, which is what a reader of a failed span asks for first; where all is printed it stands among the rest. */
+function exceptionLines({ screen, tags }: Picture, { span }: TraceNode): string[] {
+  if (tags === 'all') return [];
+  return span.events.flatMap(({ value }) => {
+    const { name, attributes } = eventOfAnnotation(value);
+    const said = new Map(attributes);
+    const parts = [said.get('exception.type'), said.get('exception.message')].filter((part) => part !== undefined);
+    return name === 'exception' && parts.length > 0 ? [screen.show(parts.join(': '))] : [];
+  });
+}
+
+function tagLines(picture: Picture, node: TraceNode): string[] {
+  const { screen, tags } = picture;
+  const { attributes, events } = node.span;
   if (tags === undefined) return [];
-  const indent = `${' '.repeat(Math.min(widthOf(guides), screen.width / 2) + 2)}`;
-  const keys =
-    tags === 'all' ? Object.keys(span.attributes).sort() : tags.filter((key) => Object.hasOwn(span.attributes, key));
-  const lines = keys.map((key) => `${screen.show(key)}=${screen.show(span.attributes[key] ?? '')}`);
-  if (tags === 'all') {
-    for (const { timestampUs, value } of span.events)
-      lines.push(`${screen.own(`+${durationText(timestampUs + shiftUs - startUs)}`)} ${screen.show(value)}`);
-  }
+  const keys = tags === 'all' ? Object.keys(attributes).sort() : tags.filter((key) => Object.hasOwn(attributes, key));
+  const lines = keys.map((key) => `${screen.show(key)}=${screen.show(attributes[key] ?? '')}`);
+  if (tags === 'all') for (const event of events) lines.push(...eventLines(picture, node, event));
+  return lines;
+}
+
+/** An event with its attributes below it; a stack trace has a line a frame. */
+function eventLines({ screen }: Picture, { startUs, shiftUs }: TraceNode, event: SpanEvent): string[] {
+  const { name, attributes } = eventOfAnnotation(event.value);
+  const after = screen.own(`+${durationText(event.timestampUs + shiftUs - startUs)}`);
+  return [
+    `${after} ${screen.show(name)}`,
+    ...attributes.flatMap(([key, text]) => {
+      const [first = '', ...rest] = text.trimEnd().split(/\r?\n/);
+      return [`  ${screen.show(key)}=${screen.show(first)}`, ...rest.map((line) => `    ${screen.show(line.trim())}`)];
+    }),
+  ];
+}
+
+/** Lines below a span's row. */
+function indented({ screen }: Picture, guides: string, lines: readonly string[]): string[] {
+  const indent = ' '.repeat(Math.min(widthOf(guides), screen.width / 2) + 2);
   return lines.map((line) =>
     screen.paint(`${indent}${cutTo(line, screen.width - indent.length, screen.ellipsis)}`, 'dim'),
   );
@@ -239,7 +270,7 @@ function footLines(picture: Picture, drawn: number): string[] {
     );
   if (counts.loop > 0) lines.push(`@ ${counted(counts.loop, 'span')} called by what they call themselves`);
   const untimed = tree.nodes.filter(({ isTimed }) => !isTimed).length;
-  if (untimed > 0) lines.push(`${counted(untimed, 'span')} without a time`);
+  if (untimed > 0 && untimed < tree.nodes.length) lines.push(`${counted(untimed, 'span')} without a time`);
   if (drawn < tree.nodes.length) {
     lines.push(
       `${drawn.toLocaleString('en-US')} of ${counted(tree.nodes.length, 'span')} are drawn: the path, errors, the longest; +N: N more below`,

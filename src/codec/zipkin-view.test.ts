@@ -3,6 +3,7 @@ import { decodeJsonSpans } from './otlp/decode-spans.ts';
 import { decodeSpans as decodeProto3 } from './zipkin-proto3/decode-spans.ts';
 import { encodeSpans as encodeProto3 } from './zipkin-proto3/encode-spans.ts';
 import { encodeSpans } from './zipkin-v2-json/encode-spans.ts';
+import { eventOfAnnotation } from './zipkin-view.ts';
 
 const text = (key: string, value: string) => ({ key, value: { stringValue: value } });
 
@@ -58,7 +59,7 @@ describe('Zipkin’s view of an OpenTelemetry span', () => {
       duration: 1,
       localEndpoint: { serviceName: 'checkout' },
       annotations: [
-        { timestamp: 1_795_253_305_853_896, value: 'early' },
+        { timestamp: 1_795_253_305_853_896, value: '"early": {"n":"1"}' },
         { timestamp: 1_795_253_305_853_896, value: 'late' },
       ],
       tags: {
@@ -74,6 +75,37 @@ describe('Zipkin’s view of an OpenTelemetry span', () => {
         'w3c.tracestate': 'vendor=abc',
       },
     });
+  });
+
+  it('writes an event with attributes as OpenTelemetry specifies for Zipkin exporters, and reads it back', () => {
+    const attributes = [
+      text('exception.type', 'a.b.Timeout'),
+      text('exception.stacktrace', 'at <init> "x"\n at b'),
+      { key: 'n', value: { intValue: '9007199254740993' } },
+      { key: 'nan', value: { doubleValue: 'NaN' } },
+      { key: 'list', value: { arrayValue: { values: [{ boolValue: true }, { stringValue: 'é' }] } } },
+      { key: 'none', value: {} },
+    ];
+    const events = [{ timeUnixNano: '1795253305853896000', name: 'it "broke"', attributes }];
+    const [annotation] = zipkinOf({ events }).annotations;
+    expect(annotation.value).toBe(
+      '"it \\"broke\\"": {"exception.type":"a.b.Timeout","exception.stacktrace":"at <init> \\"x\\"\\n at b","n":9007199254740993,"nan":"NaN","list":[true,"é"],"none":null}',
+    );
+    expect(eventOfAnnotation(annotation.value)).toMatchObject({
+      name: 'it "broke"',
+      attributes: [
+        ['exception.type', 'a.b.Timeout'],
+        ['exception.stacktrace', 'at <init> "x"\n at b'],
+        ['n', expect.stringContaining('900719925474099')],
+        ['nan', 'NaN'],
+        ['list', '[true,"é"]'],
+        ['none', 'null'],
+      ],
+    });
+  });
+
+  it.each(['ws', '"a": b', '"a": {b}', '"a": {"b":1} c', ''])('takes the annotation %j for a name', (value) => {
+    expect(eventOfAnnotation(value)).toEqual({ name: value, attributes: [] });
   });
 
   it('leaves out the kind that Zipkin does not have, and keeps an error tag that the span has', () => {

@@ -142,6 +142,22 @@ describe('GET /api/traces', () => {
     }
   });
 
+  it('says in a header that more than 500 were asked for, where there are as many', async () => {
+    const source: Partial<JaegerSource> = {
+      searchTraces(_search, { limit, take }) {
+        for (let i = 0; i < limit; i++) take(spans);
+        return Promise.resolve({ incomplete: undefined });
+      },
+    };
+    const few = await ask('/api/traces', { source, query: 'limit=500' });
+    expect(few.headers).toBeUndefined();
+    const all = await ask('/api/traces', { source, query: 'limit=1000000000' });
+    expect(all).toMatchObject({
+      status: 200,
+      headers: { 'x-trawl-incomplete': expect.stringContaining('no more than 500 traces') },
+    });
+  });
+
   it('fetches traces by their ids, each once, and names those that are not there', async () => {
     expect(await ask('/api/traces', { query: `traceID=${traceId}&traceID=${traceId}&traceID=BEEF` })).toMatchObject({
       status: 200,

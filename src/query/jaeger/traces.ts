@@ -88,23 +88,27 @@ export async function findTraces(
   const predicate = predicateOf(query);
   if (predicate === undefined) return { traces: [], incomplete: undefined };
   const found: (readonly Span[])[] = [];
+  let taken = 0;
   const search = { fromUs: toUs(query.startNs), toUs: toUs(query.endNs), reachUs: 0, someSpan: [predicate] };
   const { incomplete } = await source.searchTraces(search, {
     limit: Math.min(limit, maxTraces),
     signal,
     take(spans) {
       const isFound = isAsked(spans, query);
-      if (isFound) found.push(spans);
+      if (isFound) taken = found.push(spans);
       return isFound;
     },
   });
+  const isCut = taken === maxTraces && limit > maxTraces;
   const traces: OtlpTrace[] = [];
   // Each is let go of when it is converted: both forms of all would be twice the memory.
   for (let spans = found.shift(); spans !== undefined; spans = found.shift()) {
     traces.push(await convert(spans, { isRaw, signal }));
   }
-  return { traces, incomplete };
+  return { traces, incomplete: incomplete ?? (isCut ? cutReason : undefined) };
 }
+
+const cutReason = `no more than ${maxTraces} traces are given at once, however many are asked for; narrow the search for older ones`;
 
 /** Looks at a part of a large trace at a time, since nearly always the first has a span that is asked for. */
 function isAsked(spans: readonly Span[], query: SpanQuery): boolean {

@@ -1,4 +1,5 @@
 /** What the store is asked for a search of Zipkin's: predicates that every trace meets which `matchesTrace` takes. */
+import { eventOfAnnotation } from '../../codec/zipkin-view.ts';
 import type { SpanCondition, SpanPredicate, TraceSearch } from '../../store/readers/trace-search.ts';
 import type { TraceQuery } from './trace-query.ts';
 
@@ -44,7 +45,11 @@ function annotationCondition(key: string, value: string): SpanCondition {
   // The trace's state is in no column of its own: whatever has details may have it.
   if (key === 'w3c.tracestate') added.push({ kind: 'all', of: [] });
   const ways: SpanCondition[] = [{ ...tag, of: ['span'] }];
-  if (value === '') ways.push({ kind: 'event', value: key });
+  if (value === '') {
+    ways.push({ kind: 'event', value: key });
+    const { name, attributes } = eventOfAnnotation(key);
+    if (attributes.length > 0) ways.push({ kind: 'event', value: name });
+  }
   ways.push({ kind: 'all', of: [{ kind: 'hasDetails' }, { kind: 'any', of: added }] });
   return { kind: 'any', of: ways };
 }

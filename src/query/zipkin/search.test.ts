@@ -68,7 +68,9 @@ function isAskedFor(trace: readonly ZipkinJson[], asked: Readonly<Record<string,
     ) &&
     [...parseAnnotationQuery(asked['annotationQuery'] ?? '')].every(([key, value]) =>
       spans.some(({ tags = {}, annotations = [] }) =>
-        value === '' ? key in tags || annotations.some((each) => each.value === key) : tags[key] === value,
+        value === ''
+          ? key in tags || annotations.some((each) => each.value === key || each.value.startsWith(`"${key}": {`))
+          : tags[key] === value,
       ),
     )
   );

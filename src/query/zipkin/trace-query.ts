@@ -1,5 +1,5 @@
 /** What `GET /api/v2/traces` asks, read and tested as Zipkin's own QueryRequest does. */
-import { toZipkinSpan } from '../../codec/zipkin-view.ts';
+import { startOfAnnotation, toZipkinSpan } from '../../codec/zipkin-view.ts';
 import type { Span } from '../../model/span.ts';
 
 export interface TraceQuery {
@@ -156,5 +156,7 @@ const hasDuration = ({ minDurationUs = 0, maxDurationUs }: TraceQuery, { duratio
 
 function hasAnnotation({ attributes, events }: Span, key: string, value: string): boolean {
   if (value !== '') return Object.hasOwn(attributes, key) && attributes[key] === value;
-  return Object.hasOwn(attributes, key) || events.some((event) => event.value === key);
+  // An event that has attributes is found by its name, too, which in OpenTelemetry's spelling its annotation begins with.
+  const start = startOfAnnotation(key);
+  return Object.hasOwn(attributes, key) || events.some((event) => event.value === key || event.value.startsWith(start));
 }
