@@ -92,7 +92,7 @@ describe('an agent where an OpenTelemetry collector was', () => {
         duration: 30,
         localEndpoint: { serviceName: 'checkout' },
         remoteEndpoint: { serviceName: 'cards' },
-        annotations: [{ timestamp: startUs + 20, value: 'retry' }],
+        annotations: [{ timestamp: startUs + 20, value: '"retry": {"attempt":2}' }],
         tags: {
           ...common,
           error: 'refused',
