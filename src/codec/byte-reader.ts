@@ -97,7 +97,7 @@ export class ByteReader {
 
   /** Counts a value that nobody asked for: small ones by the million would take seconds. */
   countSkipped(): void {
-    if (++this.skipped > this.maxSkipped) throw new WideSpanError('unknown fields', this.maxSkipped);
+    if (++this.skipped > this.maxSkipped) throw new WideSpanError('fields', this.maxSkipped);
   }
 
   /** Passes over `length` bytes, and answers how many that were. */
@@ -144,6 +144,7 @@ export class ByteReader {
     const end = start + length;
     this.position = end;
     const { bytes } = this;
+    if (length > stretchLength) return decodeUtf8(bytes.subarray(start, end));
     for (let i = start; i < end; i++) {
       if ((bytes[i] ?? 0) > 0x7f) return decodeUtf8(bytes.subarray(start, end));
     }

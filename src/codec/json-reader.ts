@@ -180,7 +180,7 @@ export class JsonReader {
     const depth = this.#scopes.length;
     do {
       const token = this.#peek();
-      if (++this.skipped > this.#maxSkipped) throw new WideSpanError('unknown fields', this.#maxSkipped);
+      if (++this.skipped > this.#maxSkipped) throw new WideSpanError('fields', this.#maxSkipped);
       if (token === beginArray) this.#push(emptyArray);
       else if (token === beginObject) this.#push(emptyObject);
       else if (token === endArray || token === endObject) this.#drop();

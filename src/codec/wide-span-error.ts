@@ -2,7 +2,7 @@
 export class WideSpanError extends Error {
   override readonly name = 'WideSpanError';
 
-  constructor(parts: 'tags' | 'annotations' | 'unknown fields', limit: number) {
+  constructor(parts: 'tags' | 'annotations' | 'fields' | 'services', limit: number) {
     super(`a span of the body has more than ${limit} ${parts}`);
   }
 }

@@ -212,7 +212,7 @@ export const spanBodyLimits = {
   max_span_parts: z
     .int()
     .min(1)
-    .prefault(100_000)
+    .prefault(20_000)
     .describe(
       'The most tags, events with their attributes, or links of one span. More are refused with 413: a span is decoded, written and answered with in one piece, during which nobody else is served.',
     ),

@@ -10,7 +10,7 @@ import { type RawFormat, type RawSpan, rawFormats } from '../fixtures/raw-spans.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 /** The default of `max_span_parts`. */
-const maxPartsPerSpan = 100_000;
+const maxPartsPerSpan = 20_000;
 
 let agent: TestAgent;
 let lastId = 0;

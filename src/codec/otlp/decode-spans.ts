@@ -4,6 +4,7 @@
  */
 import { CodecError } from '../codec-error.ts';
 import { type ByteRange, malformed, WireReader } from '../protobuf/wire-reader.ts';
+import { readRequestFast } from './json-messages.ts';
 import { parseJson } from './json-text.ts';
 import {
   decodeInstrumentationScope,
@@ -123,7 +124,7 @@ function decodeRanges(reader: WireReader, ranges: readonly ByteRange[]): Span[] 
 /** Decodes what `decodeJsonSpans` does. The text is parsed in one step. */
 export function* decodeJsonInSteps(body: Buffer): Steps<DecodedSpans> {
   const collector = createSpanCollector();
-  const { resourceSpans } = readRequest(parseJson(body));
+  const { resourceSpans } = readRequestFast(body) ?? readRequest(parseJson(body));
   for (const { resource, schemaUrl, scopeSpans } of resourceSpans) {
     const emitter = toEmitter(resource, schemaUrl);
     for (const message of scopeSpans) {

@@ -50,6 +50,9 @@ const endpointIpv4 = key(2, lengthDelimited);
 const endpointIpv6 = key(3, lengthDelimited);
 const endpointPort = key(4, varint);
 
+/** A span has its other fields once, unless it means harm. */
+const otherFields = 64;
+
 /** By their number; 0 and what is beyond the list say nothing. */
 const kinds: readonly (SpanKind | undefined)[] = [undefined, 'CLIENT', 'SERVER', 'PRODUCER', 'CONSUMER'];
 
@@ -62,11 +65,13 @@ interface Draft extends SpanDraft {
 export class SpanReader {
   readonly #bytes: ByteReader;
   readonly #maxParts: number;
+  readonly #maxFields: number;
   readonly #readEndpoint: (length: number) => Endpoint | undefined;
 
   constructor(bytes: ByteReader, maxParts: number) {
     this.#bytes = bytes;
     this.#maxParts = maxParts;
+    this.#maxFields = 2 * maxParts + otherFields;
     bytes.maxSkipped = maxParts;
     this.#readEndpoint = createRepeatedPartReader(bytes, (length) => readEndpoint(bytes, length));
   }
@@ -77,7 +82,9 @@ export class SpanReader {
     bytes.skipped = 0;
     const draft: Draft = { traceId: undefined, id: undefined, ...emptyDraft() };
     let tags = 0;
+    let fields = 0;
     while (bytes.position < end) {
+      if (++fields > this.#maxFields) throw new WideSpanError('fields', this.#maxFields);
       const field = bytes.varint32();
       if (field === spanTag) {
         readTag(bytes, draft.tags);

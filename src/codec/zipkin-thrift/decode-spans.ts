@@ -48,7 +48,7 @@ function startReading(body: Buffer, maxParts: number): (end: number, spans: Span
       for (; left > 0; left--) {
         // The end of the body is no end of a slice: a list that says more spans than there are is refused.
         if (bytes.position >= end && end < body.length) return bytes.position;
-        convertSpan(reader.readSpan(), spans);
+        convertSpan(reader.readSpan(), spans, maxParts);
       }
     } catch (error) {
       // Zipkin ends its message with these words.

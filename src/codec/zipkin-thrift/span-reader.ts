@@ -45,6 +45,8 @@ const endpointServiceName = field(thriftString, 3);
 const endpointIpv6 = field(thriftString, 4);
 
 const zeros = '0000000000000000';
+/** A span has its fields once, unless it means harm. */
+const otherFields = 64;
 const trueText = '\x01';
 
 /** A span while its fields come in. */
@@ -104,7 +106,9 @@ export class SpanReader {
       annotations: [],
       binaryAnnotations: [],
     };
+    let fields = 0;
     for (let type = bytes.byte(); type !== thriftStop; type = bytes.byte()) {
+      if (++fields > this.#maxParts + otherFields) throw new WideSpanError('fields', this.#maxParts);
       const key = field(type, bytes.uint16());
       if (!this.#readId(key, draft)) this.#readSpanField(key, draft);
     }

@@ -1,6 +1,6 @@
 /** Zipkin v1 JSON in: takes and refuses exactly what Zipkin 3.6.1 does on `POST /api/v1/spans`. */
 import type { Span } from '../../model/span.ts';
-import { decodeUtf8 } from '../java-text.ts';
+import { decodeUtf8, decodeUtf8InSteps } from '../java-text.ts';
 import { checkListFormat } from '../zipkin-format.ts';
 import { convertSpan } from '../zipkin-v1/convert-span.ts';
 import { readSlicesExactly, readSpansExactly } from './exact-reader.ts';
@@ -38,7 +38,7 @@ export function* decodeSpansInSteps(body: Buffer, maxParts: number): Generator<n
     const reader = createFastReader(body, maxParts);
     let sliceEnd = sliceLength;
     for (let span = reader.next(); span !== undefined; span = reader.next()) {
-      convertSpan(span, spans);
+      convertSpan(span, spans, maxParts);
       if (reader.position() < sliceEnd) continue;
       yield spans.length;
       sliceEnd = reader.position() + sliceLength;
@@ -49,8 +49,9 @@ export function* decodeSpansInSteps(body: Buffer, maxParts: number): Generator<n
   }
   checkListFormat(body, 'JSON_V1');
   const exact: Span[] = [];
-  for (const slice of readSlicesExactly(decodeUtf8(body), maxParts)) {
-    for (const span of slice) convertSpan(span, exact);
+  const text = yield* decodeUtf8InSteps(body);
+  for (const slice of readSlicesExactly(text, maxParts)) {
+    for (const span of slice) convertSpan(span, exact, maxParts);
     yield exact.length;
   }
   return exact;

@@ -9,6 +9,8 @@ import { readEndpoint } from '../zipkin-v2-json/exact-reader.ts';
 import { isZeroId, readSpanId, readTraceId } from './span-ids.ts';
 
 const shownIdLength = 64;
+/** A span has its fields once, unless it means harm. */
+const otherFields = 64;
 
 interface Draft {
   traceId: string | undefined;
@@ -68,7 +70,10 @@ function readSpan(reader: JsonReader, maxParts: number): V1Span {
   };
   reader.skipped = 0;
   reader.beginObject();
-  while (reader.hasNext()) readField(reader, draft, maxParts);
+  for (let fields = 1; reader.hasNext(); fields++) {
+    if (fields > maxParts + otherFields) throw new WideSpanError('fields', maxParts);
+    readField(reader, draft, maxParts);
+  }
   const { traceId, id } = draft;
   if (traceId === undefined || isZeroId(traceId)) throw reader.error('traceId == 0');
   if (id === undefined || isZeroId(id)) throw reader.error('id == 0');

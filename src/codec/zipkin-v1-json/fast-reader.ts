@@ -15,6 +15,8 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const quote = 0x22;
+/** A span has its fields once, unless it means harm. */
+const otherFields = 64;
 /** Spans of more tags are no more alike. */
 const rememberedTags = 256;
 
@@ -108,7 +110,9 @@ function readSpan(reading: Reading): V1Span {
     binaryAnnotations: [],
   };
   json.expect(openBrace);
+  let fields = 0;
   for (let isFirst = true; json.hasNext(isFirst, closeBrace); isFirst = false) {
+    if (++fields > reading.maxParts + otherFields) throw new WideSpanError('fields', reading.maxParts);
     const field = json.name();
     if (field === 'traceId' && draft.traceId === '') draft.traceId = readId(json, readTraceId);
     else if (field === 'id') draft.id = readId(json, readSpanId);

@@ -19,6 +19,8 @@ const letterT = 0x74;
 const letterF = 0x66;
 /** Any number of so many digits is exact. */
 const digitsLimit = 15;
+/** From here on it pays to ask for the end of a text. */
+const longText = 16 * 1024;
 
 /** Thrown to end a scan; another reader has to look. */
 export const unusual = new Error('unusual JSON');
@@ -139,12 +141,27 @@ export class JsonScanner {
         hasEscape = true;
         end++;
       }
+      if (end - start > longText) return this.#longText(start);
     }
     this.bytes.position = end + 1;
     if (isVersionTwo(bytes, end)) throw unusual;
     if (hasEscape) return withoutEscapes(decodeUtf8(bytes.subarray(start, end)));
     if (seen > 0x7f) return decodeUtf8(bytes.subarray(start, end));
     return (isKnown ? knownText(bytes, start, end) : undefined) ?? this.bytes.ascii(start, end);
+  }
+
+  #longText(start: number): string {
+    const { bytes } = this.bytes;
+    let end = bytes.indexOf(quote, start);
+    for (; end !== -1; end = bytes.indexOf(quote, end + 1)) {
+      let first = end;
+      while (bytes[first - 1] === backslash && first > start) first--;
+      if ((end - first) % 2 === 0) break;
+    }
+    if (end === -1 || isVersionTwo(bytes, end)) throw unusual;
+    this.bytes.position = end + 1;
+    const text = bytes.subarray(start, end);
+    return text.includes(backslash) ? withoutEscapes(decodeUtf8(text)) : decodeUtf8(text);
   }
 }
 

@@ -4,6 +4,7 @@
 import { eventAt } from '../../model/exact-times.ts';
 import { addLongs, subtractLongs } from '../../model/long.ts';
 import type { Endpoint, Span } from '../../model/span.ts';
+import { WideSpanError } from '../wide-span-error.ts';
 import { buildSpan, emptyDraft, putTag, type SpanDraft } from '../zipkin-v2-json/span-fields.ts';
 import { isAddressKey, type V1Annotation, type V1BinaryAnnotation, type V1Span } from './v1-span.ts';
 
@@ -29,13 +30,17 @@ interface Conversion {
   readonly others: SpanDraft[];
   /** The first of each service among them, from the moment when there are many: looking through them all would take hours for a body. */
   byService: Map<string | undefined, SpanDraft> | undefined;
+  readonly maxServices: number;
 }
 
 /** Spans had two services, and no more. */
 const manyServices = 8;
 
-/** Appends what a v1 span stands for to `spans`. */
-export function convertSpan(source: V1Span, spans: Span[]): void {
+/** Of the parts that a span may have, how many may name another service than those before. */
+const partsPerService = 10;
+
+/** Appends what a v1 span stands for to `spans`; a WideSpanError where too many of at most `maxParts` parts are other services'. */
+export function convertSpan(source: V1Span, spans: Span[], maxParts = Number.POSITIVE_INFINITY): void {
   const conversion: Conversion = {
     source,
     marks: {
@@ -51,6 +56,7 @@ export function convertSpan(source: V1Span, spans: Span[]): void {
     first: newDraft(source),
     others: [],
     byService: undefined,
+    maxServices: Math.max(manyServices, maxParts / partsPerService),
   };
   readAnnotations(conversion);
   timeCalls(conversion);
@@ -90,6 +96,7 @@ function addDraft(conversion: Conversion, endpoint: Endpoint | undefined): SpanD
   const draft = newDraft(source);
   draft.localEndpoint = endpoint;
   others.push(draft);
+  if (others.length > conversion.maxServices) throw new WideSpanError('services', conversion.maxServices);
   if (conversion.byService !== undefined) addService(conversion.byService, draft);
   else if (others.length >= manyServices) {
     conversion.byService = new Map();

@@ -1,6 +1,6 @@
 /** Large bodies of Zipkin v2 JSON, decoded a slice at a time, so that whoever asks can do something else between two slices. */
 import type { Span } from '../../model/span.ts';
-import { decodeUtf8 } from '../java-text.ts';
+import { decodeUtf8InSteps } from '../java-text.ts';
 import { WideSpanError } from '../wide-span-error.ts';
 import { checkListFormat } from '../zipkin-format.ts';
 import { decodeSpans } from './decode-spans.ts';
@@ -92,7 +92,7 @@ function open(scan: SliceScan, code: number): void {
 function countComma(scan: SliceScan, maxParts: number): void {
   const limit = maxParts + otherParts;
   if (scan.depth > partsDepth) {
-    if (++scan.deeper > 2 * limit) throw new WideSpanError('unknown fields', maxParts);
+    if (++scan.deeper > 2 * limit) throw new WideSpanError('fields', maxParts);
   } else if (scan.depth < partsDepth || scan.isObject === true) {
     if (++scan.tags > limit) throw new WideSpanError('tags', maxParts);
   } else if (++scan.annotations > limit) throw new WideSpanError('annotations', maxParts);
@@ -127,7 +127,7 @@ function* readSlicesFast(text: string, maxParts: number): Generator<Span[], bool
 export function* decodeSpansInSteps(body: Buffer, maxParts = Number.POSITIVE_INFINITY): Generator<number, Span[]> {
   if (body.length <= 2 * sliceLength) return decodeSpans(body);
   checkListFormat(body, 'JSON_V2');
-  const text = decodeUtf8(body);
+  const text = yield* decodeUtf8InSteps(body);
   for (const readSlices of text.charCodeAt(0) === openBracket
     ? [readSlicesFast, readSlicesExactly]
     : [readSlicesExactly]) {

@@ -20,6 +20,8 @@ import {
 } from './span-fields.ts';
 
 const shownTextLength = 64;
+/** A span has its fields once, unless it means harm. */
+const otherFields = 64;
 
 /** A span's fields as they come; the ids are padded. */
 interface Draft extends SpanDraft {
@@ -65,7 +67,10 @@ function readSpan(reader: JsonReader, maxParts: number): Span {
   const draft: Draft = { traceId: undefined, id: undefined, ...emptyDraft() };
   reader.skipped = 0;
   reader.beginObject();
-  while (reader.hasNext()) readField(reader, draft, maxParts);
+  for (let fields = 1; reader.hasNext(); fields++) {
+    if (fields > maxParts + otherFields) throw new WideSpanError('fields', maxParts);
+    readField(reader, draft, maxParts);
+  }
   reader.endObject();
   return finish(draft, reader);
 }
