@@ -97,15 +97,58 @@ describe('a time', () => {
       const zipkin = await read(`/api/v2/trace/${traceId}`);
       const shown = digitsOf(zipkin, field === 'start' ? 'timestamp' : 'duration');
       const meant = isJson ? value : BigInt.asIntN(64, value);
-      if (meant <= 0n) expect([what, shown]).toEqual([what, undefined]);
-      // The model's microseconds are doubles: beyond 2^53 the nearest one, within 63 bits.
-      else if (meant > 2n ** 53n)
-        expect([what, Number(shown)]).toEqual([what, Math.min(Number(meant), 2 ** 63 - 1024)]);
-      else {
-        expect([what, shown]).toEqual([what, String(meant)]);
+      if (meant <= 0n) {
+        expect([what, shown]).toEqual([what, undefined]);
+        continue;
+      }
+      // The first number beyond a long is the last long in JSON, as Java casts a double.
+      const kept = meant < 2n ** 63n ? meant : 2n ** 63n - 1n;
+      expect([what, shown]).toEqual([what, String(kept)]);
+      // OpenTelemetry's nanoseconds begin anew beyond 64 bits, as in the collector.
+      const otlp = await read(`/api/v3/traces/${traceId}`);
+      const [start, end] = ['startTimeUnixNano', 'endTimeUnixNano'].map((name) => digitsOf(otlp, name));
+      const startNs = BigInt.asUintN(64, (field === 'start' ? kept : nowUs) * 1000n);
+      const endNs = field === 'start' ? startNs : BigInt.asUintN(64, startNs + kept * 1000n);
+      expect([what, start]).toEqual([what, String(startNs)]);
+      // An end before its start is put right, one nanosecond behind it.
+      expect([what, end]).toEqual([what, String(endNs < startNs ? startNs + 1n : endNs)]);
+      if (kept < 2n ** 53n) {
         const jaeger = await read(`/api/traces/${traceId}`);
         expect([what, digitsOf(jaeger, field === 'start' ? 'startTime' : 'duration')]).toEqual([what, shown]);
       }
+    }
+  });
+
+  it('of an annotation is what Zipkin says it is, also below zero: v2 JSON', async () => {
+    const times = units.filter(([, time]) => time < 2n ** 63n);
+    for (const [what, time] of [...times, ['the first of 64 bits', -(2n ** 63n)] as const]) {
+      lastId += 1;
+      const id = `a${lastId.toString(16).padStart(15, '0')}`;
+      const others = `{"timestamp":${time + 1n > 2n ** 63n - 1n ? time - 1n : time + 1n},"value":"next"}`;
+      const body = `[{"traceId":"${id}","id":"${id}","annotations":[${others},{"timestamp":${time},"value":"x"}]}]`;
+      expect((await agent.post('/api/v2/spans', body)).status).toBe(202);
+      await agent.flush();
+      const shown = await read(`/api/v2/trace/${id}`);
+      expect([what, shown.includes(`{"timestamp":${time},"value":"x"}`)]).toEqual([what, true]);
+      const isLast = time === 2n ** 63n - 1n;
+      expect([what, shown.indexOf('"x"') < shown.indexOf('"next"')]).toEqual([what, !isLast]);
+    }
+  });
+
+  it('that two annotations of v1 are apart is exact: v1 JSON', async () => {
+    const at = (time: bigint, value: string) =>
+      `{"timestamp":${time},"value":"${value}","endpoint":{"serviceName":"a"}}`;
+    const begin = 2n ** 53n + 1n;
+    for (const end of [2n ** 54n + 3n, 2n ** 63n - 1n, -(2n ** 63n)]) {
+      lastId += 1;
+      const id = `a${lastId.toString(16).padStart(15, '0')}`;
+      const body = `[{"traceId":"${id}","id":"${id}","annotations":[${at(begin, 'cs')},${at(end, 'cr')}]}]`;
+      expect((await agent.post('/api/v1/spans', body)).status).toBe(202);
+      await agent.flush();
+      const shown = await read(`/api/v2/trace/${id}`);
+      expect(digitsOf(shown, 'timestamp')).toBe(String(begin));
+      // As 64 bits have it: what ends so long before it began is taken for long after.
+      expect(digitsOf(shown, 'duration')).toBe(String(BigInt.asIntN(64, end - begin)));
     }
   });
 

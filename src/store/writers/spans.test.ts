@@ -74,6 +74,7 @@ function randomSpan(random: () => number, number: number): Span {
       2 ** 63 - 1024,
     ]),
     durationUs: pick([undefined, 1, 2 ** 53 - 1]),
+    ...pick([{}, {}, { startUs: 2 ** 63 - 1024, startRestUs: 1023 }, { durationUs: 2 ** 60, durationRestUs: -1 }]),
     status: pick(spanStatuses),
     localEndpoint: endpoint(),
     remoteEndpoint: endpoint(),
@@ -83,6 +84,7 @@ function randomSpan(random: () => number, number: number): Span {
         { timestampUs: 5, value: pick(strings) },
         { timestampUs: nowMs * 1000, value: 'b' },
       ],
+      [{ timestampUs: -(2 ** 62), value: 'early', restUs: 3 }],
     ]),
     attributes: pick([
       {},
