@@ -1,7 +1,10 @@
 /** What Node's parser lets pass and an honest client never sends: two readers could take such a request for different ones. */
 import type { IncomingMessage } from 'node:http';
 
-/** Why the request is refused with 400, or undefined. An absolute URL that agrees with Host becomes a path (RFC 9112 section 3.2.2). */
+/**
+ * Why the request is refused with 400, or undefined. An absolute URL that agrees with Host becomes a path (RFC 9112 section 3.2.2), and slashes that
+ * follow each other in a path one.
+ */
 export function screenRequest(req: IncomingMessage): string | undefined {
   if (req.httpVersionMajor !== 1) return 'only HTTP/1.1 and HTTP/1.0 are spoken here';
   const hosts = countHosts(req.rawHeaders);
@@ -26,7 +29,12 @@ function countHosts(rawHeaders: readonly string[]): number {
 
 function makePath(req: IncomingMessage): string | undefined {
   const url = req.url ?? '';
-  if (url.startsWith('/')) return undefined;
+  if (url.startsWith('/')) {
+    // A base URL that ends in `/` with a path behind it: Zipkin's server takes that, and its senders are configured so.
+    const path = pathOf(url);
+    if (path.includes('//')) req.url = path.replaceAll(/\/{2,}/g, '/') + url.slice(path.length);
+    return undefined;
+  }
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url);
   if (absolute === null) return url === '*' ? undefined : 'the request target is neither a path nor an http URL';
   const [, authority = '', rest = ''] = absolute;

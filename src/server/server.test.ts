@@ -34,6 +34,12 @@ describe('listeners', () => {
       expect((await fetch(`${url}/ingest`, { method: 'POST', body: 'x' })).status).toBe(202);
   });
 
+  it('take slashes that follow each other in a path for one, as a base URL that ends in one leaves them', async () => {
+    const { url } = await start();
+    for (const path of ['//ingest', '/ingest?a=//b', '///ingest?'])
+      expect((await fetch(url + path, { method: 'POST', body: 'x' })).status, path).toBe(202);
+  });
+
   it('show the page with links that lead somewhere, where they serve some routes only', async () => {
     const listeners = [
       { host: '127.0.0.1', port: 0, paths: 'all' as const },
