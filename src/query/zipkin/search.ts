@@ -6,6 +6,7 @@ import type { SearchEnd, TraceSearch } from '../../store/readers/trace-search.ts
 import { textAnswer } from '../failure.ts';
 import type { QueryRequest, QueryResponse } from '../query-route.ts';
 import { json } from './answer.ts';
+import { encodeTrace } from './encode-trace.ts';
 import { planSearch } from './plan.ts';
 import { parseTraceId } from './trace-id.ts';
 import { matchesTrace, parseTraceQuery } from './trace-query.ts';
@@ -27,21 +28,24 @@ export interface SearchSource {
 /** More than this is not held for one answer. */
 const maxAnswerBytes = 64 * 1024 * 1024;
 
+const openBracket = Buffer.from('[');
+const comma = Buffer.from(',');
+
 /** Collects traces as JSON, so that their spans need not be kept. */
 function createBody() {
   const parts: Buffer[] = [];
   let sizeBytes = 2;
   return {
-    add(trace: readonly Span[]): void {
-      const text = Buffer.from(`${parts.length === 0 ? '[' : ','}${encodeSpans(trace)}`);
-      sizeBytes += text.length;
+    add(trace: string | Buffer): void {
+      const text = typeof trace === 'string' ? Buffer.from(trace) : trace;
+      sizeBytes += text.length + 1;
       if (sizeBytes > maxAnswerBytes) {
         throw new ResultLimitError(
           'answer_bytes',
           `the traces found are more than ${maxAnswerBytes} bytes; ask for fewer`,
         );
       }
-      parts.push(text);
+      parts.push(parts.length === 0 ? openBracket : comma, text);
     },
     end: (): Buffer => (parts.length === 0 ? Buffer.from('[]') : Buffer.concat([...parts, Buffer.from(']')])),
   };
@@ -64,7 +68,7 @@ export async function answerTraces(
     signal,
     take(trace) {
       if (!matchesTrace(parsed.query, trace)) return false;
-      body.add(trace);
+      body.add(encodeSpans(trace));
       return true;
     },
   });
@@ -81,7 +85,7 @@ export async function answerTraceMany(traces: SearchSource, { query, signal }: Q
     ids.texts.map((id) => id.padStart(32, '0')),
     signal,
   );
-  for (const trace of found) body.add(trace);
+  for (const trace of found) body.add(await encodeTrace(trace, signal));
   return json(body.end());
 }
 

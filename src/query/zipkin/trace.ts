@@ -1,9 +1,9 @@
 /** `GET /api/v2/trace/:id`: a trace as it came. */
-import { encodeSpans } from '../../codec/zipkin-v2-json/encode-spans.ts';
 import type { Span } from '../../model/span.ts';
 import { textAnswer } from '../failure.ts';
 import type { QueryRequest, QueryResponse } from '../query-route.ts';
 import { json, retrySoon } from './answer.ts';
+import { encodeTrace } from './encode-trace.ts';
 import { parseTraceId } from './trace-id.ts';
 
 /** `traceById` of the store's readers, bound to a client. */
@@ -35,5 +35,5 @@ export async function answerTrace(options: TraceOptions, { params, signal }: Que
     spans = await options.traces.traceById(id.text, signal);
   }
   if (spans.length === 0) return textAnswer(404, `${id.text} not found`);
-  return json(encodeSpans(spans));
+  return json(await encodeTrace(spans, signal));
 }
