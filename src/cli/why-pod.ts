@@ -144,36 +144,46 @@ function lookWhetherParsed({ targets }: TargetsAnswer): Step {
   return ok('parsed', `${samples} samples in the last scrape`, ...warnings);
 }
 
-const countAnswer = z.object({
+const reportAnswer = z.object({
   status: z.literal('success'),
   data: z.object({ result: z.array(z.object({ value: z.tuple([z.number(), z.string()]) })) }),
 });
 const errorAnswer = z.object({ error: z.string() });
 
+/** Each scrape's report lies beside its samples: what the store answers of it, it answers of them. */
 async function lookIntoStore(podName: string, agent: Agent): Promise<Step> {
   const [namespace = '', name = ''] = podName.split('/');
   const selector = `{namespace=${JSON.stringify(namespace)},pod=${JSON.stringify(name)}}`;
-  const { status, text } = await agent.get(`/api/v1/query?query=${encodeURIComponent(`count(${selector})`)}`);
+  const report = `scrape_samples_post_metric_relabeling${selector}`;
+  const { status, text } = await agent.get(`/api/v1/query?query=${encodeURIComponent(report)}`);
   const value = parse(text);
-  const counted = countAnswer.safeParse(value);
-  if (!counted.success) {
+  const answered = reportAnswer.safeParse(value);
+  if (!answered.success) {
     const said = errorAnswer.safeParse(value);
     const why = said.success ? said.data.error : text.slice(0, 200).trim();
     return fails(
       'kept',
       `the store cannot be asked (${status}): ${why}`,
-      'see the component store in /api/trawl/status',
+      `see its state:  curl ${agent.url}/api/trawl/status`,
     );
   }
-  const series = Number(counted.data.data.result[0]?.value[1] ?? 0);
-  if (series === 0) {
+  const { result } = answered.data.data;
+  if (result.length === 0) {
     return fails(
       'kept',
-      `no series with ${selector} had a sample within the last five minutes`,
-      `a second ago it may have been too early; else see what was dropped:  curl ${agent.url}/api/trawl/status`,
+      `the store has nothing with ${selector} of the last five minutes`,
+      `a scrape can be found a second or two after it; else see what was dropped:  curl ${agent.url}/api/trawl/status`,
     );
   }
-  return ok('kept', `${series} series; look at them:  ${selector}`);
+  const samples = result.reduce((sum, series) => sum + Number(series.value[1]), 0);
+  if (samples === 0) {
+    return fails(
+      'kept',
+      'its filters leave every sample out',
+      'look at metric_types and metric_name_filter in its annotation',
+    );
+  }
+  return ok('kept', `${samples} samples of the last scrape are in the store; look at them:  ${selector}`);
 }
 
 function parse(text: string): unknown {
