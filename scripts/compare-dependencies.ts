@@ -1,18 +1,20 @@
 /**
  * Posts seeded random traces to a real Zipkin and compares its `/api/v2/dependencies` with what Trawl's linker says of them: `npx tsx
  * scripts/compare-dependencies.ts --jar zipkin-server-3.6.1-exec.jar --traces 20000 --seed 1`. The last line is JSON, with a few traces on which
- * they differ; the exit status is 1 when there was any.
+ * they differ; the exit status is 1 when there was any. With `--agent` the traces go through a whole agent, too, and its answer is compared.
  */
 import { parseArgs } from 'node:util';
 import { compareSpans, linkTrace } from '../src/store/rollups/linker.ts';
+import { startAgent, type TestAgent } from '../test/fixtures/agent.ts';
 import { createRandom } from '../test/fixtures/random.ts';
 import { randomTrace, strangeTrace, type TestSpan } from '../test/fixtures/random-traces.ts';
-import { startZipkinServer } from '../test/fixtures/zipkin-server.ts';
+import { startZipkinServer, type ZipkinServer } from '../test/fixtures/zipkin-server.ts';
 
 const { values } = parseArgs({
   options: {
     jar: { type: 'string' },
     traces: { type: 'string', default: '20000' },
+    agent: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
   },
 });
@@ -81,24 +83,38 @@ function linksByTrace(links: readonly Link[]): Map<number, string[]> {
 interface Difference {
   readonly trawl: readonly string[];
   readonly zipkin: readonly string[];
+  readonly agent?: readonly string[] | undefined;
   readonly trace: readonly TestSpan[];
 }
 
-async function compareSome(url: string, traces: readonly (readonly TestSpan[])[], atMs: number): Promise<Difference[]> {
-  const body = traces.flatMap((trace, n) => trace.map((span) => zipkinSpan(span, n, atMs)));
-  const posted = await fetch(`${url}/api/v2/spans`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  if (posted.status !== 202) throw new Error(`Zipkin answered ${posted.status}: ${await posted.text()}`);
+interface Servers {
+  readonly zipkin: ZipkinServer;
+  readonly agent: TestAgent | undefined;
+}
+
+async function linksFrom(url: string, body: string, atMs: number): Promise<Map<number, string[]>> {
+  const headers = { 'content-type': 'application/json' };
+  const posted = await fetch(`${url}/api/v2/spans`, { method: 'POST', headers, body });
+  if (posted.status !== 202) throw new Error(`${url} answered ${posted.status}: ${await posted.text()}`);
+  // Zipkin has no such route, and needs none.
+  await (await fetch(`${url}/api/trawl/flush`, { method: 'POST' })).text();
   const answer = await fetch(`${url}/api/v2/dependencies?endTs=${atMs}&lookback=10`);
   const links: Link[] = JSON.parse(await answer.text());
-  const byTrace = linksByTrace(links);
+  return linksByTrace(links);
+}
+
+async function compareSome(
+  { zipkin, agent }: Servers,
+  traces: readonly (readonly TestSpan[])[],
+  atMs: number,
+): Promise<Difference[]> {
+  const body = JSON.stringify(traces.flatMap((trace, n) => trace.map((span) => zipkinSpan(span, n, atMs))));
+  const links = await linksFrom(zipkin.url, body, atMs);
+  const agentLinks = agent === undefined ? undefined : await linksFrom(agent.url, body, atMs);
   return traces.flatMap((trace, n) => {
-    const trawl = ourLinks(trace);
-    const zipkin = byTrace.get(n) ?? [];
-    return trawl.join() === zipkin.join() ? [] : [{ trawl, zipkin, trace }];
+    const said = { trawl: ourLinks(trace), zipkin: links.get(n) ?? [], agent: agentLinks && (agentLinks.get(n) ?? []) };
+    const isSame = said.trawl.join() === said.zipkin.join() && (said.agent ?? said.trawl).join() === said.zipkin.join();
+    return isSame ? [] : [{ ...said, trace }];
   });
 }
 
@@ -113,10 +129,12 @@ async function main(): Promise<void> {
   const count = Number(values.traces);
   const random = createRandom(seed);
   const zipkin = await startZipkinServer(jar, { environment: { MEM_MAX_SPANS: '20000' } });
+  const agent = values.agent ? await startAgent({ sets: ['store.retention=forever'] }) : undefined;
   const differences: Difference[] = [];
   let spans = 0;
   let links = 0;
   try {
+    await agent?.ready();
     for (let start = 0; start < count; start += tracesAtOnce) {
       const traces = Array.from({ length: Math.min(tracesAtOnce, count - start) }, () => {
         const make = random() < 0.25 ? randomTrace : strangeTrace;
@@ -128,9 +146,10 @@ async function main(): Promise<void> {
         spans += trace.length;
         links += linkTrace(trace).length;
       }
-      differences.push(...(await compareSome(zipkin.url, traces, startMs + start)));
+      differences.push(...(await compareSome({ zipkin, agent }, traces, startMs + start)));
     }
   } finally {
+    await agent?.remove();
     await zipkin.stop();
   }
   const examples = differences.toSorted((a, b) => a.trace.length - b.trace.length).slice(0, 3);
