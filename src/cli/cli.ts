@@ -8,6 +8,7 @@ import { version } from './version.ts';
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   agent: async () => (await import('./agent-command.ts')).agentCommand,
   check: async () => (await import('./check.ts')).checkCommand,
+  'check metrics': async () => (await import('./check-metrics.ts')).checkMetrics,
   'query trace': async () => (await import('./query-trace.ts')).queryTrace,
   'query traces': async () => (await import('./query-traces.ts')).queryTraces,
   'send span': async () => (await import('./send-span.ts')).sendSpan,

@@ -33,7 +33,7 @@ export interface Command {
   /** The words that call it, e.g. `query trace`. */
   readonly name: string;
   readonly summary: string;
-  /** What follows the name in the usage line, e.g. `TRACE_ID`; the last may be `FILE…`, one or more. */
+  /** What follows the name in the usage line, e.g. `TRACE_ID`; the last may be `FILE…`, one or more, or in brackets: one or none. */
   readonly positionals: readonly string[];
   readonly options: Readonly<Record<string, Option>>;
   /** Shown at the end of its help: a line to copy. */
@@ -75,7 +75,9 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
   }
   const { values, positionals } = parsed;
   const isOpen = command.positionals.at(-1)?.endsWith('…') === true && positionals.length > command.positionals.length;
-  if (positionals.length !== command.positionals.length && !isOpen) {
+  const isLeftOut =
+    command.positionals.at(-1)?.startsWith('[') === true && positionals.length === command.positionals.length - 1;
+  if (positionals.length !== command.positionals.length && !isOpen && !isLeftOut) {
     const wanted =
       command.positionals.length === 0 ? 'takes no argument' : `needs ${command.positionals.join(' and ')}`;
     throw new UsageError(
