@@ -89,3 +89,11 @@ describe('other texts as Go has them', () => {
     expect(parseGoInt('1.5', 64).kind).toBe('malformed');
   });
 });
+
+describe('a time before 1970', () => {
+  it('is written as Go does', () => {
+    expect(goTime(-616n)).toBe('1969-12-31 23:59:59.999999384 +0000 UTC');
+    expect(goTime(-1000n)).toBe('1969-12-31 23:59:59.999999 +0000 UTC');
+    expect(goTime(BigInt.asIntN(64, 9_223_372_036_854_776_000n))).toBe('1677-09-21 00:12:43.145224384 +0000 UTC');
+  });
+});

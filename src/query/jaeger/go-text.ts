@@ -79,10 +79,9 @@ function decimal(ns: bigint, unitNs: bigint, digits: number): string {
 
 /** Writes a time as Go's Time.String does in UTC: `2026-11-21 14:00:00.5 +0000 UTC`. */
 export function goTime(ns: bigint): string {
-  const seconds = ns / 1_000_000_000n;
-  const rest = String(ns % 1_000_000_000n)
-    .padStart(9, '0')
-    .replace(/0+$/, '');
+  const restNs = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const seconds = (ns - restNs) / 1_000_000_000n;
+  const rest = String(restNs).padStart(9, '0').replace(/0+$/, '');
   const [day = '', clock = ''] = new Date(Number(seconds) * 1000)
     .toISOString()
     .replace(/\.\d+Z$/, '')

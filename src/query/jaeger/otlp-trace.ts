@@ -5,6 +5,7 @@
 import { fromSpans } from '../../codec/otlp/from-spans.ts';
 import type { AnyValue, KeyValue, Resource, ResourceSpans, ScopeSpans, Span } from '../../codec/otlp/otlp.generated.ts';
 import { newResource, writeInstrumentationScope, writeResource } from '../../codec/otlp/otlp.generated.ts';
+import type { Bits64 } from '../../codec/protobuf/wire-reader.ts';
 import { bigOf, bitsOf } from '../../codec/protobuf/wire-writer.ts';
 import type { Span as ModelSpan } from '../../model/span.ts';
 import { goTime } from './go-text.ts';
@@ -121,13 +122,16 @@ function nameService({ attributes }: Resource): void {
   else attributes[at] = attribute;
 }
 
+/** A time as Go has it, with a sign: what is beyond 63 bits lies before 1970. */
+export const goNanoseconds = (bits: Bits64): bigint => BigInt.asIntN(64, bigOf(bits));
+
 /** Jaeger does so for spans of no length at all, too, which tells a reader nothing and makes each of them suspicious; those stay as they are. */
 function putEndRight(span: Span): void {
-  const start = bigOf(span.startTimeUnixNano);
-  const end = bigOf(span.endTimeUnixNano);
+  const start = goNanoseconds(span.startTimeUnixNano);
+  const end = goNanoseconds(span.endTimeUnixNano);
   if (end >= start) return;
   const adjusted = start + 1n;
-  span.endTimeUnixNano = bitsOf(adjusted);
+  span.endTimeUnixNano = bitsOf(BigInt.asUintN(64, adjusted));
   addWarning(
     span,
     `Negative duration detected, sanitizing end timestamp. Original end timestamp: ${goTime(end)}, adjusted to: ${goTime(adjusted)}`,

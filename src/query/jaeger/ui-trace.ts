@@ -12,9 +12,16 @@ import type {
   Resource,
   Span,
 } from '../../codec/otlp/otlp.generated.ts';
-import { bigOf } from '../../codec/protobuf/wire-writer.ts';
 import { attributeText } from '../../model/attribute.ts';
-import { attributeOf, type OtlpTrace, otlpKinds, otlpStatuses, serviceNameOf, spansOf } from './otlp-trace.ts';
+import {
+  attributeOf,
+  goNanoseconds,
+  type OtlpTrace,
+  otlpKinds,
+  otlpStatuses,
+  serviceNameOf,
+  spansOf,
+} from './otlp-trace.ts';
 import { isWarnings, warningsOf } from './warnings.ts';
 
 export interface UiKeyValue {
@@ -124,15 +131,15 @@ function toProcess(resource: Resource | undefined): UiProcess {
 }
 
 function toUiSpan(span: Span, scope: InstrumentationScope | undefined, processID: string): UiSpan {
-  const startNs = bigOf(span.startTimeUnixNano);
-  const durationNs = bigOf(span.endTimeUnixNano) - startNs;
+  const startNs = goNanoseconds(span.startTimeUnixNano);
+  const durationNs = goNanoseconds(span.endTimeUnixNano) - startNs;
   const warnings = warningsOf(span);
   return {
     traceID: jaegerTraceId(span.traceId),
     spanID: span.spanId.padStart(16, '0'),
     operationName: span.name,
     references: toReferences(span),
-    startTime: Number(startNs / 1000n),
+    startTime: toUiTime(startNs),
     duration: durationNs < 0n ? 0 : Number(durationNs / 1000n),
     tags: toTags(span, scope),
     logs: span.events.map(toLog),
@@ -140,6 +147,9 @@ function toUiSpan(span: Span, scope: InstrumentationScope | undefined, processID
     warnings: warnings.length === 0 ? null : warnings,
   };
 }
+
+/** Microseconds without a sign, as Jaeger writes what is before 1970: as the last numbers of 64 bits. */
+const toUiTime = (ns: bigint): number => Number(BigInt.asUintN(64, ns / 1000n));
 
 /** The parent comes first: viewers take the first one that is CHILD_OF. */
 function toReferences({ traceId, parentSpanId, links }: Span): UiReference[] {
@@ -189,7 +199,7 @@ function toLog({ timeUnixNano, name, attributes }: Event): UiLog {
   const fields = attributes.map(toKeyValue);
   const isNamed = name !== '' && attributeOf(attributes, 'event') === undefined;
   if (isNamed) fields.unshift({ key: 'event', type: 'string', value: name });
-  return { timestamp: Number(bigOf(timeUnixNano) / 1000n), fields };
+  return { timestamp: toUiTime(goNanoseconds(timeUnixNano)), fields };
 }
 
 function toKeyValue({ key, value }: KeyValue): UiKeyValue {
