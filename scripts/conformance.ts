@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startAgent, type TestAgent } from '../test/fixtures/agent.ts';
 
 interface Suite {
@@ -13,8 +14,10 @@ interface Suite {
   readonly covers: string;
   /** Its runner, below the directory of cases. */
   readonly runner: string;
-  /** The arguments of each time that it is run. */
-  runs(agent: TestAgent): readonly (readonly string[])[];
+  /** The arguments of each time that it is run against an agent that is started for it. */
+  agentRuns?(agent: TestAgent): readonly (readonly string[])[];
+  /** The arguments of each time that it starts by itself what it asks. */
+  readonly ownRuns?: readonly (readonly string[])[];
 }
 
 /** Which of `zipkin`, `jaeger`, `jaeger-v3` and `zipkin-in-jaeger` are answered completely: what their clients ask is run. */
@@ -31,15 +34,31 @@ const directory = resolve(
   process.env['CONFORMANCE_DIR'] ?? new URL('../../shared/conformance', import.meta.url).pathname,
 );
 
+const trawl = `${process.execPath} ${fileURLToPath(new URL('../dist/main.js', import.meta.url))}`;
+const scrapingAgent = `${trawl} agent --config {{CONFD}} --data {{DIR}}/data --listen 127.0.0.1:{{PORT}} --set store.retention=forever`;
+const expositionCases: readonly string[] = ['cases.json', 'cases.openmetrics-spec.json'];
+
 const suites: readonly Suite[] = [
   {
     name: 'traces',
     covers: 'bodies of Zipkin v1 and v2 that a real Zipkin takes or refuses',
     runner: 'traces/run.mjs',
-    runs: (agent) => [
+    agentRuns: (agent) => [
       [agent.url, '--cases', join(directory, 'traces', 'zipkin-accepts.json')],
       ...clientSets.map((set) => [agent.url, '--only', set, '--filter', callsOf[set] ?? '']),
     ],
+  },
+  {
+    name: 'exposition',
+    covers: 'pages of metrics: as trawl check metrics reads them, strictly, and as an agent scrapes them',
+    runner: 'exposition/run.mjs',
+    ownRuns: expositionCases.flatMap((file) => {
+      const every = ['--cases', join(directory, 'exposition', file), '--check-metadata', '--check-exemplars'];
+      return [
+        [...every, '--parser-cmd', `${trawl} check metrics --json-lines`],
+        [...every, '--start-cmd', scrapingAgent, '--flush-path', 'POST /api/trawl/flush', '--skip-tag', 'strict-only'],
+      ];
+    }),
   },
 ];
 
@@ -66,6 +85,21 @@ function run(file: string, args: readonly string[]): Promise<Counts> {
   });
 }
 
+async function runSuite(suite: Suite, runner: string): Promise<readonly Counts[]> {
+  const counts: Counts[] = [];
+  for (const args of suite.ownRuns ?? []) counts.push(await run(runner, args));
+  if (suite.agentRuns === undefined) return counts;
+  // One of the cases asks as the page of another origin, which is a stranger to an agent that is not open.
+  const agent = await startAgent({ sets: ['store.retention=forever', 'http.query=open'] });
+  try {
+    await agent.ready();
+    for (const args of suite.agentRuns(agent)) counts.push(await run(runner, args));
+  } finally {
+    await agent.remove();
+  }
+  return counts;
+}
+
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
   if (unknown.length > 0) {
@@ -81,17 +115,9 @@ async function main(names: readonly string[]): Promise<number> {
       continue;
     }
     console.log(`${suite.name}: ${suite.covers}`);
-    // One of the cases asks as the page of another origin, which is a stranger to an agent that is not open.
-    const agent = await startAgent({ sets: ['store.retention=forever', 'http.query=open'] });
-    try {
-      await agent.ready();
-      for (const args of suite.runs(agent)) {
-        const counts = await run(realpathSync(runner), args);
-        passed += counts.passed;
-        failed += counts.failed;
-      }
-    } finally {
-      await agent.remove();
+    for (const counts of await runSuite(suite, realpathSync(runner))) {
+      passed += counts.passed;
+      failed += counts.failed;
     }
   }
   console.log(`${passed} passed, ${failed} failed`);
