@@ -26,6 +26,25 @@ const calls = {
   p99Us: nullable('number'),
 };
 
+const labels = { type: 'object', additionalProperties: { type: 'string' } } as const;
+const seconds = { type: 'number', minimum: 0 } as const;
+
+const podProperties = {
+  namespace: { type: 'string' },
+  name: { type: 'string' },
+  uid: { type: 'string' },
+  node: { type: 'string' },
+  phase: { type: 'string' },
+  ip: { type: 'string' },
+};
+
+const findingProperties = {
+  pod: { $ref: '#/components/schemas/Pod' },
+  annotation: { type: 'string' },
+  line: { type: ['integer', 'null'], description: "Within the annotation's value, from 1." },
+  message: { type: 'string' },
+};
+
 const schemas = {
   Status: record({
     version: { type: 'string' },
@@ -54,6 +73,60 @@ const schemas = {
     end: { type: 'string', format: 'date-time' },
     nodes: listOf(record({ service: { type: 'string' }, spans: count, ...calls })),
     edges: listOf(record({ caller: { type: 'string' }, callee: { type: 'string' }, ...calls })),
+  }),
+  Pod: record(podProperties),
+  KnownPod: record({
+    ...podProperties,
+    annotations: { ...texts, description: 'Those of its annotations that may ask for a scrape.' },
+    notScraped: { ...nullable('string'), description: 'Why nothing of it is scraped now, such as that it is Pending.' },
+  }),
+  Target: record({
+    url: { type: 'string' },
+    component: { type: 'string', description: 'inputs.prom and the like, or discovery.' },
+    origin: { type: 'string', description: 'The block of the configuration, or the pod and its annotation.' },
+    pod: { oneOf: [{ type: 'null' }, { $ref: '#/components/schemas/Pod' }] },
+    annotation: nullable('string'),
+    discoveredLabels: labels,
+    labels,
+    intervalSeconds: seconds,
+    timeoutSeconds: seconds,
+    health: { enum: ['unknown', 'up', 'down'] },
+    lastScrape: { ...nullable('string'), format: 'date-time' },
+    lastDurationSeconds: { type: ['number', 'null'], minimum: 0 },
+    samples: count,
+    hasAnswered: {
+      type: 'boolean',
+      description: 'Whether the last scrape brought a page, be it one that cannot be read.',
+    },
+    lastError: nullable('string'),
+    lastWarning: nullable('string'),
+  }),
+  Targets: record({
+    sources: listOf(
+      record({
+        name: { type: 'string' },
+        healthy: { type: 'boolean' },
+        state: { type: 'string' },
+        pods: { type: ['integer', 'null'], description: 'null until there has been a complete set.' },
+      }),
+    ),
+    targets: listOf({ $ref: '#/components/schemas/Target' }),
+    leftOut: listOf(
+      record({
+        url: { type: 'string' },
+        component: { type: 'string' },
+        discoveredLabels: labels,
+        why: { type: 'string' },
+      }),
+    ),
+    refused: listOf(
+      record({
+        ...findingProperties,
+        reason: { enum: ['malformed', 'not_this_pod', 'not_allowed', 'over_limit', 'duplicate'] },
+      }),
+    ),
+    warnings: listOf(record(findingProperties)),
+    pods: listOf({ $ref: '#/components/schemas/KnownPod' }),
   }),
   Flushed: record({ flushed: { const: true } }),
   Failure: record({ error: { type: 'string' } }),
@@ -131,6 +204,25 @@ const paths = {
         '400': answer('The window makes no sense; the body says why.', text),
         ...refusals,
         '503': answer('The store is away.', text),
+      },
+    },
+  },
+  '/api/trawl/targets': {
+    get: {
+      summary: 'What is scraped and how that goes, and which annotations of pods are refused and why.',
+      security: token,
+      parameters: [
+        {
+          name: 'pod',
+          in: 'query',
+          description: 'NAMESPACE/NAME: what concerns this pod alone; all pods with an annotation unless given.',
+          schema: { type: 'string' },
+        },
+      ],
+      responses: {
+        '200': answer('The targets.', jsonOf('Targets')),
+        '400': answer('The pod is not named as NAMESPACE/NAME.', text),
+        ...refusals,
       },
     },
   },

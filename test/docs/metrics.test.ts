@@ -10,6 +10,11 @@ import { root } from './blocks.ts';
 const reference = readFileSync(join(root, 'docs/reference/metrics.md'), 'utf8');
 
 const everyComponent = {
+  'trawl.conf': `
+[discovery]
+kubernetes = "off"
+directory = "/nonexistent/pods"
+`,
   'all.conf': `
 [[inputs.zipkin]]
 [[inputs.prom]]
