@@ -30,11 +30,13 @@ describe('an agent flooded with spans', () => {
       // Its unusual last span is found late.
       bodyOf(1_600_000, '{"traceId":"1","id":"1","unknown":[1]}'),
       gzipSync(Buffer.alloc(40_000_000, Buffer.from('0a160a0800000000000000011a080000000000000001', 'hex'))),
+      bodyOf(1_600_000),
     ];
-    const types = ['application/json', 'application/json', 'application/x-protobuf'];
+    const types = ['application/json', 'application/json', 'application/x-protobuf', 'application/json'];
+    const pathOf = (n: number) => (n === 3 ? '/api/v1/spans' : '/api/v2/spans');
     let isOver = false;
     const answers = Promise.all(
-      floods.map((body, n) => agent.post('/api/v2/spans', body, { ...gzip, 'content-type': types[n] ?? '' })),
+      floods.map((body, n) => agent.post(pathOf(n), body, { ...gzip, 'content-type': types[n] ?? '' })),
     ).finally(() => {
       isOver = true;
     });
