@@ -74,19 +74,19 @@ const perLane = Math.floor((seriesCount * steps) / perSeries / inFlight);
 const seriesInBody = Math.max(1, Math.floor(batch / perSeries));
 let tookAllMs = 0;
 let samples = 0;
-let waiting: Buffer[][] = [];
+const emptyLanes = () => Array.from({ length: inFlight }, (): Buffer[] => []);
+let waiting = emptyLanes();
 let inChunk = 0;
 const flush = async () => {
   tookAllMs += await send(waiting);
-  waiting = [];
+  waiting = emptyLanes();
   inChunk = 0;
 };
 for (let done = 0; done < perLane; done += seriesInBody) {
   const count = Math.min(seriesInBody, perLane - done);
   for (let lane = 0; lane < inFlight; lane++) {
     const body = data.body(lane, { count, samples: perSeries });
-    waiting[lane] ??= [];
-    waiting[lane].push(body);
+    waiting[lane]?.push(body);
     wireBytes += body.length;
     samples += count * perSeries;
     inChunk += count * perSeries;

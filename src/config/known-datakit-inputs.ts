@@ -1,7 +1,6 @@
 /** DataKit's inputs whose names are near to one of Trawl's, so that they are not taken for slips of the pen. */
 export const knownDataKitInputs: ReadonlySet<string> = new Set([
   'promv2',
-  'prom_remote_write',
   'proxy',
   'ping',
   'profile',

@@ -41,6 +41,9 @@ export interface WriteDecoderOptions {
 const maxReasons = 20;
 const maxHelpChars = 4096;
 
+/** 1900: the store's times begin there. */
+const earliestMs = -2_208_988_800_000;
+
 const staleLow = 2;
 const staleHigh = 0x7ff0_0000;
 
@@ -62,7 +65,10 @@ class Collected {
   readonly metadata: MetricMetadata[] = [];
   readonly exemplars: Exemplar[] = [];
   readonly #leftOut = new Map<string, LeftOut>();
+  /** In `items`. */
   samples = 0;
+  /** With those that were left out. */
+  seen = 0;
   /** The series before the one that is read. */
   before: KnownSeries | undefined;
 
@@ -145,6 +151,19 @@ function isSorted(samples: readonly Sample[]): boolean {
   return true;
 }
 
+/** The fields of a TimeSeries; of labels and exemplars, where they lie. */
+interface Fields {
+  readonly samples: Sample[];
+  readonly labels: { start: number; end: number };
+  exemplars: ByteRange[] | undefined;
+  histograms: number;
+}
+
+interface SampleSink {
+  readonly samples: Sample[];
+  readonly into: Collected;
+}
+
 /** Each step tells how many samples there are so far. The body must stay as it is until the last one. */
 export type WriteDecoder = (body: Buffer) => Generator<number, DecodedWrite>;
 
@@ -171,13 +190,8 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
     return known;
   };
 
-  const takeExemplars = (
-    cursor: WireCursor,
-    ranges: readonly (readonly [start: number, end: number])[],
-    series: Series,
-    into: Collected,
-  ) => {
-    for (const [start, end] of ranges) {
+  const takeExemplars = (cursor: WireCursor, ranges: readonly ByteRange[], series: Series, into: Collected) => {
+    for (const { start, end } of ranges) {
       cursor.at = start;
       const { labels, value, timestampMs } = readExemplar(cursor, end);
       const kept = exemplarLabels(labels);
@@ -187,44 +201,55 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
     }
   };
 
+  const takeSample = (cursor: WireCursor, end: number, { samples, into }: SampleSink): void => {
+    const sample = readSample(cursor, end);
+    if (sample.timestampMs >= earliestMs) samples.push(sample);
+    else into.leaveOut('samples', 'out of bounds: a time before 1900', 1);
+    if (++into.seen > options.maxSamples) {
+      throw new TooManySamplesError(`the body holds more than ${options.maxSamples} samples; send smaller batches`);
+    }
+  };
+
   /** TimeSeries { repeated Label labels = 1; repeated Sample samples = 2; repeated Exemplar exemplars = 3; repeated Histogram histograms = 4 }. */
-  const takeSeries = (cursor: WireCursor, end: number, into: Collected): void => {
-    const labelsStart = cursor.at;
-    let labelsEnd = labelsStart;
-    let isPastLabels = false;
-    let labelsAreApart = false;
+  const readFields = (cursor: WireCursor, end: number, into: Collected): Fields => {
     const samples: Sample[] = [];
-    let exemplars: (readonly [number, number])[] | undefined;
-    let histograms = 0;
+    const fields: Fields = {
+      samples,
+      exemplars: undefined,
+      histograms: 0,
+      labels: { start: cursor.at, end: cursor.at },
+    };
+    const sink = { samples, into };
+    let isPastLabels = false;
     while (cursor.at < end) {
       const tag = cursor.uint32();
       if (tag === 0x0a) {
-        labelsAreApart ||= isPastLabels;
         cursor.at = cursor.part(end);
-        if (!isPastLabels) labelsEnd = cursor.at;
+        // Labels after other fields: nobody sends them so, and then all fields are looked through for labels.
+        fields.labels.end = isPastLabels ? end : cursor.at;
         continue;
       }
       isPastLabels = true;
-      if (tag === 0x12) {
-        samples.push(readSample(cursor, cursor.part(end)));
-        if (++into.samples > options.maxSamples) {
-          throw new TooManySamplesError(`the body holds more than ${options.maxSamples} samples; send smaller batches`);
-        }
-      } else if (tag === 0x1a) {
+      if (tag === 0x12) takeSample(cursor, cursor.part(end), sink);
+      else if (tag === 0x1a) {
         const stop = cursor.part(end);
-        exemplars ??= [];
-        exemplars.push([cursor.at, stop]);
+        fields.exemplars ??= [];
+        fields.exemplars.push({ start: cursor.at, end: stop });
         cursor.at = stop;
       } else if (tag === 0x22) {
         cursor.at = cursor.part(end);
-        histograms++;
+        fields.histograms++;
       } else cursor.skip(tag, end);
     }
     cursor.leave(end);
-    const known = seriesAt(cursor, { start: labelsStart, end: labelsAreApart ? end : labelsEnd }, into);
-    into.leaveOut('histograms', 'native histograms are not stored; send classic ones', histograms);
+    return fields;
+  };
+
+  const takeSeries = (cursor: WireCursor, end: number, into: Collected): void => {
+    const { samples, exemplars, histograms, labels } = readFields(cursor, end, into);
+    const known = seriesAt(cursor, labels, into);
+    if (histograms > 0) into.leaveOut('histograms', 'native histograms are not stored; send classic ones', histograms);
     if (known.series === undefined) {
-      into.samples -= samples.length;
       into.leaveOut('samples', known.refusal, samples.length);
       into.leaveOut('exemplars', known.refusal, exemplars?.length ?? 0);
       return;
@@ -232,6 +257,7 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
     if (samples.length > 0) {
       if (samples.length > 1 && !isSorted(samples)) samples.sort(byTime);
       into.items.push({ series: known.series, samples });
+      into.samples += samples.length;
     }
     if (exemplars !== undefined) {
       takeExemplars(cursor, exemplars, known.series, into);
@@ -250,7 +276,7 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
         takeSeries(cursor, cursor.part(end), into);
         if (cursor.at > stepEnd) {
           stepEnd = cursor.at + stepBytes;
-          yield into.samples;
+          yield into.seen;
         }
       } else if (tag === 0x1a) {
         const metadata = readMetadata(cursor, cursor.part(end));

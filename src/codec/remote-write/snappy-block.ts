@@ -1,8 +1,9 @@
 /** Snappy's block format (https://github.com/google/snappy/blob/main/format_description.txt), decoded into memory that is used again. */
 import { CodecError } from '../codec-error.ts';
 
-/** Beyond this many bytes the engine's own copy is faster than a loop. */
+/** Beyond so many bytes the engine's own copy is faster than a loop; from another buffer it needs a view of it first. */
 const longCopy = 24;
+const longLiteral = 96;
 const keptBytes = 8 * 1024 * 1024;
 
 /** A block is larger than may be; known before anything of it is decoded. */
@@ -67,7 +68,7 @@ function inflate(bytes: Buffer, start: number, out: Buffer): void {
       }
       length++;
       if (at + length > end || to + length > size) throw torn(at);
-      if (length > longCopy) out.set(bytes.subarray(at, at + length), to);
+      if (length > longLiteral) out.set(bytes.subarray(at, at + length), to);
       else for (let i = 0; i < length; i++) out[to + i] = bytes[at + i] ?? 0;
       at += length;
       to += length;
