@@ -18,6 +18,12 @@ export const inOrder = (targets: readonly AnsweredTarget[]): AnsweredTarget[] =>
 const nameOf = ({ pod, origin, component }: AnsweredTarget): string =>
   pod === null ? `${component} ${origin}` : `${pod.namespace}/${pod.name}`;
 
+/** In whole units: how long ago a scrape was is not worth more. */
+function agoText(seconds: number): string {
+  if (seconds < 120) return `${Math.max(0, Math.round(seconds))} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} m` : `${Math.round(seconds / 3_600)} h`;
+}
+
 export interface TableOptions {
   readonly screen: Screen;
   readonly nowMs: number;
@@ -31,10 +37,10 @@ export function drawTargets(
   { screen, nowMs, showsLabels }: TableOptions,
 ): string[] {
   const ago = ({ lastScrape }: AnsweredTarget) =>
-    lastScrape === null ? '-' : `${durationText(Math.max(0, nowMs - Date.parse(lastScrape)) * 1_000)} ago`;
+    lastScrape === null ? '-' : `${agoText((nowMs - Date.parse(lastScrape)) / 1000)} ago`;
   const columns = [
     { title: 'health', isNumber: false, text: ({ health }: AnsweredTarget) => health },
-    { title: 'last scrape', isNumber: true, text: (target: AnsweredTarget) => screen.own(ago(target)) },
+    { title: 'last scrape', isNumber: true, text: ago },
     {
       title: 'took',
       isNumber: true,
