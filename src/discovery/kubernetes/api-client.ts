@@ -22,6 +22,7 @@ export interface ApiClient {
 export const requestLimits = {
   connectMs: 5_000,
   headersMs: 15_000,
+  credentialsMs: 15_000,
   refusalBytes: 64 * 1024,
   refusalLength: 400,
 } as const;
@@ -75,13 +76,19 @@ export function createApiClient({ connection, clock }: ApiClientOptions): ApiCli
     open = undefined;
     await dropped?.pool.destroy();
   };
-  const readCredentials = async (isRefused: boolean): Promise<Credentials> => {
+  const readCredentials = async (isRefused: boolean, signal: AbortSignal): Promise<Credentials> => {
+    // A plugin that waits for a person to log in would be waited for without end.
+    const deadline = startDeadline(clock, requestLimits.credentialsMs, signal);
     try {
-      const credentials = await connection.credentials(isRefused);
+      const credentials = await orAborted(connection.credentials(isRefused), deadline.signal);
       secrets = credentials.authorization === undefined ? [] : [credentials.authorization];
       return credentials;
     } catch (cause) {
-      throw new ApiFailure('credentials', textOf(cause), { cause });
+      if (signal.aborted) throw signal.reason;
+      const waited = `no credentials for ${connection.name} have come for ${requestLimits.credentialsMs / 1000} s`;
+      throw new ApiFailure('credentials', deadline.hasPassed() ? waited : textOf(cause), { cause });
+    } finally {
+      deadline.clear();
     }
   };
   const send = async (
@@ -128,11 +135,11 @@ export function createApiClient({ connection, clock }: ApiClientOptions): ApiCli
 
   return {
     async get(path, signal) {
-      const credentials = await readCredentials(false);
+      const credentials = await readCredentials(false, signal);
       let answer = await send(credentials, path, signal);
       if (answer.statusCode === 401) {
         await discard(answer);
-        const fresh = await readCredentials(true);
+        const fresh = await readCredentials(true, signal);
         answer = await send(fresh, path, signal);
       }
       if (answer.statusCode === 200) return { body: answer.body };
@@ -148,6 +155,16 @@ export function createApiClient({ connection, clock }: ApiClientOptions): ApiCli
     failureOf,
     close: drop,
   };
+}
+
+/** The promise's outcome, or the signal's reason if that comes first. */
+function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 interface Sent {

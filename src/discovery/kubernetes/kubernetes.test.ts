@@ -446,6 +446,15 @@ describe('an API server that refuses', () => {
 });
 
 describe('a source of pods', () => {
+  it('does not wait without end for a plugin that asks somebody to log in', async () => {
+    const api = await openApi({ pods: [shop('a')] });
+    const connection = { name: api.url, credentials: () => new Promise<never>(() => {}) };
+    const { passUntil, failures, source } = watch(api, createFakeClock(), { connection });
+    await passUntil('it has failed', () => failures().length > 0, 20_000);
+    expect(failures()[0]).toBe(`no credentials for ${api.url} have come for 15 s`);
+    await source.stop(AbortSignal.timeout(1000));
+  });
+
   it('stops within a moment while a watch is open, and twice', async () => {
     const api = await openApi({ pods: [shop('a')] });
     const { source, told } = watch(api, realClock);
