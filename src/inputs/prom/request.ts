@@ -1,9 +1,9 @@
 /** One GET of an exposition: redirects by hand, only status 200, size caps on the wire and inflated. */
 import { readFile } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { type Dispatcher, request } from 'undici';
-import type { ExpositionFormat } from '../../codec/exposition/exposition.ts';
+import type { Dispatcher } from 'undici';
+import { type ExpositionFormat, formatOfContentType } from '../../codec/exposition/exposition.ts';
+import { get, type Head } from './http-get.ts';
 import { describeRequestError } from './request-error.ts';
 import type { MemoryClaim } from './scrape-memory.ts';
 import { userAgent } from './user-agent.ts';
@@ -72,16 +72,47 @@ export async function fetchPage(page: PageRequest, signal: AbortSignal): Promise
   if (page.tokenFile !== undefined) headers['authorization'] = `Bearer ${await readToken(page.tokenFile)}`;
   let url = page.url;
   for (let hops = 0; ; hops++) {
-    try {
-      const response = await request(url, { headers, signal, dispatcher: page.dispatcher });
-      const location = redirectLocation(response);
-      if (location === undefined) return await readPage(response, page);
-      await discard(response, signal);
-      url = nextUrl(url, location, hops);
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw describeRequestError(cause, url.host);
-    }
+    const answer = await getPage({ ...page, url, headers }, signal);
+    if (answer.location === undefined) return await readPage(answer, page, signal);
+    url = nextUrl(url, answer.location, hops);
+  }
+}
+
+interface Answer extends Head {
+  /** Where it redirects to. */
+  readonly location: string | undefined;
+  readonly body: readonly Buffer[];
+}
+
+/** One answer with its body as it is on the wire; none where it redirects. */
+async function getPage(page: PageRequest, signal: AbortSignal): Promise<Answer> {
+  const { url, headers, dispatcher, limitBytes, memory } = page;
+  const body: Buffer[] = [];
+  let length = 0;
+  try {
+    const head = await get(
+      {
+        url,
+        headers,
+        dispatcher,
+        wantsBody(told) {
+          if (redirectLocation(told) !== undefined) return false;
+          checkHead(told, page);
+          return true;
+        },
+        take(chunk) {
+          length += chunk.length;
+          if (length >= limitBytes) throw new BodyTooLarge(limitBytes);
+          memory.hold(chunk.length);
+          body.push(chunk);
+        },
+      },
+      signal,
+    );
+    return { ...head, location: redirectLocation(head), body };
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw describeRequestError(cause, url.host);
   }
 }
 
@@ -95,10 +126,14 @@ async function readToken(path: string): Promise<string> {
   }
 }
 
-function redirectLocation(response: Dispatcher.ResponseData): string | undefined {
-  if (![301, 302, 303, 307, 308].includes(response.statusCode)) return undefined;
-  const location = response.headers['location'];
-  return typeof location === 'string' ? location : undefined;
+const headerOf = ({ headers }: Head, name: string): string => {
+  const value = headers[name];
+  return typeof value === 'string' ? value.trim() : '';
+};
+
+function redirectLocation(head: Head): string | undefined {
+  const location = headerOf(head, 'location');
+  return [301, 302, 303, 307, 308].includes(head.status) && location !== '' ? location : undefined;
 }
 
 function nextUrl(from: URL, location: string, hops: number): URL {
@@ -113,30 +148,34 @@ function nextUrl(from: URL, location: string, hops: number): URL {
   return to;
 }
 
-/** Undici warns of bodies that nobody reads; a body that does not end soon costs the connection instead. */
-async function discard(response: Dispatcher.ResponseData, signal: AbortSignal): Promise<void> {
-  await response.body.dump({ limit: 64 * 1024, signal });
+/** Refuses what will not be read before its body has come. */
+function checkHead(head: Head, { fallsBackToText }: PageRequest): void {
+  if (head.status !== 200) throw new Error(describeStatus(head.status));
+  const type = headerOf(head, 'content-type');
+  const mediaType = type.split(';', 1)[0]?.trim().toLowerCase();
+  if (mediaType === 'application/vnd.google.protobuf') {
+    throw new Error("the target answered in Prometheus's protobuf format, which was not asked for");
+  }
+  if (mediaType !== 'text/plain' && mediaType !== 'application/openmetrics-text' && !fallsBackToText) {
+    throw new Error(`the target answered with Content-Type "${type}" and fallback_to_text is off`);
+  }
+  if (!['', 'identity', 'gzip'].includes(encodingOf(head))) {
+    throw new Error(`the target answered with Content-Encoding "${encodingOf(head)}"; only gzip is read`);
+  }
 }
 
-const refuse = (response: Dispatcher.ResponseData, why: string): never => {
-  // A body that is not wanted is cut off with its connection; what that says is no news.
-  response.body.on('error', () => undefined);
-  response.body.destroy();
-  throw new Error(why);
-};
+const encodingOf = (head: Head): string => headerOf(head, 'content-encoding').toLowerCase();
 
-function readPage(response: Dispatcher.ResponseData, page: PageRequest): Promise<Page> {
-  if (response.statusCode !== 200) return refuse(response, describeStatus(response.statusCode));
-  const format = readFormat(response, page);
-  const told = String(response.headers['content-encoding'] ?? '');
-  const encoding = told.trim().toLowerCase();
-  if (encoding !== '' && encoding !== 'identity' && encoding !== 'gzip') {
-    return refuse(response, `the target answered with Content-Encoding "${told}"; only gzip is read`);
-  }
-  return (encoding === 'gzip' ? inflate(response.body, page) : readBytes(response.body, page)).then((body) => ({
-    body,
-    format,
-  }));
+async function readPage(answer: Answer, page: PageRequest, signal: AbortSignal): Promise<Page> {
+  const format = formatOfContentType(headerOf(answer, 'content-type'));
+  const isZipped = encodingOf(answer) === 'gzip' && answer.body.length > 0;
+  return { format, body: isZipped ? await inflate(answer.body, page, signal) : joined(answer.body) };
+}
+
+/** The body in one piece, without a copy where it came in one. */
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }
 
 function describeStatus(status: number): string {
@@ -147,46 +186,24 @@ function describeStatus(status: number): string {
   return what;
 }
 
-function readFormat(response: Dispatcher.ResponseData, page: PageRequest): ExpositionFormat {
-  const told = String(response.headers['content-type'] ?? '');
-  const type = told.split(';', 1)[0]?.trim().toLowerCase();
-  if (type === 'application/openmetrics-text') return 'openmetrics';
-  if (type === 'application/vnd.google.protobuf') {
-    return refuse(response, "the target answered in Prometheus's protobuf format, which was not asked for");
-  }
-  if (type !== 'text/plain' && !page.fallsBackToText) {
-    return refuse(response, `the target answered with Content-Type "${told}" and fallback_to_text is off`);
-  }
-  return 'text';
-}
-
-/** Reads a body into memory; leaving the loop destroys the stream, and with it the connection. */
-async function readBytes(body: Readable, { limitBytes, memory }: PageRequest): Promise<Buffer> {
+async function inflate(wire: readonly Buffer[], page: PageRequest, signal: AbortSignal): Promise<Buffer> {
+  const { limitBytes, memory } = page;
+  const gunzip = createGunzip({ chunkSize: inflateChunkBytes });
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of body) {
-    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
-    length += bytes.length;
-    if (length >= limitBytes) throw new BodyTooLarge(limitBytes);
-    memory.hold(bytes.length);
-    chunks.push(bytes);
-  }
-  const [only] = chunks;
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length);
-}
-
-async function inflate(body: Readable, page: PageRequest): Promise<Buffer> {
-  const gunzip = createGunzip({ chunkSize: inflateChunkBytes });
-  let wireError: unknown;
-  body.on('error', (cause) => {
-    wireError = cause;
-    gunzip.destroy(cause);
-  });
   try {
-    return await readBytes(body.pipe(gunzip), page);
+    // Rows of small chunks are joined: each write is a trip to another thread.
+    gunzip.end(joined(wire));
+    for await (const chunk of gunzip) {
+      signal.throwIfAborted();
+      const bytes: Buffer = chunk;
+      length += bytes.length;
+      if (length >= limitBytes) throw new BodyTooLarge(limitBytes);
+      memory.hold(bytes.length);
+      chunks.push(bytes);
+    }
+    return joined(chunks);
   } catch (cause) {
-    if (wireError !== undefined) throw wireError;
-    body.destroy();
     if (!(cause instanceof Error && 'code' in cause && String(cause.code).startsWith('Z_'))) throw cause;
     throw new Error(`the gzip body cannot be read: ${cause.message}`, { cause });
   } finally {
