@@ -8,10 +8,12 @@ describe('an agent that is killed again and again under load', () => {
   it(
     `has everything it acknowledged once, unaltered, after ${kills} kills (seed ${seed})`,
     async () => {
-      const { spans, lines, samples, rollups, kills: victims } = await runCrashLoop({ kills, seed });
+      const { spans, pushed, lines, samples, rollups, kills: victims } = await runCrashLoop({ kills, seed });
       expect(victims.agent + victims.store + victims.both).toBe(kills);
       expect(spans.acknowledged).toBeGreaterThan(kills * 10);
       expect(spans).toMatchObject({ lost: 0, altered: 0, storedTwice: 0, invented: 0 });
+      expect(pushed.acknowledged).toBeGreaterThan(kills * 10);
+      expect(pushed).toMatchObject({ lost: 0, altered: 0, storedTwice: 0 });
       expect(lines).toMatchObject({ lost: 0, storedTwice: 0, disordered: 0 });
       // A scrape under way at a kill was kept or not; nobody was told that it was.
       expect(samples).toMatchObject({ altered: 0, storedTwice: 0 });

@@ -1,6 +1,7 @@
 /**
  * Kills the agent, its store process, or both, again and again under load, and then looks whether everything that was acknowledged is
- * there once: spans that were answered 202, lines of a log file, samples of a scrape target, and the roll-ups of the spans.
+ * there once: spans that were answered 202, samples that were answered 204, lines of a log file, samples of a scrape target, and the roll-ups
+ * of the spans.
  */
 import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -15,6 +16,7 @@ import { readTopology } from '../../src/store/rollups/topology.ts';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
 import { createRandom } from '../fixtures/random.ts';
 import { createSpanOracle, type Verdict } from './oracle.ts';
+import { createPushedOracle, type PushedVerdict } from './pushed-samples.ts';
 
 export interface CrashLoopOptions {
   readonly kills: number;
@@ -27,6 +29,7 @@ export interface CrashLoopReport {
   readonly seed: number;
   readonly kills: Readonly<Record<Victim, number>>;
   readonly spans: Verdict;
+  readonly pushed: PushedVerdict;
   readonly lines: {
     readonly written: number;
     readonly stored: number;
@@ -163,6 +166,7 @@ export async function runCrashLoop({ kills, seed, onKill }: CrashLoopOptions): P
   const agent = await startAgent({
     files: {
       'in.conf': `[[inputs.zipkin]]
+[[inputs.remote_write]]
 [[inputs.prom]]
   url = "http://127.0.0.1:${target.port}/metrics"
   interval = "1s"
@@ -176,6 +180,7 @@ export async function runCrashLoop({ kills, seed, onKill }: CrashLoopOptions): P
   });
   const startMs = Date.now();
   const oracle = createSpanOracle(startMs * 1000);
+  const pushed = createPushedOracle(startMs);
   const counts: Record<Victim, number> = { agent: 0, store: 0, both: 0 };
   let isOver = false;
   let acks = 0;
@@ -189,6 +194,7 @@ export async function runCrashLoop({ kills, seed, onKill }: CrashLoopOptions): P
       ),
     ),
   );
+  const pushing = pushed.push(agent, () => isOver);
   const lines = writeLines(join(pod, '0.log'), () => isOver);
   for (let kill = 0; kill < kills; kill++) {
     const enough = acks + 1 + Math.floor(random() * 30);
@@ -216,6 +222,7 @@ export async function runCrashLoop({ kills, seed, onKill }: CrashLoopOptions): P
   }
   isOver = true;
   await load;
+  await pushing;
   const written = await lines;
   await agent.ready();
   await sleep(1500);
@@ -234,6 +241,7 @@ export async function runCrashLoop({ kills, seed, onKill }: CrashLoopOptions): P
       seed,
       kills: counts,
       spans: oracle.judge(stored.map((row) => ({ ...row, durationUs: Number(row.durationUs) }))),
+      pushed: await pushed.judge(client),
       lines: await judgeLines(client, written),
       samples: await judgeSamples(client, served),
       rollups: await judgeRollups(client, startMs),
