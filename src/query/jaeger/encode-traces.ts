@@ -8,7 +8,7 @@ import {
   writeSpan,
 } from '../../codec/otlp/otlp.generated.ts';
 import type { OtlpTrace } from './otlp-trace.ts';
-import { createUiWriter } from './ui-trace.ts';
+import { createUiWriter, encodeUiSpan } from './ui-trace.ts';
 
 /** About 10 ms of work. */
 const spansPerTurn = 1000;
@@ -57,7 +57,7 @@ export async function encodeUiTraces(
     separator = ',';
     let comma = '';
     for (const span of writer.spans()) {
-      pieces.add(`${comma}${JSON.stringify(span)}`);
+      pieces.add(`${comma}${encodeUiSpan(span)}`);
       comma = ',';
       if (pieces.isTired()) await pieces.rest(signal);
     }

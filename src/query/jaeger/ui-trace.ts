@@ -13,6 +13,7 @@ import type {
   Span,
 } from '../../codec/otlp/otlp.generated.ts';
 import { attributeText } from '../../model/attribute.ts';
+import { type Long, longOf } from '../../model/long.ts';
 import {
   attributeOf,
   goNanoseconds,
@@ -37,7 +38,7 @@ export interface UiReference {
 }
 
 export interface UiLog {
-  readonly timestamp: number;
+  readonly timestamp: Long;
   readonly fields: readonly UiKeyValue[];
 }
 
@@ -47,7 +48,7 @@ export interface UiSpan {
   readonly operationName: string;
   readonly references: readonly UiReference[];
   /** Microseconds since 1970. */
-  readonly startTime: number;
+  readonly startTime: Long;
   /** Microseconds. */
   readonly duration: number;
   readonly tags: readonly UiKeyValue[];
@@ -111,6 +112,21 @@ export function createUiWriter(trace: OtlpTrace): UiWriter {
   };
 }
 
+/** A span as JSON; times that no double holds keep their digits. */
+export function encodeUiSpan(span: UiSpan): string {
+  const isPlain =
+    typeof span.startTime === 'number' && span.logs.every(({ timestamp }) => typeof timestamp === 'number');
+  if (isPlain) return JSON.stringify(span);
+  const { traceID, spanID, operationName, references, startTime, duration, tags, logs, processID, warnings } = span;
+  const before = JSON.stringify({ traceID, spanID, operationName, references }).slice(0, -1);
+  const between = JSON.stringify({ duration, tags }).slice(1, -1);
+  const after = JSON.stringify({ processID, warnings }).slice(1);
+  return `${before},"startTime":${startTime},${between},"logs":[${logs.map(encodeUiLog).join(',')}],${after}`;
+}
+
+const encodeUiLog = ({ timestamp, fields }: UiLog): string =>
+  `{"timestamp":${timestamp},"fields":${JSON.stringify(fields)}}`;
+
 function firstSpanOf(trace: OtlpTrace): Span | undefined {
   for (const { span } of spansOf(trace)) return span;
   return undefined;
@@ -149,7 +165,7 @@ function toUiSpan(span: Span, scope: InstrumentationScope | undefined, processID
 }
 
 /** Microseconds without a sign, as Jaeger writes what is before 1970: as the last numbers of 64 bits. */
-const toUiTime = (ns: bigint): number => Number(BigInt.asUintN(64, ns / 1000n));
+const toUiTime = (ns: bigint): Long => longOf(BigInt.asUintN(64, ns / 1000n));
 
 /** The parent comes first: viewers take the first one that is CHILD_OF. */
 function toReferences({ traceId, parentSpanId, links }: Span): UiReference[] {
