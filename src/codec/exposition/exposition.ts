@@ -61,6 +61,14 @@ export interface ExpositionParserOptions<T> {
   readonly normalizesNumberLabels?: boolean;
 }
 
+/** A page that is read piece by piece, so that a large one does not hold up everything else. */
+export interface PageReading<T> {
+  /** Reads so many lines more; true once the page has been read to its end. Throws a CodecError for a bad line, which ends the reading. */
+  advance(lines: number): boolean;
+  /** What the page says, once it has been read to its end. */
+  finish(): ExposedPage<T>;
+}
+
 /** The parser of one target's pages: it remembers what each series part of the page before meant. */
 export interface ExpositionParser<T> {
   /**
@@ -68,6 +76,8 @@ export interface ExpositionParser<T> {
    * body must not be changed afterwards: the next page is compared with it.
    */
   parse(body: Buffer, format: ExpositionFormat): ExposedPage<T>;
+  /** Begins to read a page, of which only the last that was begun may be read on. */
+  open(body: Buffer, format: ExpositionFormat): PageReading<T>;
   /** How many series are remembered. */
   readonly remembered: number;
 }

@@ -1,13 +1,17 @@
 /** Where a page is being read, and how it is said what is wrong there. Both formats are read as bytes; text is made of what is new only. */
 import { isUtf8 } from 'node:buffer';
+import type { Label } from '../../model/sample.ts';
 import { CodecError } from '../codec-error.ts';
 import { knownText } from '../known-texts.ts';
 import type { ExpositionFormat } from './exposition.ts';
+import type { LabelPool } from './label-pool.ts';
 
 export interface PageCursor {
   /** The page, ending in a line feed. */
   readonly bytes: Buffer;
   readonly format: ExpositionFormat;
+  /** Makes a label; a parser that reads many pages hands out the same one again. */
+  readonly labelOf: LabelPool['labelOf'];
   at: number;
 }
 
@@ -25,10 +29,12 @@ const shownTextLength = 64;
 const shownLineLength = 120;
 
 /** Puts a cursor at the page's beginning. A last line without a line feed is as good as one with it. */
-export function openPage(body: Buffer, format: ExpositionFormat): PageCursor {
+export function openPage(body: Buffer, format: ExpositionFormat, labelOf: LabelPool['labelOf'] = newLabel): PageCursor {
   const isWhole = body.length === 0 || body[body.length - 1] === lineFeed;
-  return { bytes: isWhole ? body : Buffer.concat([body, Buffer.from('\n')]), format, at: 0 };
+  return { bytes: isWhole ? body : Buffer.concat([body, Buffer.from('\n')]), format, labelOf, at: 0 };
 }
+
+const newLabel = (name: string, value: string): Label => [name, value];
 
 export function isBlank(code: number | undefined): boolean {
   return code === space || code === tab;

@@ -11,8 +11,10 @@ import type {
   ExpositionFormat,
   ExpositionParser,
   ExpositionParserOptions,
+  PageReading,
 } from './exposition.ts';
 import { findFamily } from './family.ts';
+import { createLabelPool } from './label-pool.ts';
 import { isEndOfPage, readEndOfPage } from './metadata-line.ts';
 import { createMetadataMemory, type MetadataMap, type MetadataReader } from './metadata-memory.ts';
 import { hash, isBlank, lineFeed, openPage, type PageCursor, refuse } from './page-cursor.ts';
@@ -51,6 +53,8 @@ export function createExpositionParser<T>(options: ExpositionParserOptions<T>): 
   const metadataMemory = createMetadataMemory({ normalizesNumberLabels: options.normalizesNumberLabels ?? true });
   const columns: Columns = { values: new Float64Array(256), timestampsMs: new Float64Array(256) };
   const names = new Map<string, string>();
+  const pool = createLabelPool();
+  let latest: Reading<T> | undefined;
   let knownFormat: ExpositionFormat = 'text';
   let metadata: MetadataMap = new Map();
   /** By the names of series, as the metadata has them now. */
@@ -121,60 +125,91 @@ export function createExpositionParser<T>(options: ExpositionParserOptions<T>): 
     return { series: finished.series, isSameSeries: finished.isSame, metadata };
   };
 
+  const open = (body: Buffer, format: ExpositionFormat): PageReading<T> => {
+    if (format !== knownFormat) {
+      seriesMemory.clear();
+      metadataMemory.clear();
+    }
+    knownFormat = format;
+    const reading: Reading<T> = {
+      page: openPage(body, format, pool.labelOf),
+      series: seriesMemory.open(),
+      metadata: metadataMemory.open(),
+      exemplars: [],
+      fresh: new Map(),
+      hasTimestamps: false,
+      longExemplars: 0,
+    };
+    latest = reading;
+    let isRead = false;
+    return {
+      advance(lines) {
+        if (latest !== reading) throw new Error('another page has been opened since');
+        const readLines = format === 'text' ? readTextLines : readOpenMetricsLines;
+        isRead ||= readLines(reading, lines, readSample);
+        return isRead;
+      },
+      finish() {
+        if (latest !== reading || !isRead) throw new Error('the page has not been read to its end');
+        latest = undefined;
+        const { exemplars, hasTimestamps, longExemplars, series } = reading;
+        const { length } = series;
+        const { values, timestampsMs } = columns;
+        return { length, values, timestampsMs, exemplars, hasTimestamps, longExemplars, ...remember(reading) };
+      },
+    };
+  };
+
   return {
     get remembered() {
       return seriesMemory.size;
     },
+    open,
     parse(body, format) {
-      if (format !== knownFormat) {
-        seriesMemory.clear();
-        metadataMemory.clear();
-      }
-      knownFormat = format;
-      const reading: Reading<T> = {
-        page: openPage(body, format),
-        series: seriesMemory.open(),
-        metadata: metadataMemory.open(),
-        exemplars: [],
-        fresh: new Map(),
-        hasTimestamps: false,
-        longExemplars: 0,
-      };
-      if (format === 'text') readTextPage(reading, readSample);
-      else readOpenMetricsPage(reading, readSample);
-      const { exemplars, hasTimestamps, longExemplars, series } = reading;
-      const { length } = series;
-      const { values, timestampsMs } = columns;
-      return { length, values, timestampsMs, exemplars, hasTimestamps, longExemplars, ...remember(reading) };
+      const reading = open(body, format);
+      reading.advance(Number.POSITIVE_INFINITY);
+      return reading.finish();
     },
   };
 }
 
-function readTextPage<T>(reading: Reading<T>, readSample: (reading: Reading<T>) => void): void {
+type ReadLine<T> = (reading: Reading<T>) => void;
+
+/** Reads lines of a page in text; true at its end. */
+function readTextLines<T>(reading: Reading<T>, lines: number, readSample: ReadLine<T>): boolean {
   const { page, metadata } = reading;
   const { bytes } = page;
-  while (page.at < bytes.length) {
+  for (let line = 0; line < lines && page.at < bytes.length; ) {
     const code = bytes[page.at];
-    if (code === lineFeed || isBlank(code)) page.at++;
-    else if (code === hash) metadata.read(page);
+    if (code === lineFeed || isBlank(code)) {
+      page.at++;
+      continue;
+    }
+    if (code === hash) metadata.read(page);
     else readSample(reading);
+    line++;
   }
+  return page.at >= bytes.length;
 }
 
-function readOpenMetricsPage<T>(reading: Reading<T>, readSample: (reading: Reading<T>) => void): void {
+/** Reads lines of a page in OpenMetrics; true at its end. */
+function readOpenMetricsLines<T>(reading: Reading<T>, lines: number, readSample: ReadLine<T>): boolean {
   const { page, metadata } = reading;
   const { bytes } = page;
   // An empty body is what a target without metrics may answer.
-  if (bytes.length === 0) return;
-  while (page.at < bytes.length) {
+  if (bytes.length === 0) return true;
+  for (let line = 0; line < lines; line++) {
+    if (page.at >= bytes.length) {
+      page.at = bytes.length - 1;
+      throw refuse(page, 'the page does not end with # EOF');
+    }
     if (bytes[page.at] !== hash) readSample(reading);
     else if (isEndOfPage(page)) {
       readEndOfPage(page);
-      return;
+      return true;
     } else metadata.read(page);
   }
-  page.at = Math.max(0, bytes.length - 1);
-  throw refuse(page, 'the page does not end with # EOF');
+  return false;
 }
 
 function skipLineEnd(page: PageCursor): number {

@@ -115,7 +115,7 @@ function readLabels(page: PageCursor, list: LabelList): string {
     page.at++;
     skip();
     if (key === '') throw refuse(page, 'a label name is empty');
-    list.labels.push([key, readQuoted(page, 'label value')]);
+    list.labels.push(page.labelOf(key, readQuoted(page, 'label value')));
     skip();
     if (bytes[page.at] === comma) page.at++;
     // Prometheus takes a missing comma in text; in both it takes one too many at the end.
@@ -147,10 +147,10 @@ function readQuoted(page: PageCursor, what: 'label name' | 'label value'): strin
 
 /** The labels of a series as they are kept: sorted, `__name__` among them, none empty. Throws a CodecError where a name is there twice. */
 export function sortSeries(page: PageCursor, part: SeriesPart, numberLabel: NumberLabel): readonly Label[] {
-  const labels: Label[] = [['__name__', part.name], ...part.labels];
+  const labels: Label[] = [page.labelOf('__name__', part.name), ...part.labels];
   const number = numberLabel === '' ? -1 : labels.findIndex(([name]) => name === numberLabel);
   const written = labels[number];
-  if (written !== undefined) labels[number] = [written[0], normalize(written[1])];
+  if (written !== undefined) labels[number] = page.labelOf(written[0], normalize(written[1]));
   if (!isSorted(labels)) labels.sort((a, b) => compareBytes(a[0], b[0]));
   let hasEmpty = false;
   for (const [i, [name, value]] of labels.entries()) {
