@@ -177,7 +177,10 @@ function prometheusAnswer(source: TargetsSource, query: URLSearchParams): QueryR
           .filter(({ labels }) => isInPool(labels))
           .map(prometheusTarget)
       : [],
-    droppedTargets: dropped.map(({ discoveredLabels, component }) => ({ discoveredLabels, scrapePool: component })),
+    droppedTargets: dropped.map(({ discoveredLabels }) => ({
+      discoveredLabels,
+      scrapePool: discoveredLabels['job'] ?? '',
+    })),
     droppedTargetCounts: counts,
   };
   return { status: 200, contentType: 'application/json', body: JSON.stringify({ status: 'success', data }) };

@@ -50,6 +50,8 @@ const keywords: Readonly<Record<string, (check: Check) => readonly string[]>> = 
   $ref: ({ document, argument, value, path }) =>
     violations(document, resolveReference(document, String(argument)), value, path),
   const: ({ argument, value, path }) => fails(argument !== value, path, `is not ${JSON.stringify(argument)}`),
+  enum: ({ argument, value, path }) =>
+    fails(!Array.isArray(argument) || !argument.includes(value), path, `is none of ${JSON.stringify(argument)}`),
   type({ argument, value, path }) {
     const wanted = Array.isArray(argument) ? argument : [argument];
     const actual = typeOf(value);

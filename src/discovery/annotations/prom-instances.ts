@@ -1,13 +1,13 @@
 /** `datakit/prom.instances` and `trawl/prom.instances`: `[[inputs.prom]]` blocks of a pod, about itself. */
 import type { z } from 'zod';
 import type { Problem } from '../../config/problem.ts';
-import { keysOf, type Path } from '../../config/schema-walk.ts';
+import type { Path } from '../../config/schema-walk.ts';
 import { isTable, parseToml, type Table, type TomlDocument } from '../../config/toml-document.ts';
 import { type Findings, type Subject, validateStranger } from '../../config/validate.ts';
 import type { Pod } from '../../model/pod.ts';
 import { createFinding, type Finding, type RefusalReason } from './finding.ts';
 import { judgeOwnAddress } from './own-address.ts';
-import { type BlockFault, identityLabels, screenBlock, screenUnlisted } from './screen-block.ts';
+import { type BlockFault, identityLabels, screenBlock } from './screen-block.ts';
 import { fillTemplate } from './template.ts';
 
 /** One block that may run: addresses of the pod's own, and the checked configuration with exactly those in `urls`. */
@@ -81,20 +81,10 @@ interface ReaderOptions<Config> {
   readonly schema: z.ZodType<Config>;
 }
 
-const knownKeys = new WeakMap<z.ZodType, ReadonlySet<string>>();
-
-/** The schema is one and the same for all pods. */
-function knownKeysOf(schema: z.ZodType): ReadonlySet<string> {
-  const known = knownKeys.get(schema) ?? new Set(keysOf(schema)?.keys() ?? []);
-  knownKeys.set(schema, known);
-  return known;
-}
-
 function createReader<Config>(options: ReaderOptions<Config>) {
   const { annotation, document, pod, schema } = options;
   const findings: Finding[] = [];
   const identity = identityOf(pod);
-  const known = knownKeysOf(schema);
 
   const tell = (refused: RefusalReason | undefined, { message, hint, line }: Problem) =>
     findings.push(createFinding({ annotation, line, refused, message: hint === '' ? message : `${message}; ${hint}` }));
@@ -129,7 +119,7 @@ function createReader<Config>(options: ReaderOptions<Config>) {
   };
 
   const readBlock = (block: Table, base: Path): Config | undefined => {
-    const faults = [...screenBlock(block, identity), ...screenUnlisted(block, known)];
+    const faults = screenBlock(block, { identity, schema });
     for (const fault of faults) tellAt([...base, ...fault.path], 'key', fault);
     const urls = judgeUrls(block, base);
     if (urls?.length === 0 || faults.some(({ refused }) => refused !== undefined)) return undefined;

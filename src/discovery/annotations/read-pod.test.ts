@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { howToAnnotation, makePod } from '../../../test/fixtures/pods.ts';
+import { keysOf } from '../../config/schema-walk.ts';
 import { promInputConfig } from '../../inputs/prom/config.ts';
 import type { Pod } from '../../model/pod.ts';
 import { discoveredLabelsOf, readPod, scrapeAnnotations } from './read-pod.ts';
+import { isDecided } from './screen-block.ts';
 
 const read = (changes: Partial<Pod>) =>
   readPod(makePod(changes), { schema: promInputConfig, annotations: scrapeAnnotations });
@@ -161,6 +163,24 @@ describe('the annotation datakit/prom.instances', () => {
     expect(config('body_size_limit = "100GiB"')?.body_size_limit).toBe(16 * 1024 * 1024);
     expect(config('sample_limit = 10')?.sample_limit).toBe(10);
     expect(warnings(block('interval = "1ms"'))).toEqual([expect.stringContaining('1s is taken')]);
+  });
+
+  it('may not raise a limit, nor lift one', () => {
+    const lines = 'series_limit = 0\nlabel_limit = 0\nlabel_value_length_limit = 99999999\nlabel_name_length_limit = 7';
+    const { blocks, findings } = readText(block(lines));
+    expect(blocks[0]?.config).toMatchObject({
+      series_limit: 100_000,
+      label_limit: 128,
+      label_value_length_limit: 131_072,
+      label_name_length_limit: 7,
+    });
+    expect(findings).toHaveLength(3);
+    expect(refusals(block('total_body_size_limit = "10GiB"'))).toEqual([expect.stringMatching(/^not_allowed/)]);
+  });
+
+  it('has been decided on for every key of the input: a new one may not stand there until then', () => {
+    const undecided = [...(keysOf(promInputConfig)?.keys() ?? [])].filter((key) => !isDecided(key));
+    expect(undecided).toEqual([]);
   });
 
   it("cannot say that its series are another pod's", () => {

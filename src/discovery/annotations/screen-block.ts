@@ -1,5 +1,7 @@
 /** Which keys of `[[inputs.prom]]` a pod's annotation may hold: what reads files, sends credentials or weakens TLS is the operator's alone. */
+import type { z } from 'zod';
 import { parseDurationMs, parseSizeBytes } from '../../config/quantity.ts';
+import { keysOf, unwrap } from '../../config/schema-walk.ts';
 import { isTable, type Table } from '../../config/toml-document.ts';
 import type { RefusalReason } from './finding.ts';
 
@@ -33,8 +35,17 @@ const allowedKeys: ReadonlySet<string> = new Set([
   'honor_timestamps',
   'ignore_req_err',
   'server_name',
+  'track_timestamps_staleness',
+  'scrape_protocols',
+  'fallback_to_text',
+  'enable_compression',
+  'extra_scrape_metrics',
   'body_size_limit',
   'sample_limit',
+  'series_limit',
+  'label_limit',
+  'label_name_length_limit',
+  'label_value_length_limit',
 ]);
 
 const credentials = 'it makes the agent send credentials';
@@ -59,6 +70,7 @@ const forbiddenKeys: Readonly<Record<string, string>> = {
   cert_key_base64: credentials,
   insecure_skip_verify: 'it switches a check of TLS off',
   output: 'it writes files',
+  total_body_size_limit: 'it is for all targets of the agent',
   honor_labels: names,
   relabel_configs: names,
   metric_relabel_configs: names,
@@ -72,9 +84,14 @@ const forbiddenHeader =
 export const identityLabels = ['namespace', 'pod', 'node'] as const;
 
 const intervalLimits = { minMs: 1_000, maxMs: 300_000 } as const;
-/** What the input's own defaults are: an annotation may lower these limits, not raise them. */
-const maxSamples = 100_000;
-const maxBodyBytes = 16 * 1024 * 1024;
+/** An annotation may lower these limits below what the input has by default, not raise them; 0 would be no limit. */
+const loweredLimits = [
+  'sample_limit',
+  'series_limit',
+  'label_limit',
+  'label_name_length_limit',
+  'label_value_length_limit',
+] as const;
 const maxTags = 40;
 
 /** A value that switches nothing on, as samples of DataKit's are full of. */
@@ -84,16 +101,27 @@ const isIdle = (value: unknown): boolean =>
   (Array.isArray(value) && value.length === 0) ||
   (isTable(value) && Object.values(value).every(isIdle));
 
+export interface Screening {
+  /** Of the pod that the annotation is on. */
+  readonly identity: Readonly<Record<string, string>>;
+  /** Of `[[inputs.prom]]`. */
+  readonly schema: z.ZodType;
+}
+
 /** Looks through a block, takes out what is of no effect, and clamps what is beyond a limit. */
-export function screenBlock(block: Table, identity: Readonly<Record<string, string>>): readonly BlockFault[] {
+export function screenBlock(block: Table, { identity, schema }: Screening): readonly BlockFault[] {
   return [
     ...screenKeys(block),
+    ...screenUnlisted(block, schema),
     ...screenHeaders(block),
     ...screenTags(block, identity),
-    ...screenLimits(block),
+    ...screenLimits(block, schema),
     ...findReferences(block, []),
   ];
 }
+
+/** Whether somebody has said of a key of the input that it may stand in an annotation, or why it may not. */
+export const isDecided = (key: string): boolean => allowedKeys.has(key) || Object.hasOwn(forbiddenKeys, key);
 
 function screenKeys(block: Table): BlockFault[] {
   const faults: BlockFault[] = [];
@@ -109,10 +137,11 @@ function screenKeys(block: Table): BlockFault[] {
   return faults;
 }
 
-/** Keys that the input has and that nobody has said may stand in an annotation. */
-export function screenUnlisted(block: Table, known: ReadonlySet<string>): readonly BlockFault[] {
+/** Keys that the input has and that nobody has decided on. */
+function screenUnlisted(block: Table, schema: z.ZodType): BlockFault[] {
+  const known = keysOf(schema);
   return Object.keys(block)
-    .filter((key) => known.has(key) && !allowedKeys.has(key) && !Object.hasOwn(forbiddenKeys, key))
+    .filter((key) => !isDecided(key) && known?.has(key) === true)
     .map((key) => ({
       path: [key],
       refused: 'not_allowed',
@@ -163,7 +192,12 @@ function screenTags(block: Table, identity: Readonly<Record<string, string>>): B
   return faults;
 }
 
-function screenLimits(block: Table): BlockFault[] {
+function defaultOf(schema: z.ZodType, key: string): unknown {
+  const found = keysOf(schema)?.get(key);
+  return found === undefined ? undefined : unwrap(found).defaultValue;
+}
+
+function screenLimits(block: Table, schema: z.ZodType): BlockFault[] {
   const faults: BlockFault[] = [];
   const clamp = (key: string, to: unknown, words: string) => {
     block[key] = to;
@@ -172,10 +206,17 @@ function screenLimits(block: Table): BlockFault[] {
   const interval = parseDurationMs(block['interval']);
   if (interval.ok && interval.value < intervalLimits.minMs) clamp('interval', '1s', '1s');
   if (interval.ok && interval.value > intervalLimits.maxMs) clamp('interval', '5m', '5m');
-  const samples = block['sample_limit'];
-  if (typeof samples === 'number' && samples > maxSamples) clamp('sample_limit', maxSamples, String(maxSamples));
+  for (const key of loweredLimits) {
+    const value = block[key];
+    const most = defaultOf(schema, key);
+    if (typeof value === 'number' && typeof most === 'number' && (value > most || value === 0)) {
+      clamp(key, most, String(most));
+    }
+  }
   const body = parseSizeBytes(block['body_size_limit']);
-  if (body.ok && body.value > maxBodyBytes) clamp('body_size_limit', maxBodyBytes, '16MiB');
+  const most = defaultOf(schema, 'body_size_limit');
+  const mostBytes = parseSizeBytes(most);
+  if (body.ok && mostBytes.ok && body.value > mostBytes.value) clamp('body_size_limit', most, String(most));
   return faults;
 }
 
