@@ -30,12 +30,26 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 const objectsOf = (value: unknown, limit: number): JsonObject[] =>
   Array.isArray(value) ? value.slice(0, limit).filter(isJsonObject) : [];
 
+/** Labels, annotations and names of nodes repeat from pod to pod; kept once, they make room for a fifth more pods (`bench/experiments/watch-pods.ts`). */
+const sharedTexts = new Map<string, string>();
+const sharedLimits = { count: 4096, length: 1024 };
+
+function shared(text: string): string {
+  const known = sharedTexts.get(text);
+  if (known !== undefined) return known;
+  if (text.length > sharedLimits.length) return text;
+  // Those that still repeat will be back in no time.
+  if (sharedTexts.size >= sharedLimits.count) sharedTexts.clear();
+  sharedTexts.set(text, text);
+  return text;
+}
+
 function textsOf(value: unknown, limit: number, isKept: (key: string) => boolean): Record<string, string> {
   const kept: [string, string][] = [];
   for (const [key, text] of Object.entries(objectOf(value))) {
     if (typeof text !== 'string' || !isKept(key)) continue;
     if (kept.length === limit) break;
-    kept.push([key, text.length > podLimits.annotationLength ? text.slice(0, podLimits.annotationLength) : text]);
+    kept.push([key, shared(text.slice(0, podLimits.annotationLength))]);
   }
   return Object.fromEntries(kept);
 }
@@ -43,21 +57,24 @@ function textsOf(value: unknown, limit: number, isKept: (key: string) => boolean
 const isAnyOf = (keys: KeptAnnotations, key: string): boolean =>
   keys.some((kept) => (kept.endsWith('/') ? key.startsWith(kept) : key === kept));
 
-function portOf(port: JsonObject): PodPort | undefined {
-  const number = port['containerPort'];
-  if (typeof number !== 'number') return undefined;
-  return { name: textOf(port['name']), port: number, protocol: textOf(port['protocol']) || 'TCP' };
-}
+const hasNumber = (port: JsonObject): boolean => typeof port['containerPort'] === 'number';
 
-function containerOf(container: JsonObject): PodContainer {
-  const ports = objectsOf(container['ports'], podLimits.ports);
-  return { name: textOf(container['name']), ports: ports.map(portOf).filter((port) => port !== undefined) };
-}
+const portOf = (port: JsonObject): PodPort => ({
+  name: shared(textOf(port['name'])),
+  port: Number(port['containerPort']),
+  protocol: shared(textOf(port['protocol']) || 'TCP'),
+});
+
+// `map` comes last here and below: its arrays are as long as they must be, those of `filter` have room for 16 more.
+const containerOf = (container: JsonObject): PodContainer => ({
+  name: shared(textOf(container['name'])),
+  ports: objectsOf(container['ports'], podLimits.ports).filter(hasNumber).map(portOf),
+});
 
 function addressesOf(status: JsonObject): string[] {
   const first = textOf(status['podIP']);
   const others = objectsOf(status['podIPs'], podLimits.addresses).map((each) => textOf(each['ip']));
-  return [...new Set([first, ...others])].filter((ip) => ip !== '');
+  return [...new Set([first, ...others].filter((ip) => ip !== ''))];
 }
 
 /** What made the pod: the owner that controls it. */
@@ -75,7 +92,7 @@ export function projectPod(object: JsonObject, keptAnnotations: KeptAnnotations)
   const spec = objectOf(object['spec']);
   const status = objectOf(object['status']);
   const ips = addressesOf(status);
-  const namespace = textOf(metadata['namespace']);
+  const namespace = shared(textOf(metadata['namespace']));
   const name = textOf(metadata['name']);
   const owner = ownerOf(metadata);
   // Sidecars that start before the others are init containers with restartPolicy Always, and serve ports as those do.
@@ -86,17 +103,17 @@ export function projectPod(object: JsonObject, keptAnnotations: KeptAnnotations)
     uid: textOf(metadata['uid']) || `${namespace}/${name}`,
     namespace,
     name,
-    nodeName: textOf(spec['nodeName']),
+    nodeName: shared(textOf(spec['nodeName'])),
     phase: phases.get(status['phase']) ?? 'Unknown',
     ip: ips[0] ?? '',
     ips,
-    hostIp: textOf(status['hostIP']),
+    hostIp: shared(textOf(status['hostIP'])),
     isOnHostNetwork: spec['hostNetwork'] === true,
     isBeingDeleted: textOf(metadata['deletionTimestamp']) !== '',
     labels: textsOf(metadata['labels'], podLimits.labels, () => true),
     annotations: textsOf(metadata['annotations'], podLimits.annotations, (key) => isAnyOf(keptAnnotations, key)),
     containers: [...objectsOf(spec['containers'], podLimits.containers), ...sidecars].map(containerOf),
-    ownerKind: textOf(owner['kind']),
-    ownerName: textOf(owner['name']),
+    ownerKind: shared(textOf(owner['kind'])),
+    ownerName: shared(textOf(owner['name'])),
   };
 }
