@@ -228,7 +228,7 @@ function eventLines({ screen }: Picture, { startUs, shiftUs }: TraceNode, event:
   const { name, attributes } = eventOfAnnotation(event.value);
   const after = screen.own(`+${durationText(event.timestampUs + shiftUs - startUs)}`);
   return [
-    `${after} ${screen.show(name)}`,
+    `${after} ${screen.show(name) || '(no name)'}`,
     ...attributes.flatMap(([key, text]) => {
       const [first = '', ...rest] = text.trimEnd().split(/\r?\n/);
       return [`  ${screen.show(key)}=${screen.show(first)}`, ...rest.map((line) => `    ${screen.show(line.trim())}`)];

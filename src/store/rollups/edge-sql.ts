@@ -163,6 +163,13 @@ const paired = (from: string) =>
   ]);
 
 /**
+ * Whether spans are each other's ancestors: those never come to an end, however many steps are taken upwards, twice as many each time. None are
+ * where every parent comes before its children, as in most traces.
+ */
+const isInCircle = `arrayExists(x -> x != 0, arrayFold((high, doubling) -> arrayMap(x -> if(x = 0, toUInt32(0), high[x]), high),
+  range(6), arrayMap(x -> toUInt32(x), if(arrayExists((x, own) -> x > own, up, place), up, []))))`;
+
+/**
  * Each span's parent: the client half for a shared one; else the shared half on its own endpoint, else the plain id. Equal keys get equal
  * numbers, which are a key's place. Orphans hang off the root, which is the first span without a parent.
  */
@@ -199,24 +206,11 @@ const trees = (from: string) =>
       add: ['arrayMap((x, own) -> if(x = 0 AND own != root, root, x), known, place) AS up'],
     },
     {
-      keep: 'isOdd, trace, sign, target, traceAt, hasBare, p, a, b, h, place, kinds, rootId, root, known, up',
+      keep: 'trace, sign, target, traceAt, hasBare, p, a, b, h, place, kinds, rootId, root, known, up',
       add: [
+        `isOdd OR ${isInCircle} AS isOdd`,
         'arrayMap(x -> x > 1, arraySlice(arrayEnumerateUniq(arrayConcat(up, place)), length(place) + 1)) AS hasChildren',
       ],
-    },
-    // What stands above by ever more steps, until nothing does: spans that are each other's ancestors come to no end. There are none where
-    // every parent comes before its children, as it does in most traces.
-    {
-      keep: 'isOdd, trace, sign, target, traceAt, hasBare, p, a, b, h, place, kinds, rootId, root, known, up, hasChildren',
-      add: ['if(arrayExists((x, own) -> x > own, up, place), up, []) AS high'],
-    },
-    ...[1, 2, 3, 4, 5, 6].map(() => ({
-      keep: 'isOdd, trace, sign, target, traceAt, hasBare, p, a, b, h, place, kinds, rootId, root, known, up, hasChildren',
-      add: ['if(arrayExists(x -> x != 0, high), arrayMap(x -> if(x = 0, 0, high[x]), high), []) AS high'],
-    })),
-    {
-      keep: `trace, sign, target, traceAt, hasBare, p, a, b, h, place, kinds, rootId, root, known, up, hasChildren`,
-      add: ['isOdd OR arrayExists(x -> x != 0, high) AS isOdd'],
     },
     // One step towards the nearest ancestor with a kind. Each doubles the reach, so that 31 spans without a kind in a row are passed over.
     ...[1, 2, 3, 4, 5].map(() => ({

@@ -10,6 +10,7 @@ import {
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import type { StoreClient } from '../client.ts';
 import { countEdges } from './edges.ts';
+import type { MinuteRange } from './minutes.ts';
 
 const start = 1_795_000_020;
 const range = { from: start, to: start + 900 };
@@ -51,9 +52,9 @@ const kinds = [
   { what: 'long traces', traces: 4, size: 300, make: randomTrace },
 ];
 
-async function edgesOf(client: StoreClient, spans: number, ranges = [range]) {
+async function edgesOf(client: StoreClient, parts: readonly (MinuteRange & { readonly spans: number })[]) {
   const edges = new Map<string, { requests: number; errors: number; taggedErrors: number }>();
-  for (const part of ranges) {
+  for (const { spans, ...part } of parts) {
     for (const edge of await countEdges(client, { range: part, spans, signal: AbortSignal.timeout(20_000) })) {
       const key = `${edge.rule === 1 ? 'jaeger ' : ''}${edge.traceMinute} ${edge.caller} ${edge.callee}`;
       const sum = edges.get(key) ?? { requests: 0, errors: 0, taggedErrors: 0 };
@@ -102,15 +103,19 @@ describe('edges', () => {
     await replaceSpans(spans);
     const expected = sorted(expectedCalls(spans));
     const minutes = Array.from({ length: 15 }, (_, i) => ({ from: start + i * 60, to: start + i * 60 + 60 }));
-    const parts = [0, 6, 15].map((i) => start + i * 60);
-    const ranges = parts.slice(1).map((to, i) => ({ from: parts[i] ?? 0, to }));
-    for (const { how, as, over } of [
-      { how: 'one by one', as: fewSpans, over: [range] },
-      { how: 'minute by minute', as: fewSpans, over: minutes },
-      { how: 'in SQL, in two parts', as: 2_000_000, over: [range] },
-      { how: 'in SQL by ranges', as: manySpans, over: ranges },
+    const cut = start + 6 * 60;
+    for (const { how, parts } of [
+      { how: 'one by one', parts: [{ ...range, spans: fewSpans }] },
+      { how: 'minute by minute', parts: minutes.map((minute) => ({ ...minute, spans: fewSpans })) },
+      {
+        how: 'in SQL, some minutes at once and the others in two parts',
+        parts: [
+          { from: range.from, to: cut, spans: manySpans },
+          { from: cut, to: range.to, spans: 2 * manySpans },
+        ],
+      },
     ]) {
-      expect(sorted(await edgesOf(store.client, as, over)), `seed ${seed}, ${how}`).toEqual(expected);
+      expect(sorted(await edgesOf(store.client, parts)), `seed ${seed}, ${how}`).toEqual(expected);
     }
   }, 60_000);
 
@@ -140,9 +145,25 @@ describe('edges', () => {
     };
     await replaceSpans([server], 1);
     await insertTestSpans(store.client, [client], (7 << 16) + 1);
-    expect(sorted(await edgesOf(store.client, spans))).toEqual([
+    expect(sorted(await edgesOf(store.client, [{ ...range, spans }]))).toEqual([
       [`${start + 60} productpage reviews`, { requests: 1, errors: 1, taggedErrors: 0 }],
       [`jaeger ${start + 60} ProductPage reviews`, { requests: 1, errors: 0, taggedErrors: 0 }],
+    ]);
+  });
+
+  it('count a call once where everything was sent twice, of more traces than are linked one by one', async () => {
+    const traces = 2_100;
+    await replaceSpans([]);
+    // A client and its server in each trace, and each of them twice.
+    await store.client.command({
+      sql: `INSERT INTO spans (trace_id, id, parent_id, ts, kind, local_service, seg)
+        SELECT concat(toFixedString('', 8), reinterpretAsFixedString(number + 1)), half, half - 1, ${start + 60}, half, ['web', 'app'][half], 1
+        FROM numbers(${traces}) ARRAY JOIN [1, 2, 1, 2] AS half SETTINGS insert_deduplication_token = 'twice'`,
+      signal: AbortSignal.timeout(10_000),
+    });
+    expect(sorted(await edgesOf(store.client, [{ ...range, spans: manySpans }]))).toEqual([
+      [`${start + 60} web app`, { requests: traces, errors: 0, taggedErrors: 0 }],
+      [`jaeger ${start + 60} web app`, { requests: traces, errors: 0, taggedErrors: 0 }],
     ]);
   });
 });
