@@ -82,7 +82,7 @@ export function conditionSql(condition: SpanCondition, bind: Bind): string {
     case 'status':
       return anyOf([`status IN (${condition.statuses.map((status) => spanStatuses.indexOf(status)).join() || '255'})`]);
     case 'attribute':
-      return anyOf(condition.of.map((holder) => attributeSql(condition, holder, bind)));
+      return attributeSql(condition, bind);
     case 'event':
       return `has(event_value, ${bind(condition.value, 'String')})`;
     case 'hasDetails':
@@ -106,7 +106,17 @@ interface Attribute {
   readonly value: string | undefined;
 }
 
-function attributeSql({ key, value }: Attribute, holder: AttributeHolder, bind: Bind): string {
+function attributeSql({ key, value, of }: Attribute & { readonly of: readonly AttributeHolder[] }, bind: Bind): string {
+  const beyond = of.filter((holder) => holder !== 'span');
+  if (value === undefined || beyond.length < 2) {
+    return anyOf(of.map((holder) => attributeOfSql({ key, value }, holder, bind)));
+  }
+  // What the index by_detail holds is just both together; a search spends a third of its time on the plan of these expressions.
+  const own = beyond.length < of.length ? [spanAttributeSql({ key, value }, bind)] : [];
+  return anyOf([...own, `has(${detailKeyValues}, ${bind(`${key}=${value}`, 'String')})`]);
+}
+
+function attributeOfSql({ key, value }: Attribute, holder: AttributeHolder, bind: Bind): string {
   if (holder === 'span') return spanAttributeSql({ key, value }, bind);
   if (value === undefined) {
     return holder === 'resource'
