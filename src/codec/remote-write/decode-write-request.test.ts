@@ -113,7 +113,6 @@ describe('a write request', () => {
     ['invalid metric name "1up"', [['__name__', '1up']]],
     ['invalid label name "a-b"', up(['a-b', 'c'])],
     ['duplicate label name "a"', up(['a', '1'], ['a', '2'])],
-    ['labels are not sorted: "a" after "b"', up(['b', '1'], ['a', '2'])],
   ] as const)('leaves out %s and keeps its neighbours', (reason, labels) => {
     const { items, samples, leftOut } = decodeOnce([
       { labels: up(['n', '1']), samples: [[1, 1]] },
@@ -162,6 +161,20 @@ describe('a write request', () => {
     const good = encodeWriteRequest([{ labels: up(), samples: [[1, 1]] }]);
     const unknown = Buffer.from([0x98, 0x06, 0x05, 0x9a, 0x06, 0x02, 1, 2, 0x9d, 0x06, 1, 2, 3, 4]);
     expect(run(decoder(), Buffer.concat([unknown, good, unknown])).samples).toBe(1);
+  });
+
+  it('takes labels in any order, as Prometheus does: not every sender sorts them', () => {
+    const { items } = decodeOnce([
+      {
+        labels: [
+          ['b', '1'],
+          ['__name__', 'up'],
+          ['a', '2'],
+        ],
+        samples: [[1, 1]],
+      },
+    ]);
+    expect(items[0]?.series.labels).toEqual(up(['a', '2'], ['b', '1']));
   });
 
   it('adds tags to the series that lack them', () => {

@@ -57,6 +57,7 @@ function readAll(cursor: WireCursor, end: number): Label[] {
   return labels;
 }
 
+/** `labels` are sorted. */
 function refusalOf(labels: readonly Label[]): string {
   if (labels.length === 0) return 'a series without labels';
   if (labels.length > maxLabels) return `a series has ${labels.length} labels, more than ${maxLabels}`;
@@ -65,9 +66,6 @@ function refusalOf(labels: readonly Label[]): string {
   for (const [name, value] of labels) {
     if (name === '__name__') metric = value;
     if (name === before) return `duplicate label name ${shown(name)}`;
-    if (before !== undefined && compareBytes(before, name) > 0) {
-      return `labels are not sorted: ${shown(name)} after ${shown(before)}`;
-    }
     before = name;
     if (!isLabelName.test(name)) return `invalid label name ${shown(name)}`;
     if (name.length > maxNameBytes) return `a label name of ${name.length} bytes, more than ${maxNameBytes}`;
@@ -77,6 +75,9 @@ function refusalOf(labels: readonly Label[]): string {
   if (metric === '') return 'a series without a metric name';
   return isMetricName.test(metric) ? '' : `invalid metric name ${shown(metric)}`;
 }
+
+/** Senders must sort labels and some do not: Prometheus sorts them itself, and so do we. */
+const byName = (a: Label, b: Label): number => compareBytes(a[0], b[0]);
 
 /** DataKit's view of a metric: what stands before the first underscore is the measurement, the rest the field. */
 export function measurementOf(metric: string): Measurement {
@@ -99,7 +100,7 @@ export function createLabelReader(tags: Readonly<Record<string, string>>): ReadL
     return label;
   };
   return (cursor, end) => {
-    const labels = readAll(cursor, end);
+    const labels = readAll(cursor, end).sort(byName);
     const refusal = refusalOf(labels);
     if (refusal !== '') return { series: undefined, refusal };
     const metric = labels.find(([name]) => name === '__name__')?.[1] ?? '';
@@ -112,7 +113,7 @@ export function createLabelReader(tags: Readonly<Record<string, string>>): ReadL
 
 /** An exemplar's labels, sorted; undefined where they are no labels or too long (128 characters, as OpenMetrics has it). */
 export function exemplarLabels(labels: readonly Label[]): readonly Label[] | undefined {
-  const sorted = labels.filter(([, value]) => value !== '').sort((a, b) => compareBytes(a[0], b[0]));
+  const sorted = labels.filter(([, value]) => value !== '').sort(byName);
   let characters = 0;
   let before: string | undefined;
   for (const [name, value] of sorted) {
