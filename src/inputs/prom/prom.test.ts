@@ -15,6 +15,7 @@ import {
   realClock,
   until,
 } from '../../../test/fixtures/fake-host.ts';
+import { freePort } from '../../../test/fixtures/free-port.ts';
 import type { Batch, Outcome } from '../../model/batch.ts';
 import { labelValue, type Sample, type Series } from '../../model/sample.ts';
 import { type PromRunning, promInput } from './index.ts';
@@ -356,6 +357,127 @@ describe('prom input', () => {
     for (const other of others) other.close();
     expect(offsets[1]).toBe(offsets[0]);
     expect(new Set(offsets).size).toBeGreaterThan(2);
+  });
+
+  it('asks as Prometheus 3 does, in the order that it is told, and says who it is', async () => {
+    const intake = await start();
+    await scrape(intake);
+    expect(requests[0]?.headers['accept']).toBe(
+      'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+    );
+    expect(requests[0]?.headers['user-agent']).toMatch(/^trawl\/\d/);
+    await running?.stop(AbortSignal.timeout(5000));
+    await scrape(await start({ scrape_protocols: ['PrometheusText0.0.4'], enable_compression: false, timeout: '5s' }));
+    expect(requests[1]?.headers).toMatchObject({
+      accept: 'text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+      'accept-encoding': 'identity',
+      'x-prometheus-scrape-timeout-seconds': '5',
+    });
+  });
+
+  it('reads OpenMetrics, and hands metadata on when it changes and exemplars once', async () => {
+    const page = (help: string, exemplar: string) =>
+      `# TYPE a counter\n# HELP a ${help}\na_total 1 # {trace_id="${exemplar}"} 0.5\n# EOF\n`;
+    let body = page('First.', 'abc');
+    handler = (_, response) =>
+      response.writeHead(200, { 'content-type': 'application/openmetrics-text; version=1.0.0' }).end(body);
+    const intake = await start({ interval: '5m' });
+    const told = (batch: Batch) =>
+      batch.signal === 'samples'
+        ? [batch.metadata?.map(({ help }) => help), batch.exemplars?.map(({ labels }) => labels[0]?.[1])]
+        : [];
+    const first = await scrape(intake);
+    expect(told(first)).toEqual([['First.'], ['abc']]);
+    expect(first.signal === 'samples' && first.metadata).toMatchObject([{ family: 'a', type: 'counter' }]);
+    expect(told(await scrape(intake))).toEqual([undefined, undefined]);
+    body = page('Second.', 'def');
+    expect(told(await scrape(intake))).toEqual([['Second.'], ['def']]);
+    expect(told(await scrape(intake))).toEqual([undefined, undefined]);
+    // All of it again every ten minutes.
+    expect(told(await scrape(intake))).toEqual([['Second.'], undefined]);
+  });
+
+  it('offers metadata again that was not kept', async () => {
+    handler = text('# TYPE a gauge\na 1\n');
+    const outcomes: Outcome[] = [{ kind: 'retry', cause: new Error('full') }];
+    const intake = await start(
+      {},
+      createFakeIntake(undefined, () => outcomes.shift() ?? { kind: 'kept' }),
+    );
+    await scrape(intake);
+    const second = await scrape(intake);
+    expect(second.signal === 'samples' && second.metadata).toMatchObject([{ family: 'a', type: 'gauge' }]);
+  });
+
+  it('fails whole on a label beyond its limits, and names the limit', async () => {
+    handler = text('good 1\nbad{one="12345",two="2"} 1\n');
+    for (const [config, why] of [
+      [{ label_limit: 4 }, 'limit of label_limit is 4'],
+      [{ label_name_length_limit: 7 }, 'label_name_length_limit'],
+      [{ label_value_length_limit: 4, source: 'p' }, 'label_value_length_limit'],
+    ] as const) {
+      const batch = await scrape(await start(config));
+      expect(find(batch, 'up')).toEqual([0]);
+      expect(find(batch, 'good')).toEqual([]);
+      expect(running?.targets()[0]?.lastError).toContain(why);
+      await running?.stop(AbortSignal.timeout(5000));
+    }
+  });
+
+  it('changes and drops series by metric_relabel_configs, and counts its samples before and after', async () => {
+    handler = text('go_threads 1\nkept{path="/a/7"} 1\n');
+    const intake = await start({
+      metric_relabel_configs: [
+        { source_labels: ['__name__'], regex: 'go_.*', action: 'drop' },
+        { source_labels: ['path'], regex: '(/\\w+)/\\d+', target_label: 'path', replacement: '$1/:id' },
+      ],
+    });
+    const batch = await scrape(intake);
+    expect(find(batch, 'go_threads')).toEqual([]);
+    expect(all(batch).find(([one]) => labelValue(one, '__name__') === 'kept')?.[0].labels).toContainEqual([
+      'path',
+      '/a/:id',
+    ]);
+    expect(find(batch, 'scrape_samples_scraped')).toEqual([2]);
+    expect(find(batch, 'scrape_samples_post_metric_relabeling')).toEqual([1]);
+  });
+
+  it('says more about each scrape where it is told to', async () => {
+    handler = text('a 1\nb 1\n');
+    const batch = await scrape(await start({ extra_scrape_metrics: true, series_limit: 1 }));
+    const names = ['timeout_seconds', 'sample_limit', 'body_size_bytes', 'series_limit', 'series_current'];
+    expect(names.map((name) => find(batch, `scrape_${name}`)[0])).toEqual([10, 100_000, 8, 1, 1]);
+    expect(find(batch, 'scrape_series_limit_samples_dropped')).toEqual([1]);
+    expect(running?.targets()[0]).toMatchObject({ health: 'up', lastWarning: expect.stringContaining('series_limit') });
+  });
+
+  it('refuses an answer of no known Content-Type where fallback_to_text is off', async () => {
+    handler = (_, response) => response.setHeader('content-type', 'text/html').end('a 1\n');
+    expect(find(await scrape(await start({ fallback_to_text: false })), 'up')).toEqual([0]);
+    expect(running?.targets()[0]?.lastError).toContain('fallback_to_text');
+  });
+
+  it('says in plain words that nothing listens, that a name is unknown, and that TLS is not spoken', async () => {
+    const closed = await freePort();
+    for (const [address, why] of [
+      [`http://127.0.0.1:${closed}/`, 'nothing listens at 127.0.0.1'],
+      ['http://nowhere.invalid/', 'cannot be resolved'],
+      [url.replace('http:', 'https:'), 'TLS'],
+    ] as const) {
+      await scrape(await start({ urls: [address] }));
+      expect(running?.targets()[0]?.lastError).toContain(why);
+      await running?.stop(AbortSignal.timeout(5000));
+    }
+  });
+
+  it('filters and names OpenMetrics counters by the name that the text format has for them', async () => {
+    handler = (_, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/openmetrics-text' })
+        .end('# TYPE istio_requests counter\nistio_requests_total 1\n# EOF\n');
+    const batch = await scrape(await start({ metric_name_filter: ['^istio_requests_total$'] }));
+    const [series] = all(batch).find(([one]) => labelValue(one, '__name__') === 'istio_requests_total') ?? [];
+    expect(series?.datakit).toEqual({ measurement: 'istio', field: 'requests_total' });
   });
 
   it('scrapes on real time too', async () => {
