@@ -225,14 +225,14 @@ describe('pods with annotations', () => {
   });
 
   it('by the thousand are read in slices, between which others get their turn', async () => {
-    for (let i = 0; i < 500; i++) source.put(annotated(block(`/${i}`), `p${i}`));
+    for (let i = 0; i < 200; i++) source.put(annotated(block(`/${i}`), `p${i}`));
     await start(10_000);
     let turns = 0;
     await until('all are read', () => {
       turns++;
-      return scraping.annotated().length === 500;
+      return scraping.annotated().length === 200;
     });
     expect(turns).toBeGreaterThan(1);
-    expect(scraping.targets()).toHaveLength(500);
+    expect(scraping.targets()).toHaveLength(200);
   });
 });
