@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { Session } from 'chdb';
 import { defaultReadLimits, limitSettings } from '../../src/store/readers/limits.ts';
+import { spanRow } from '../../src/store/readers/spans.ts';
 import { quantile } from '../lib/processes.ts';
 import { quit } from './in-process-store.ts';
 
@@ -22,9 +23,9 @@ const session = new Session(values.data, {
   connectionArgs: ['--mark_cache_size=67108864', `--index_uncompressed_cache_size=${values['index-cache']}`],
 });
 
-const zipkin = `trace_id, id, parent_id, ts, start_offset_us, duration_us, kind, flags, status, name, local_service, local_ipv4,
-  local_ipv6, local_port, remote_service, remote_ipv4, remote_ipv6, remote_port, request_id, event_us, event_value, tags`;
-const all = `${zipkin}, service, namespace, pod, container, node, version, resource, details`;
+const columnsOf = (row: string) => row.split(',').map((column) => column.trim());
+const all = columnsOf(spanRow);
+const without = (...left: readonly string[]) => all.filter((column) => !left.includes(column)).join();
 const limits = Object.entries(limitSettings(defaultReadLimits))
   .map(([name, value]) => `${name} = ${value}`)
   .join(', ');
@@ -44,21 +45,34 @@ const byId =
   (columns: string, settings = '', clause = 'PREWHERE', id = anId) =>
   () =>
     `SELECT ${columns} FROM spans ${clause} trace_id = toFixedString(unhex('${id()}'), 16) LIMIT 200001 SETTINGS ${limits}${settings}`;
-const shipped = ', query_plan_enable_optimizations = 0, use_query_condition_cache = 0';
+const shipped =
+  ', output_format_parallel_formatting = 0, query_plan_enable_optimizations = 0, use_query_condition_cache = 0';
+const named = ', output_format_parallel_formatting = 0';
+const isService = "lowerUTF8(local_service) = lowerUTF8('service-3.default')";
 
 const variants: Readonly<Record<string, () => string>> = {
-  'SELECT 1': () => 'SELECT 1',
-  shipped: byId(all, shipped),
-  'with the plan optimized': byId(all),
-  'with the plan optimized, WHERE': byId(all, '', 'WHERE'),
-  'the old analyzer': byId(all, `${shipped}, enable_analyzer = 0`),
-  'one thread': byId(all, `${shipped}, max_threads = 1`),
-  pread: byId(all, `${shipped}, local_filesystem_read_method = 'pread'`),
-  'no pool for dictionaries': byId(all, `${shipped}, merge_tree_use_prefixes_deserialization_thread_pool = 0`),
-  'without the resource': byId(zipkin, shipped),
+  'SELECT 1': () => 'SELECT 1 SETTINGS output_format_parallel_formatting = 0 FORMAT RowBinary',
+  'SELECT 1, threads that format': () => 'SELECT 1 FORMAT RowBinary',
+  shipped: byId(spanRow, shipped),
+  'threads that format': byId(spanRow, shipped.replace('formatting = 0', 'formatting = 1')),
+  'with the plan optimized': byId(spanRow),
+  'with the plan optimized, WHERE': byId(spanRow, '', 'WHERE'),
+  'the old analyzer': byId(spanRow, `${shipped}, enable_analyzer = 0`),
+  'without five more columns': byId(without('local_ipv6', 'details', 'event_value', 'flags', 'status'), shipped),
+  'without tags': byId(without('tags'), shipped),
   'an id and a time': byId('id, ts', shipped),
-  'an unknown id': byId(all, shipped, 'PREWHERE', unknownId),
-  services: () => `SELECT local_service FROM spans WHERE local_service != '' GROUP BY local_service SETTINGS ${limits}`,
+  'an unknown id': byId(spanRow, shipped, 'PREWHERE', unknownId),
+  services: () =>
+    `SELECT DISTINCT local_service FROM spans SETTINGS ${limits}${named}, preferred_optimize_projection_name = 'names'`,
+  'services, any projection': () => `SELECT DISTINCT local_service FROM spans SETTINGS ${limits}${named}`,
+  'services, grouped': () =>
+    `SELECT local_service FROM spans WHERE local_service != '' GROUP BY local_service SETTINGS ${limits}${named}`,
+  'services, the projection as a table': () =>
+    `SELECT DISTINCT local_service FROM mergeTreeProjection(default, spans, names) SETTINGS ${limits}${named}`,
+  operations: () =>
+    `SELECT DISTINCT name, kind FROM spans WHERE ${isService} SETTINGS ${limits}${named}, preferred_optimize_projection_name = 'names'`,
+  'operations, grouped': () =>
+    `SELECT name, kind FROM spans WHERE ${isService} AND name != '' GROUP BY name, kind SETTINGS ${limits}${named}`,
   'services, from the spans': () =>
     `SELECT DISTINCT local_service FROM spans SETTINGS ${limits}, optimize_use_projections = 0`,
 };
