@@ -17,9 +17,21 @@ export interface Unwrapped {
 }
 
 const maxWrappers = 20;
+/** Schemas do not change, and annotations of pods are checked by the thousand. */
+const unwrapped = new WeakMap<z.ZodType, Unwrapped>();
+const keysBySchema = new WeakMap<z.ZodType, ReadonlyMap<string, z.ZodType>>();
 
 /** Takes off optional, default, prefault and pipes; outer notes go before inner ones. */
-export function unwrap(outer: z.ZodType): Unwrapped {
+export function unwrap(schema: z.ZodType): Unwrapped {
+  let found = unwrapped.get(schema);
+  if (found === undefined) {
+    found = takeOffWrappers(schema);
+    unwrapped.set(schema, found);
+  }
+  return found;
+}
+
+function takeOffWrappers(outer: z.ZodType): Unwrapped {
   let schema = outer;
   let notes: Unwrapped['notes'] = {};
   let isRequired = true;
@@ -47,8 +59,11 @@ export function unwrap(outer: z.ZodType): Unwrapped {
 export function keysOf(schema: z.ZodType): ReadonlyMap<string, z.ZodType> | undefined {
   const inner = unwrap(schema).schema;
   if (!(inner instanceof z.ZodObject)) return undefined;
+  const known = keysBySchema.get(inner);
+  if (known !== undefined) return known;
   const keys = new Map<string, z.ZodType>();
   for (const [key, value] of Object.entries(inner.shape)) if (value instanceof z.ZodType) keys.set(key, value);
+  keysBySchema.set(inner, keys);
   return keys;
 }
 
