@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../../test/fixtures/fake-terminal.ts';
@@ -115,6 +116,31 @@ describe('trawl check metrics', () => {
     expect(slow.errors).toEqual(['http://127.0.0.1:PORT/metrics: no whole answer within 0.2 s']);
     expect([notFound, away, slow].map(({ exitCode }) => exitCode)).toEqual([1, 1, 1]);
     expect(await runCommand(['check', 'metrics', join(directory, 'none')])).toMatchObject({ exitCode: 1 });
+  });
+
+  it('answers programs a line for a line, and exits 1 when a page was refused', async () => {
+    const ask = (id: string, body: string, contentType?: string) =>
+      JSON.stringify({ id, contentType, bodyBase64: Buffer.from(body).toString('base64') });
+    const openMetricsType = 'application/openmetrics-text; version=1.0.0';
+    const page = '# TYPE a counter\n# HELP a A.\na_total{x="1"} 1 1.5 # {t="y"} NaN\n# EOF\n';
+    const lines = [ask('1', page, openMetricsType), '', ask('2', 'a +Inf'), ask('3', 'a x')];
+    const { out, exitCode } = await runCommand(['check', 'metrics', '--json-lines'], {
+      input: () => Readable.from([Buffer.from(lines.join('\n'))]),
+    });
+    const exemplar = { labels: { t: 'y' }, value: 'NaN' };
+    expect(out.map((line) => JSON.parse(line))).toEqual([
+      {
+        id: '1',
+        ok: true,
+        series: [{ labels: { __name__: 'a_total', x: '1' }, value: '1', timestampMs: 1500, exemplar }],
+        metadata: { a: { type: 'counter', help: 'A.', unit: '' } },
+      },
+      { id: '2', ok: true, series: [{ labels: { __name__: 'a' }, value: '+Inf' }], metadata: {} },
+      { id: '3', ok: false, error: 'line 1: expected a float, got "x", in "a x"' },
+    ]);
+    expect(exitCode).toBe(1);
+    const bad = await runCommand(['check', 'metrics', '--json-lines'], { input: () => Readable.from(['{}']) });
+    expect(bad.exitCode).toBe(2);
   });
 
   it('refuses options that make no sense', async () => {

@@ -13,6 +13,15 @@ export interface PageCursor {
   /** Makes a label; a parser that reads many pages hands out the same one again. */
   readonly labelOf: LabelPool['labelOf'];
   at: number;
+  /** How the labels of the series before were put in order: most series of a family write the same names in the same order. */
+  lastOrder: LabelOrder | undefined;
+}
+
+export interface LabelOrder {
+  /** As the line has them. */
+  readonly names: readonly string[];
+  /** Which of them comes first, second, … */
+  readonly sorted: readonly number[];
 }
 
 export const lineFeed = 0x0a;
@@ -31,7 +40,13 @@ const shownLineLength = 120;
 /** Puts a cursor at the page's beginning. A last line without a line feed is as good as one with it. */
 export function openPage(body: Buffer, format: ExpositionFormat, labelOf: LabelPool['labelOf'] = newLabel): PageCursor {
   const isWhole = body.length === 0 || body[body.length - 1] === lineFeed;
-  return { bytes: isWhole ? body : Buffer.concat([body, Buffer.from('\n')]), format, labelOf, at: 0 };
+  return {
+    bytes: isWhole ? body : Buffer.concat([body, Buffer.from('\n')]),
+    format,
+    labelOf,
+    at: 0,
+    lastOrder: undefined,
+  };
 }
 
 const newLabel = (name: string, value: string): Label => [name, value];

@@ -260,6 +260,43 @@ describe('the memory of a parser', () => {
     expect([...read('a 2\n').metadata]).toEqual([]);
   });
 
+  it('reads a page piece by piece as it does at once', () => {
+    const body = Buffer.from(`# HELP m M.\n${linesOf(numbers, 0)}\n# made by x\nn 1\n`);
+    const { parser } = createReader();
+    for (let round = 0; round < 3; round++) {
+      const reading = parser.open(body, 'text');
+      let pieces = 1;
+      while (!reading.advance(100)) pieces++;
+      expect(pieces).toBeGreaterThan(30);
+      const page = reading.finish();
+      expect([page.length, page.series.at(-1)?.name, page.isSameSeries]).toEqual([3001, 'n', round > 0]);
+    }
+    const openMetricsPage = parser.open(Buffer.from('a 1\nb 2\n'), 'openmetrics');
+    expect(openMetricsPage.advance(2)).toBe(false);
+    expect(() => openMetricsPage.finish()).toThrow('the page has not been read to its end');
+    expect(() => openMetricsPage.advance(1)).toThrow('line 2: the page does not end with # EOF');
+    const other = createReader();
+    const first = other.parser.open(body, 'text');
+    other.read('a 1\n');
+    expect(() => first.advance(1)).toThrow('another page has been opened since');
+  });
+
+  it('gives the series of a page the same object for a label that many have', () => {
+    const { series } = createReader().read('m{a="x",i="1"} 1\nm{a="x",i="2"} 1\n');
+    expect(series[0]?.labels[1]).toBe(series[1]?.labels[1]);
+  });
+
+  it('does not grow with pages that are refused', () => {
+    const { parser, read } = createReader();
+    read('m{i="0"} 1\n');
+    for (let round = 0; round < 50; round++) {
+      const lines = Array.from({ length: 100 }, (_, i) => `m${round}{i="${round * 100 + i}"} 1\n`);
+      expect(() => read(`${lines.join('')}bad\n`)).toThrow(CodecError);
+    }
+    expect(parser.remembered).toBe(1);
+    expect(read('m{i="0"} 2\n').isSameSeries).toBe(true);
+  });
+
   it('is what it was before a page that was refused', () => {
     const { read } = createReader();
     const before = read('# TYPE a gauge\na 1\nb 1\n');

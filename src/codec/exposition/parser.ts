@@ -121,7 +121,6 @@ export function createExpositionParser<T>(options: ExpositionParserOptions<T>): 
       },
     });
     metadata = nextMetadata;
-    if (!finished.isSame) forgetNames(names, families, seriesMemory.size);
     return { series: finished.series, isSameSeries: finished.isSame, metadata };
   };
 
@@ -131,6 +130,7 @@ export function createExpositionParser<T>(options: ExpositionParserOptions<T>): 
       metadataMemory.clear();
     }
     knownFormat = format;
+    forgetNames(names, families, seriesMemory.size);
     const reading: Reading<T> = {
       page: openPage(body, format, pool.labelOf),
       series: seriesMemory.open(),
@@ -233,9 +233,12 @@ function addExemplar<T>(reading: Reading<T>, exemplar: LineExemplar, start: numb
     page.at = start;
     throw refuse(page, 'a sample of this type has no exemplars');
   }
-  const labels = sortExemplar(exemplar.labels);
-  if (labelLength(labels) > maxExemplarLabelLength) reading.longExemplars++;
-  else exemplars.push({ sample: series.length - 1, labels, value: exemplar.value, timestampMs: exemplar.timestampMs });
+  if (labelLength(exemplar.labels) > maxExemplarLabelLength) {
+    reading.longExemplars++;
+    return;
+  }
+  const { value, timestampMs } = exemplar;
+  exemplars.push({ sample: series.length - 1, labels: sortExemplar(exemplar.labels), value, timestampMs });
 }
 
 /**
@@ -253,6 +256,7 @@ function mayHaveExemplar(name: string, { typeOf }: MetadataReader): boolean {
   return suffix !== '_created' || type === undefined;
 }
 
+/** Few they are, or they would be too long. A name that is there twice counts once, as Prometheus refuses none for it. */
 function sortExemplar(labels: readonly Label[]): readonly Label[] {
   const kept = labels.filter(([name, value], i) => value !== '' && labels.findIndex(([other]) => other === name) === i);
   return kept.sort((a, b) => compareBytes(a[0], b[0]));

@@ -99,6 +99,8 @@ export function createSeriesMemory<T>(): SeriesMemory<T> {
   };
 
   const open = (): SeriesReader<T> => {
+    // Series that went, and those of pages that were refused halfway, are still in it.
+    if ((index?.size ?? 0) > 2 * order.length + indexSlack) index = undefined;
     /** Which line of the page before is expected next. */
     let expected = 0;
     let length = 0;
@@ -171,7 +173,7 @@ export function createSeriesMemory<T>(): SeriesMemory<T> {
         [starts, nextStarts] = [nextStarts, starts];
         knownPage = page.bytes;
         indexIdlePages++;
-        if (indexIdlePages > idlePages || (index?.size ?? 0) > 2 * order.length + indexSlack) index = undefined;
+        if (indexIdlePages > idlePages) index = undefined;
         return { series: remembered, isSame };
       },
     };

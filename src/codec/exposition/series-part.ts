@@ -8,6 +8,7 @@ import {
   findNameEnd,
   findQuotedEnd,
   isBlank,
+  type LabelOrder,
   lineFeed,
   openBrace,
   type PageCursor,
@@ -147,25 +148,34 @@ function readQuoted(page: PageCursor, what: 'label name' | 'label value'): strin
 
 /** The labels of a series as they are kept: sorted, `__name__` among them, none empty. Throws a CodecError where a name is there twice. */
 export function sortSeries(page: PageCursor, part: SeriesPart, numberLabel: NumberLabel): readonly Label[] {
-  const labels: Label[] = [page.labelOf('__name__', part.name), ...part.labels];
-  const number = numberLabel === '' ? -1 : labels.findIndex(([name]) => name === numberLabel);
-  const written = labels[number];
-  if (written !== undefined) labels[number] = page.labelOf(written[0], normalize(written[1]));
-  if (!isSorted(labels)) labels.sort((a, b) => compareBytes(a[0], b[0]));
-  let hasEmpty = false;
-  for (const [i, [name, value]] of labels.entries()) {
-    if (value === '') hasEmpty = true;
-    if (i > 0 && labels[i - 1]?.[0] === name)
-      throw refuse(page, `label ${JSON.stringify(name.slice(0, 64))} is there twice`);
+  const written: Label[] = [page.labelOf('__name__', part.name), ...part.labels];
+  const number = numberLabel === '' ? -1 : written.findIndex(([name]) => name === numberLabel);
+  const numberText = written[number]?.[1];
+  if (numberText !== undefined) written[number] = page.labelOf(numberLabel, normalize(numberText));
+  if (page.lastOrder === undefined || !isOrderOf(page.lastOrder, written)) page.lastOrder = findOrder(page, written);
+  const labels: Label[] = [];
+  for (const i of page.lastOrder.sorted) {
+    const label = written[i];
+    if (label !== undefined && label[1] !== '') labels.push(label);
   }
-  return hasEmpty ? labels.filter(([, value]) => value !== '') : labels;
+  return labels;
 }
 
-/** Most exporters write labels in order. */
-function isSorted(labels: readonly Label[]): boolean {
-  for (let i = 1; i < labels.length; i++)
-    if (compareBytes(labels[i - 1]?.[0] ?? '', labels[i]?.[0] ?? '') > 0) return false;
+function isOrderOf({ names }: LabelOrder, labels: readonly Label[]): boolean {
+  if (names.length !== labels.length) return false;
+  for (let i = 0; i < names.length; i++) if (names[i] !== labels[i]?.[0]) return false;
   return true;
+}
+
+function findOrder(page: PageCursor, labels: readonly Label[]): LabelOrder {
+  const names = labels.map(([name]) => name);
+  const nameAt = (i: number | undefined) => names[i ?? -1] ?? '';
+  const sorted = [...names.keys()].sort((a, b) => compareBytes(nameAt(a), nameAt(b)));
+  for (let i = 1; i < sorted.length; i++) {
+    const name = nameAt(sorted[i]);
+    if (nameAt(sorted[i - 1]) === name) throw refuse(page, `label ${JSON.stringify(name.slice(0, 64))} is there twice`);
+  }
+  return { names, sorted };
 }
 
 function normalize(value: string): string {
