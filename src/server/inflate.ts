@@ -182,11 +182,13 @@ function createGate(width: number): Gate {
 
 const gzipAsync: (body: Buffer, options: zlib.ZlibOptions) => Promise<Buffer> = promisify(zlib.gzip);
 const compressFromBytes = 2048;
+/** So little is packed in less time than it takes to hand it to another thread and back (a trace by its id is 4 KB). */
+const compressAtOnceBytes = 16 * 1024;
 
 /** Packs an answer if it is worth it and the client asked for it; undefined when it is to be sent as it is. */
 export async function packAnswer(body: Buffer, acceptEncoding: string | undefined): Promise<Buffer | undefined> {
   if (body.length < compressFromBytes || !acceptsGzip(acceptEncoding)) return undefined;
-  return await gzipAsync(body, { level: 1 });
+  return body.length <= compressAtOnceBytes ? zlib.gzipSync(body, { level: 1 }) : await gzipAsync(body, { level: 1 });
 }
 
 /** Whether an Accept-Encoding header allows gzip (RFC 9110 section 12.5.3; `gzip;q=0` forbids it). */
