@@ -113,6 +113,16 @@ const steps: Readonly<Record<string, Step>> = {
     const code = await run([...script, ...options], logFile);
     return { isPassed: code === 0, figures: { seconds, report: lastJsonLine(await readFile(logFile, 'utf8')) } };
   },
+  async 'the same samples as a live Prometheus'({ out, scale }) {
+    const program = process.env['PROMETHEUS'];
+    if (program === undefined || program === '')
+      return { isPassed: true, figures: { skipped: 'PROMETHEUS is not set' } };
+    const seconds = Math.max(20, Math.round(300 * scale));
+    const logFile = join(out, 'remote-write.log');
+    const script = ['--import', 'tsx', 'scripts/compare-remote-write.ts'];
+    const code = await run([...script, '--prometheus', program, '--seconds', String(seconds)], logFile);
+    return { isPassed: code === 0, figures: { seconds, report: lastJsonLine(await readFile(logFile, 'utf8')) } };
+  },
   async 'store against a model'({ seed, out, scale }) {
     const seconds = Math.max(20, Math.round(1200 * scale));
     const logFile = join(out, 'store-property.log');

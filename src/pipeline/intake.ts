@@ -172,7 +172,7 @@ export function createIntake(options: IntakeOptions): Intake {
   /** Spans cannot be refused one by one, since Zipkin's answer is 202 or nothing: the old ones among them are dropped and counted. */
   const tellOfSifted = (component: string, sifted: Sifted): Outcome => {
     const { batch, tooOld, tooFarAhead } = sifted;
-    const sentence = `${tooOld} older than the store keeps (store.retention), ${tooFarAhead} more than 10 minutes ahead of the clock`;
+    const sentence = `${tooOld} older than is taken (store.retention, store.out_of_order_window), ${tooFarAhead} more than 10 minutes ahead of the clock`;
     if (batch.signal === 'spans') {
       meter.dropped(component, batch.signal, 'older_than_retention', tooOld, sentence);
       return { kind: 'kept' };
