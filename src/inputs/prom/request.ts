@@ -172,11 +172,8 @@ async function readPage(answer: Answer, page: PageRequest, signal: AbortSignal):
   return { format, body: isZipped ? await inflate(answer.body, page, signal) : joined(answer.body) };
 }
 
-/** The body in one piece, without a copy where it came in one. */
-function joined(chunks: readonly Buffer[]): Buffer {
-  const [only] = chunks;
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
-}
+/** The body in one piece, and a copy: the parser keeps it until the next page, and a chunk of the wire is part of a larger buffer. */
+const joined = (chunks: readonly Buffer[]): Buffer => Buffer.concat(chunks);
 
 function describeStatus(status: number): string {
   const what = `the target answered ${status}, only 200 counts`;

@@ -78,6 +78,9 @@ interface ScrapeResult {
 
 /** Reading less than this takes a few milliseconds, and waits for nobody. */
 const largePageBytes = 256 * 1024;
+/** How long a page is read before others have their turn, and how many lines without a look at the clock. */
+const sliceMs = 10;
+const linesAtOnce = 500;
 /** Where filters may leave most of a page out, it may have so many times more samples than are kept. */
 const filteredShare = 4;
 /** A target that comes and goes is logged once in so long. */
@@ -113,9 +116,18 @@ export function createScraper(options: ScraperOptions): Scraper {
     countedBytes = body.length * 1.25;
   };
 
-  const parse = (body: Buffer, format: Page['format']) => {
+  /** A large page is read with turns for everything else in between. */
+  const parse = async ({ body, format }: Page, signal: AbortSignal) => {
     try {
-      return parser.parse(body, format);
+      const reading = parser.open(body, format);
+      let startedMs = nowMs();
+      while (!reading.advance(linesAtOnce)) {
+        if (nowMs() - startedMs < sliceMs) continue;
+        await nextTurn();
+        signal.throwIfAborted();
+        startedMs = nowMs();
+      }
+      return reading.finish();
     } catch (cause) {
       if (!(cause instanceof CodecError)) throw cause;
       const kind = format === 'text' ? 'text' : 'OpenMetrics';
@@ -123,11 +135,12 @@ export function createScraper(options: ScraperOptions): Scraper {
     }
   };
 
-  const readPage = async ({ body, format }: Page, scrapeMs: number, signal: AbortSignal) => {
+  const readPage = async (fetched: Page, scrapeMs: number, signal: AbortSignal) => {
+    const { body } = fetched;
     const endTurn = body.length >= largePageBytes ? await options.turns.take() : undefined;
     try {
       checkSize(body);
-      const page = parse(body, format);
+      const page = await parse(fetched, signal);
       const startedMs = nowMs();
       for (let at = table.resolve(page, 0); at < page.length; at = table.resolve(page, at)) {
         await nextTurn();
