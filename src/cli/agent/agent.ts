@@ -23,7 +23,7 @@ import { createOutputs } from './outputs.ts';
 import { createQueryRoutes } from './query-routes.ts';
 import { type AgentConfiguration, createReload, type LoadedConfiguration } from './reload.ts';
 import { openStoreLink } from './store-link.ts';
-import { createTargetsSource } from './targets.ts';
+import { createTargetsSource, targetsMetadata } from './targets.ts';
 
 export interface AgentOptions {
   readonly configuration: AgentConfiguration;
@@ -166,7 +166,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
       requestsPerSecondPerPeer: main.http.requests_per_second === 0 ? undefined : main.http.requests_per_second,
     },
     queryRoutes: [
-      ...createQueryRoutes(link, main, { clock, targets: () => [] }),
+      ...createQueryRoutes(link, main, { clock, targets: () => targetsMetadata({ inputs, discovery }) }),
       ...createTargetRoutes(createTargetsSource({ inputs, discovery })),
     ],
     operations: {

@@ -2,6 +2,7 @@
 import { type ScrapeAnnotation, scrapeAnnotations, whyNotNow } from '../../discovery/annotations/read-pod.ts';
 import type { PromRunning } from '../../inputs/prom/index.ts';
 import type { PodFinding, PodTargetStatus } from '../../inputs/prom/pods.ts';
+import type { TargetMetadata } from '../../inputs/prom/scraper-set.ts';
 import type { Pod } from '../../model/pod.ts';
 import type { InputKind, Running } from '../../pipeline/component.ts';
 import type {
@@ -18,6 +19,14 @@ import { type Discovery, discoveryName } from './discovery.ts';
 export interface TargetsSourceOptions {
   readonly inputs: Pick<Components<InputKind<unknown>>, 'running'>;
   readonly discovery: Pick<Discovery, 'running'>;
+}
+
+/** What every target that is scraped now says of its metrics. */
+export function targetsMetadata({ inputs, discovery }: TargetsSourceOptions): readonly TargetMetadata[] {
+  return [
+    ...inputs.running().flatMap(({ running }) => (isProm(running) ? running.metadata() : [])),
+    ...(discovery.running()?.scraping.metadata() ?? []),
+  ];
 }
 
 const isProm = (running: Running): running is PromRunning => 'targets' in running && 'leftOut' in running;

@@ -5,7 +5,7 @@ import { readAgentNumber } from './agent-number.ts';
 import { type PromInputConfig, promInputConfig } from './config.ts';
 import { connectionRules, createConnections } from './connections.ts';
 import type { TargetStatus } from './scraper.ts';
-import { createScraperSet } from './scraper-set.ts';
+import { createScraperSet, type TargetMetadata } from './scraper-set.ts';
 import { createTargets, type MadeTarget } from './target.ts';
 
 export type { TargetStatus } from './scraper.ts';
@@ -13,6 +13,8 @@ export type { TargetStatus } from './scraper.ts';
 export interface PromRunning extends Running {
   /** Each target and what its last scrape came to. */
   targets(): readonly TargetStatus[];
+  /** What the last page of each said of its metrics. */
+  metadata(): readonly TargetMetadata[];
   /** Addresses that are not scraped, and why. */
   leftOut(): readonly Exclude<MadeTarget, { kind: 'target' }>[];
 }
@@ -55,6 +57,7 @@ async function start(config: PromInputConfig, host: Host, accept: Accept): Promi
     },
     health: () => describeHealth(set.status()),
     targets: () => set.status(),
+    metadata: () => set.metadata(),
     leftOut: () => leftOut,
   };
 }

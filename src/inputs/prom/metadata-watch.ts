@@ -6,6 +6,8 @@ export interface MetadataWatch {
   take(metadata: ReadonlyMap<string, MetricMetadata>, nowMs: number): readonly MetricMetadata[];
   /** What was handed on last was not kept: all of it goes again with the next page. */
   repeat(): void;
+  /** What the last page said of the families that are stored. */
+  current(): readonly MetricMetadata[];
 }
 
 /** A store that lost what it knew, or another one, learns it anew within this time. */
@@ -38,5 +40,7 @@ export function createMetadataWatch(keeps: (metadata: MetricMetadata) => boolean
     repeat() {
       toldAllMs = Number.NEGATIVE_INFINITY;
     },
+    current: () =>
+      [...told.values()].slice(0, maxFamilies).filter((one) => one.help.length <= maxHelpLength && keeps(one)),
   };
 }

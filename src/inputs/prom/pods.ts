@@ -9,7 +9,7 @@ import type { PodSource } from '../../pipeline/pod-source.ts';
 import { readAgentNumber } from './agent-number.ts';
 import { createConnections } from './connections.ts';
 import { type PodTarget, type PodTargets, targetsOfPod } from './pod-targets.ts';
-import { createScraperSet, type KeyedTargetStatus } from './scraper-set.ts';
+import { createScraperSet, type KeyedTargetStatus, type TargetMetadata } from './scraper-set.ts';
 
 export interface PodScrapingOptions {
   readonly sources: readonly PodSource[];
@@ -36,6 +36,8 @@ export interface PodFinding extends Finding {
 
 export interface PodScraping extends Running {
   targets(): readonly PodTargetStatus[];
+  /** What the last page of each said of its metrics. */
+  metadata(): readonly TargetMetadata[];
   findings(): readonly PodFinding[];
   /** The pods that have one of the annotations, and why nothing of one is scraped now, where that is so. */
   annotated(): readonly { readonly pod: Pod; readonly reading: Pick<PodTargets, 'annotations' | 'notNow'> }[];
@@ -184,6 +186,7 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
       return stopped;
     },
     health: () => describe(set.status(), entries, maxTargets),
+    metadata: () => set.metadata(),
     targets: () =>
       set.status().flatMap((status) => {
         const found = running.get(status.key);

@@ -1,5 +1,7 @@
 /** Targets that come and go while the input runs: each is scraped from the moment it is put until it is removed. */
 import type { Accept } from '../../model/batch.ts';
+import type { MetricMetadata } from '../../model/metric-metadata.ts';
+import type { Label } from '../../model/sample.ts';
 import type { Host, StopReason } from '../../pipeline/component.ts';
 import type { Connections } from './connections.ts';
 import { createScrapeMemory } from './scrape-memory.ts';
@@ -12,6 +14,12 @@ export interface KeyedTargetStatus extends TargetStatus {
   readonly key: string;
 }
 
+/** A target's labels, and what it says of its metrics. */
+export interface TargetMetadata {
+  readonly labels: readonly Label[];
+  readonly metadata: readonly MetricMetadata[];
+}
+
 export interface ScraperSet {
   /**
    * Scrapes this target from now on, at its own place in the interval. One that was put under the key before goes on undisturbed where it
@@ -22,6 +30,8 @@ export interface ScraperSet {
   remove(key: string): void;
   /** Every target, in the order in which they were put. */
   status(): readonly KeyedTargetStatus[];
+  /** What the last page of each said of its metrics. */
+  metadata(): readonly TargetMetadata[];
   /** Ends all. Because of 'removed' their series are marked stale; because of 'shutdown' they are not. Resolves when the scrapers are done, or `deadline` aborts. */
   stop(deadline: AbortSignal, because: StopReason): Promise<void>;
 }
@@ -117,6 +127,11 @@ export function createScraperSet(options: ScraperSetOptions): ScraperSet {
       entries.delete(key);
       end(entry, true);
     },
+    metadata: () =>
+      [...entries.values()].map(({ target, scraper }) => ({
+        labels: [...target.labels],
+        metadata: scraper.metadata(),
+      })),
     status: () => [...entries].map(([key, { scraper }]) => ({ key, ...scraper.status() })),
     stop(deadline, because) {
       stopped ??= stop(deadline, because);

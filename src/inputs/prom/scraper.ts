@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CodecError } from '../../codec/codec-error.ts';
 import { createExpositionParser } from '../../codec/exposition/parser.ts';
 import type { Accept } from '../../model/batch.ts';
+import type { MetricMetadata } from '../../model/metric-metadata.ts';
 import type { Host } from '../../pipeline/component.ts';
 import type { LossReason } from '../../pipeline/meter.ts';
 import { reasonOf } from '../../pipeline/refusal.ts';
@@ -50,6 +51,8 @@ export interface Scraper {
   /** Ends all series of the target at this moment: it will not be scraped again. */
   markEnded(atMs: number): Promise<void>;
   status(): TargetStatus;
+  /** What its last page said of its metrics. */
+  metadata(): readonly MetricMetadata[];
 }
 
 export interface ScraperOptions {
@@ -304,6 +307,7 @@ export function createScraper(options: ScraperOptions): Scraper {
       }
     },
     status: () => status,
+    metadata: metadata.current,
   };
 }
 
