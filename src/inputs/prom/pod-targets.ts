@@ -10,7 +10,7 @@ import { type PromInputConfig, promInputConfig } from './config.ts';
 import { createTargets, type Target } from './target.ts';
 
 export interface PodTarget {
-  /** Of no other target; the same as long as pod, address and labels are. */
+  /** What its series are known by: the address and the labels. Two of one key would write the same series. */
   readonly key: string;
   readonly target: Target;
   readonly annotation: string;
@@ -47,7 +47,7 @@ export function targetsOfPod(pod: Pod, annotations: readonly ScrapeAnnotation[])
         continue;
       }
       const { target } = made;
-      const key = JSON.stringify([pod.uid, target.url.href, [...target.labels].sort(([a], [b]) => (a < b ? -1 : 1))]);
+      const key = JSON.stringify([target.url.href, [...target.labels].sort(([a], [b]) => (a < b ? -1 : 1))]);
       if (targets.has(key)) {
         const message = `block ${number} asks for ${target.url.href} once more, under the same labels; give it a source of its own, or take it out`;
         findings.push({ annotation, line: 0, refused: 'duplicate', message });

@@ -198,7 +198,10 @@ describe('pods with annotations', () => {
     expect(await host.meter.registry.getSingleMetricAsString('trawl_annotations_refused_total')).toContain(
       'trawl_annotations_refused_total{reason="not_this_pod"} 1',
     );
-    expect(scraping.health()).toMatchObject({ isHealthy: true, line: expect.stringContaining('1 pods are refused') });
+    expect(scraping.health()).toMatchObject({
+      isHealthy: true,
+      line: expect.stringContaining('of one pod are refused'),
+    });
   });
 
   it('wait for room beyond the limit of targets, and take it when another goes', async () => {
@@ -222,6 +225,44 @@ describe('pods with annotations', () => {
     source.replace([{ ...pod, uid: 'another' }]);
     await settle();
     expect(scraping.targets().map(({ pod: { uid } }) => uid)).toEqual(['another']);
+  });
+
+  it('of the same name from two sources are scraped once, and by the other when the first goes', async () => {
+    const pod = annotated(block('/metrics'));
+    source.put(pod);
+    source.put({ ...pod, uid: 'of-the-other-source' });
+    await start();
+    expect(scraping.targets().map(({ pod: { uid } }) => uid)).toEqual([pod.uid]);
+    expect(scraping.findings()).toMatchObject([{ refused: 'duplicate', pod: { uid: 'of-the-other-source' } }]);
+    source.remove(pod.uid);
+    source.put(annotated(block('/other'), 'other'));
+    await settle();
+    expect(scraping.targets().map(({ pod: { uid } }) => uid)).toEqual(
+      expect.arrayContaining(['of-the-other-source', 'uid-default-other']),
+    );
+    expect(scraping.findings()).toEqual([]);
+  });
+
+  it('that have an address after another do not get its labels', async () => {
+    const first = annotated(block('/metrics'), 'first');
+    source.put(first);
+    await start();
+    source.put({ ...first, phase: 'Succeeded' });
+    source.put(annotated(block('/metrics'), 'second'));
+    await settle();
+    expect(scraping.targets().map(({ labels }) => labels['pod'])).toEqual(['second']);
+  });
+
+  it('fill no log, however often one changes its mind', async () => {
+    await start();
+    for (let i = 0; i < 200; i++) {
+      source.put(annotated(`[[inputs.prom]]\nurl = "http://host-${i}.example/"`));
+      await settle();
+    }
+    expect(host.logLines.filter(({ msg }) => msg.includes('.example')).length).toBe(60);
+    expect(await host.meter.registry.getSingleMetricAsString('trawl_annotations_refused_total')).toContain(
+      '{reason="not_this_pod"} 200',
+    );
   });
 
   it('by the thousand are read in slices, between which others get their turn', async () => {

@@ -1,4 +1,5 @@
 /** From pods to running scrapers: targets follow the pods that a source tells of, and what is wrong with annotations is kept to be shown. */
+import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Counter, Gauge } from 'prom-client';
 import { type Finding, refusalReasons, type ScrapeAnnotation } from '../../discovery/annotations/read-pod.ts';
@@ -51,13 +52,17 @@ interface Entry {
 
 /** Annotations are read for so long before others get their turn: one takes about 0.3 ms, and a list may bring thousands. */
 const sliceMs = 10;
+const maxLinesPerMinute = 60;
 
 /** Everything of a pod that its targets come from. */
-const signatureOf = ({ name, namespace, nodeName, phase, ips, isOnHostNetwork, isBeingDeleted, ...pod }: Pod): string =>
-  JSON.stringify([
-    [name, namespace, nodeName, phase, ips, isOnHostNetwork, isBeingDeleted],
-    [pod.annotations, pod.labels, pod.containers.map(({ ports }) => ports), pod.hostIp],
-  ]);
+function signatureOf(pod: Pod): string {
+  const { name, namespace, nodeName, phase, ips, hostIp, isOnHostNetwork, isBeingDeleted } = pod;
+  const told = [
+    [name, namespace, nodeName, phase, ips, hostIp, isOnHostNetwork, isBeingDeleted],
+    [pod.annotations, pod.labels, pod.containers.map(({ ports }) => ports), pod.ownerKind, pod.ownerName],
+  ];
+  return createHash('sha256').update(JSON.stringify(told)).digest('base64');
+}
 
 /** Starts to scrape the pods of these sources. The sources stay the caller's. */
 export async function startPodScraping(options: PodScrapingOptions): Promise<PodScraping> {
@@ -72,9 +77,11 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
   const changed = new Map<string, Pod>();
   const stopping = new AbortController();
   let reading: Promise<void> | undefined;
+  let loggingSinceMs = Number.NEGATIVE_INFINITY;
+  let logged = 0;
   const metrics = createMetrics(host, { pods: () => entries.size, targets: () => running.size });
 
-  const isOver = ({ key }: PodTarget): boolean => !running.has(key) && running.size >= maxTargets;
+  const isOwn = ({ uid }: Pod, key: string): boolean => running.get(key)?.pod.uid === uid;
 
   const start = (pod: Pod, of: PodTarget) => {
     running.set(of.key, { pod, of });
@@ -84,14 +91,14 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
     running.delete(key);
     set.remove(key);
   };
-  /** Where the limit was met and has room again. */
+  /** What waited for another of the same series, or for room, is started once that is gone. */
   const fillUp = () => {
     if (running.size >= maxTargets) return;
     for (const {
       pod,
       reading: { targets },
     } of entries.values()) {
-      for (const target of targets) if (!running.has(target.key) && !isOver(target)) start(pod, target);
+      for (const target of targets) if (!running.has(target.key) && running.size < maxTargets) start(pod, target);
     }
   };
 
@@ -101,12 +108,13 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
     if (before?.signature === signature) return;
     const after = targetsOfPod(pod, options.annotations);
     const wanted = new Set(after.targets.map(({ key }) => key));
-    for (const { key } of before?.reading.targets ?? []) if (!wanted.has(key) && running.has(key)) end(key);
+    for (const { key } of before?.reading.targets ?? []) if (!wanted.has(key) && isOwn(pod, key)) end(key);
     if (after.annotations.length === 0) entries.delete(pod.uid);
     else entries.set(pod.uid, { pod, signature, reading: after });
     for (const target of after.targets) {
-      if (!isOver(target)) start(pod, target);
-      else metrics.refused('over_limit');
+      const { key } = target;
+      if (isOwn(pod, key) || (!running.has(key) && running.size < maxTargets)) start(pod, target);
+      else metrics.refused(running.has(key) ? 'duplicate' : 'over_limit');
     }
     tell(pod, before?.reading.findings ?? [], after.findings);
   };
@@ -116,17 +124,29 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
     for (const finding of after) {
       if (known.has(finding.message)) continue;
       const why = sentenceOf(pod, finding);
-      if (finding.refused === undefined) host.log.info(why);
-      else {
+      if (finding.refused !== undefined) {
         metrics.refused(finding.refused);
         host.meter.failed(host.name, why);
-        host.log.warn(why);
       }
+      if (!mayLog()) continue;
+      if (finding.refused === undefined) host.log.info(why);
+      else host.log.warn(why);
     }
+  };
+  /** Whoever rewrites an annotation again and again must not fill the log; what is wrong now is shown all the same. */
+  const mayLog = (): boolean => {
+    const nowMs = host.clock.monotonicMs();
+    if (nowMs - loggingSinceMs >= 60_000) {
+      loggingSinceMs = nowMs;
+      logged = 0;
+    }
+    return ++logged <= maxLinesPerMinute;
   };
   const leave = (uid: string) => {
     changed.delete(uid);
-    for (const { key } of entries.get(uid)?.reading.targets ?? []) if (running.has(key)) end(key);
+    const entry = entries.get(uid);
+    if (entry === undefined) return;
+    for (const { key } of entry.reading.targets) if (isOwn(entry.pod, key)) end(key);
     entries.delete(uid);
   };
 
@@ -197,7 +217,9 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
     findings: () =>
       [...entries.values()].flatMap(({ pod, reading: { findings, targets } }) => [
         ...findings.map((finding) => ({ ...finding, pod })),
-        ...targets.filter(({ key }) => !running.has(key)).map((target) => overLimit(pod, target, maxTargets)),
+        ...targets
+          .filter(({ key }) => !isOwn(pod, key))
+          .map((target) => notScraped(pod, target, { other: running.get(target.key)?.pod, maxTargets })),
       ]),
     annotated: () =>
       [...entries.values()].map(({ pod, reading: { annotations, notNow } }) => ({
@@ -213,9 +235,19 @@ function sentenceOf(pod: Pod, { annotation, line, message }: Finding): string {
   return `${where}${line > 0 ? `, line ${line}` : ''}: ${message}`;
 }
 
-function overLimit(pod: Pod, { annotation, target }: PodTarget, maxTargets: number): PodFinding {
-  const message = `${target.url.href} is not scraped: ${maxTargets} targets of pods are, and no more; raise [discovery] max_targets`;
-  return { pod, annotation, line: 0, refused: 'over_limit', message };
+interface Hindrance {
+  /** The pod that is scraped for the same series. */
+  readonly other: Pod | undefined;
+  readonly maxTargets: number;
+}
+
+function notScraped(pod: Pod, { annotation, target }: PodTarget, { other, maxTargets }: Hindrance): PodFinding {
+  const refused = other === undefined ? 'over_limit' : 'duplicate';
+  const why =
+    other === undefined
+      ? `${maxTargets} targets of pods are, and no more; raise [discovery] max_targets`
+      : `it is already, under the same labels, for a pod of the same name (uid ${other.uid})`;
+  return { pod, annotation, line: 0, refused, message: `${target.url.href} is not scraped: ${why}` };
 }
 
 function describe(
@@ -232,8 +264,9 @@ function describe(
   const [first] = down;
   if (first !== undefined) parts.push(first.lastError ?? first.url);
   // A stranger's annotation makes nobody's agent ill: it is told, and health stays as it is.
-  if (refused > 0) parts.push(`annotations of ${refused} pods are refused; trawl targets says why`);
-  if (targets.length >= maxTargets) parts.push(`the limit [discovery] max_targets is reached`);
+  const whose = refused === 1 ? 'of one pod' : `of ${refused} pods`;
+  if (refused > 0) parts.push(`annotations ${whose} are refused; trawl targets says why`);
+  if (targets.length >= maxTargets) parts.push('the limit [discovery] max_targets is reached');
   // One pod that is down is its owner's matter; all of them down is the agent's.
   return { isHealthy: down.length === 0 || up > 0, line: parts.join('; ') };
 }
