@@ -1,16 +1,18 @@
 /** Looks at a directory of manifests again and again, reads what has changed, and keeps the last good pods of what is broken. */
 import { constants } from 'node:fs';
-import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Logger } from 'pino';
 import type { Pod } from '../../model/pod.ts';
-import { type Manifest, ManifestError, type ManifestOptions, readManifest } from './manifest.ts';
+import { ManifestError } from './documents.ts';
+import { type Manifest, type ManifestOptions, readManifest } from './manifest.ts';
+import { type ReadOptions, readDocuments } from './read-documents.ts';
 
 export const directoryLimits = {
-  files: 5_000,
+  files: 2_000,
   pods: 20_000,
   yamlBytes: 1024 * 1024,
-  jsonBytes: 16 * 1024 * 1024,
+  jsonBytes: 8 * 1024 * 1024,
 } as const;
 
 export interface DirectoryReport {
@@ -21,7 +23,7 @@ export interface DirectoryReport {
   readonly problems: readonly string[];
 }
 
-export interface DirectoryReaderOptions extends ManifestOptions {
+export interface DirectoryReaderOptions extends ManifestOptions, ReadOptions {
   readonly path: string;
   readonly log: Logger;
   fail(why: string): void;
@@ -153,13 +155,25 @@ async function signatureOf(path: string): Promise<string> {
   }
 }
 
-async function readWithin(directory: string, name: string, options: ManifestOptions): Promise<Manifest> {
+// Not blocking: a pipe without a writer would hang, and is refused below.
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
+/** Opens a file of the directory; a link, as a ConfigMap's files are, only where it leads to a place inside. */
+async function openWithin(directory: string, name: string): Promise<FileHandle> {
+  try {
+    return await open(join(directory, name), openFlags);
+  } catch (error) {
+    if (codeOf(error) !== 'ELOOP') throw error;
+  }
   const inside = await realpath(directory);
   const path = await realpath(join(directory, name));
   if (!path.startsWith(inside + sep))
     throw new ManifestError('a link that leads out of the directory is not followed', 0);
-  // Not blocking: a pipe without a writer would hang, and is refused below.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  return await open(path, openFlags);
+}
+
+async function readWithin(directory: string, name: string, options: ManifestOptions & ReadOptions): Promise<Manifest> {
+  const file = await openWithin(directory, name);
   try {
     const stats = await file.stat();
     if (!stats.isFile()) throw new ManifestError('not a file', 0);
@@ -173,7 +187,8 @@ async function readWithin(directory: string, name: string, options: ManifestOpti
     }
     const buffer = Buffer.alloc(stats.size);
     const { bytesRead } = await file.read(buffer, 0, stats.size, 0);
-    return readManifest(buffer.toString('utf8', 0, bytesRead), isJson, options);
+    const documents = await readDocuments(buffer.toString('utf8', 0, bytesRead), isJson, options);
+    return readManifest(documents, options);
   } finally {
     await file.close();
   }

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createFakeClock, createFakeHost, until } from '../../../test/fixtures/fake-host.ts';
+import { createFakeClock, createFakeHost, realClock, until } from '../../../test/fixtures/fake-host.ts';
+import type { Clock } from '../../pipeline/component.ts';
 import type { PodChange, PodSource } from '../../pipeline/pod-source.ts';
 import { createDirectoryPods } from './index.ts';
 
@@ -46,6 +47,13 @@ function openDirectory(files: Readonly<Record<string, string>> = {}) {
   };
   return { path, write, host, changes, open, pass };
 }
+
+/** Time that passes `factor` times as fast as on the wall. */
+const createFastClock = (factor: number): Clock => ({
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now() * factor,
+  sleep: (delayMs, signal) => realClock.sleep(delayMs / factor, signal),
+});
 
 const names = (source: PodSource): string[] => [...(source.pods()?.values() ?? [])].map((pod) => pod.name).sort();
 
@@ -249,6 +257,59 @@ describe('pods of a directory of manifests', () => {
     expect(names(source)).toEqual(['a']);
     expect(source.health().line).toMatch(/b\.yaml: Pod default\/a is in a\.yaml already/);
     expect(host.logLines.filter((line) => line.msg.includes('Deployment'))).toHaveLength(1);
+  });
+
+  it.each([
+    ['nested.yaml', '['.repeat(900_000)],
+    ['anchors.yaml', '&a '.repeat(300_000)],
+    ['keys.yaml', `{a: 1,${'b,'.repeat(400_000)}}`],
+  ])('are read while %s takes for ever or fails, and nobody else waits', async (name, text) => {
+    const { path } = openDirectory({ 'a.yaml': manifest('a'), [name]: text });
+    const host = createFakeHost({ clock: createFastClock(20) });
+    cleanups.push(() => host.close());
+    const source = createDirectoryPods({ ...host, name: 'd', path, nodeName: 'node-1', keptAnnotations: [] });
+    cleanups.push(() => source.stop(AbortSignal.timeout(5000)));
+    let longestMs = 0;
+    let lastAt = performance.now();
+    const timer = setInterval(() => {
+      longestMs = Math.max(longestMs, performance.now() - lastAt);
+      lastAt = performance.now();
+    }, 5);
+    await until('there is a set', () => source.pods() !== undefined, 15_000);
+    clearInterval(timer);
+    expect(names(source)).toEqual(['a']);
+    expect(source.health().line).toMatch(/(nested|anchors|keys)\.yaml(:\d+)?: (takes more than 10 s to read|not YAML)/);
+    expect(longestMs).toBeLessThan(1000);
+  });
+
+  it('are read from a long file too', async () => {
+    const text = Array.from({ length: 300 }, (_, i) => manifest(`p-${i}`)).join('---\n');
+    const { path } = openDirectory({ 'a.yaml': text });
+    const host = createFakeHost({ clock: realClock });
+    cleanups.push(() => host.close());
+    const source = createDirectoryPods({ ...host, name: 'd', path, nodeName: 'node-1', keptAnnotations: [] });
+    cleanups.push(() => source.stop(AbortSignal.timeout(5000)));
+    await until('all are known', () => source.pods()?.size === 300);
+    writeFileSync(join(path, 'a.yaml'), `${text}---\nkind: Pod\n`);
+    await until('the fault is said', () => !source.health().isHealthy);
+    expect(source.health().line).toMatch(
+      /a\.yaml:\d{4}: a Pod without metadata\.name; its last good 300 pods are kept/,
+    );
+  });
+
+  it('are read from thousands of files, up to a limit that is said', async () => {
+    const json = (i: number) => JSON.stringify({ kind: 'Pod', metadata: { name: `p-${i}` } });
+    const files = Object.fromEntries(Array.from({ length: 2001 }, (_, i) => [`p-${i}.json`, json(i)]));
+    const { path } = openDirectory(files);
+    const host = createFakeHost({ clock: realClock });
+    cleanups.push(() => host.close());
+    const source = createDirectoryPods({ ...host, name: 'd', path, nodeName: 'node-1', keptAnnotations: [] });
+    cleanups.push(() => source.stop(AbortSignal.timeout(5000)));
+    await until('there is a set', () => source.pods() !== undefined);
+    expect(source.pods()?.size).toBe(2000);
+    expect(source.health().line).toBe(
+      `${path} has 2001 manifests and the first 2000 are read; put several pods into one file`,
+    );
   });
 
   it('are no longer looked for after a stop', async () => {
