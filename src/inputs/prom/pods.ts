@@ -1,14 +1,14 @@
 /** From pods to running scrapers: targets follow the pods that a source tells of, and what is wrong with annotations is kept to be shown. */
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Counter, Gauge } from 'prom-client';
-import { type Finding, refusalReasons, type ScrapeAnnotation } from '../../discovery/annotations/read-pod.ts';
+import type { Finding, ScrapeAnnotation } from '../../discovery/annotations/read-pod.ts';
 import type { Accept } from '../../model/batch.ts';
 import type { Pod } from '../../model/pod.ts';
 import type { Health, Host, Running, StopReason } from '../../pipeline/component.ts';
 import type { PodSource } from '../../pipeline/pod-source.ts';
 import { readAgentNumber } from './agent-number.ts';
 import { createConnections } from './connections.ts';
+import { createPodReports } from './pod-reports.ts';
 import { type PodTarget, type PodTargets, targetsOfPod } from './pod-targets.ts';
 import { createScraperSet, type KeyedTargetStatus, type TargetMetadata } from './scraper-set.ts';
 
@@ -52,7 +52,6 @@ interface Entry {
 
 /** Annotations are read for so long before others get their turn: one takes about 0.3 ms, and a list may bring thousands. */
 const sliceMs = 10;
-const maxLinesPerMinute = 60;
 
 /** Everything of a pod that its targets come from. */
 function signatureOf(pod: Pod): string {
@@ -77,9 +76,7 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
   const changed = new Map<string, Pod>();
   const stopping = new AbortController();
   let reading: Promise<void> | undefined;
-  let loggingSinceMs = Number.NEGATIVE_INFINITY;
-  let logged = 0;
-  const metrics = createMetrics(host, { pods: () => entries.size, targets: () => running.size });
+  const reports = createPodReports(host, { pods: () => entries.size, targets: () => running.size });
 
   const isOwn = ({ uid }: Pod, key: string): boolean => running.get(key)?.pod.uid === uid;
 
@@ -114,33 +111,9 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
     for (const target of after.targets) {
       const { key } = target;
       if (isOwn(pod, key) || (!running.has(key) && running.size < maxTargets)) start(pod, target);
-      else metrics.refused(running.has(key) ? 'duplicate' : 'over_limit');
+      else reports.refused(running.has(key) ? 'duplicate' : 'over_limit');
     }
-    tell(pod, before?.reading.findings ?? [], after.findings);
-  };
-  /** Counts and logs what was not told before. */
-  const tell = (pod: Pod, before: readonly Finding[], after: readonly Finding[]) => {
-    const known = new Set(before.map(({ message }) => message));
-    for (const finding of after) {
-      if (known.has(finding.message)) continue;
-      const why = sentenceOf(pod, finding);
-      if (finding.refused !== undefined) {
-        metrics.refused(finding.refused);
-        host.meter.failed(host.name, why);
-      }
-      if (!mayLog()) continue;
-      if (finding.refused === undefined) host.log.info(why);
-      else host.log.warn(why);
-    }
-  };
-  /** Whoever rewrites an annotation again and again must not fill the log; what is wrong now is shown all the same. */
-  const mayLog = (): boolean => {
-    const nowMs = host.clock.monotonicMs();
-    if (nowMs - loggingSinceMs >= 60_000) {
-      loggingSinceMs = nowMs;
-      logged = 0;
-    }
-    return ++logged <= maxLinesPerMinute;
+    reports.tell(pod, before?.reading.findings ?? [], after.findings);
   };
   const leave = (uid: string) => {
     changed.delete(uid);
@@ -197,7 +170,7 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
     await reading;
     await set.stop(deadline, because);
     await connections.close();
-    metrics.close();
+    reports.close();
   };
 
   return {
@@ -227,12 +200,6 @@ export async function startPodScraping(options: PodScrapingOptions): Promise<Pod
         reading: { annotations, notNow },
       })),
   };
-}
-
-/** `pod default/x, annotation datakit/prom.instances, line 3: …` */
-function sentenceOf(pod: Pod, { annotation, line, message }: Finding): string {
-  const where = `pod ${pod.namespace}/${pod.name}, annotation ${annotation}`;
-  return `${where}${line > 0 ? `, line ${line}` : ''}: ${message}`;
 }
 
 interface Hindrance {
@@ -269,41 +236,4 @@ function describe(
   if (targets.length >= maxTargets) parts.push('the limit [discovery] max_targets is reached');
   // One pod that is down is its owner's matter; all of them down is the agent's.
   return { isHealthy: down.length === 0 || up > 0, line: parts.join('; ') };
-}
-
-function createMetrics(host: Host, count: { pods(): number; targets(): number }) {
-  const { registry } = host.meter;
-  const refusedName = 'trawl_annotations_refused_total';
-  const known = registry.getSingleMetric(refusedName);
-  const refused =
-    known instanceof Counter
-      ? known
-      : new Counter({
-          name: refusedName,
-          help: 'What annotations of pods asked for and was refused, by reason.',
-          labelNames: ['reason'],
-          registers: [registry],
-        });
-  for (const reason of refusalReasons) refused.inc({ reason }, 0);
-  const gauges = [
-    { name: 'trawl_discovery_annotated_pods', help: 'Pods with an annotation that asks for a scrape.', of: count.pods },
-    { name: 'trawl_discovery_targets', help: 'Targets that are scraped because a pod asks for it.', of: count.targets },
-  ];
-  for (const { name, help, of } of gauges) {
-    registry.removeSingleMetric(name);
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(of());
-      },
-    });
-  }
-  return {
-    refused: (reason: string) => refused.inc({ reason }),
-    close() {
-      for (const { name } of gauges) registry.removeSingleMetric(name);
-    },
-  };
 }
