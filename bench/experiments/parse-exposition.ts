@@ -1,5 +1,5 @@
 /**
- * What reading a scraped page costs: 50,000 series of 12 labels (12 MB), as text and as OpenMetrics. `npx tsx bench/experiments/parse-exposition.ts`
+ * What reading a scraped page costs: 50,000 series of 12 labels (16 MB), as text and as OpenMetrics. `npx tsx bench/experiments/parse-exposition.ts`
  * prints one JSON object a case, in ms of CPU: the first page, the same series with new values, and pages in which series come, go and move.
  */
 import type { ExpositionFormat } from '../../src/codec/exposition/exposition.ts';
