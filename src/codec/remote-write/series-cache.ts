@@ -15,8 +15,9 @@ export interface KnownSeries {
   readonly start: number;
   readonly length: number;
   readonly hash: number;
-  /** Another series of the same hash. */
+  /** Another series of the same hash, and how many there are. */
   readonly sameHash: KnownSeries | undefined;
+  readonly depth: number;
   /** What came after it the last time. */
   next: KnownSeries | undefined;
   isForgotten: boolean;
@@ -42,6 +43,8 @@ export interface SeriesCacheLimits {
 }
 
 const chunkBytes = 256 * 1024;
+/** More of one hash are no accident: the ones before are forgotten, so that nobody can make a lookup slow. */
+const maxDepth = 8;
 
 /** Half of what is known, and what its labels lie in. */
 interface Generation {
@@ -66,6 +69,14 @@ function hashOf(bytes: Buffer, start: number, end: number): number {
   return Math.imul(hash, 0x5bd1_e995) >>> 2;
 }
 
+/** Whoever still points at one of these must neither use it nor keep all that came after it. */
+function forget(first: KnownSeries | undefined): void {
+  for (let each = first; each !== undefined; each = each.sameHash) {
+    each.isForgotten = true;
+    each.next = undefined;
+  }
+}
+
 /** Makes an empty cache. */
 export function createSeriesCache({ maxBytes }: SeriesCacheLimits): SeriesCache {
   let young = emptyGeneration();
@@ -88,13 +99,7 @@ export function createSeriesCache({ maxBytes }: SeriesCacheLimits): SeriesCache 
     young.byHash.set(known.hash, known);
     young.bytes += known.length;
     if (young.bytes <= maxBytes / 2) return;
-    for (const first of old.byHash.values()) {
-      for (let each: KnownSeries | undefined = first; each !== undefined; each = each.sameHash) {
-        // Whoever still points at it must neither use it nor keep all that came after it.
-        each.isForgotten = true;
-        each.next = undefined;
-      }
-    }
+    for (const first of old.byHash.values()) forget(first);
     old = young;
     young = emptyGeneration();
   };
@@ -112,12 +117,18 @@ export function createSeriesCache({ maxBytes }: SeriesCacheLimits): SeriesCache 
 
   const add = (bytes: Buffer, { start, end }: ByteRange, { series, refusal }: Found) => {
     const hash = hashOf(bytes, start, end);
+    let sameHash = young.byHash.get(hash);
+    if (sameHash !== undefined && sameHash.depth >= maxDepth) {
+      forget(sameHash);
+      sameHash = undefined;
+    }
     const known: KnownSeries = {
       series,
       refusal,
       ...store(bytes, start, end - start),
       hash,
-      sameHash: young.byHash.get(hash),
+      sameHash,
+      depth: (sameHash?.depth ?? 0) + 1,
       next: undefined,
       isForgotten: false,
     };

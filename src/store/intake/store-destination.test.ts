@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { emptyResource } from '../../model/resource.ts';
+import { createSeries, type Series } from '../../model/sample.ts';
 import type { Span } from '../../model/span.ts';
 import type { AppendResult, Section, Spool } from '../../pipeline/spool/spool.ts';
+import { storeSectionKinds } from './sections.ts';
 import { createStoreDestination } from './store-destination.ts';
 
 const signal = new AbortController().signal;
@@ -28,16 +30,18 @@ const spans = (count: number): Span[] =>
 /** A spool that takes records up to a size, and remembers how many items each had. */
 function createFakeSpool(maxRecordBytes: number) {
   const records: number[] = [];
+  const kinds: (readonly number[])[] = [];
   const spool = {
     async append(sections: readonly Section[]): Promise<AppendResult> {
       await new Promise((resolve) => setImmediate(resolve));
       const sizeBytes = sections.reduce((sum, { bytes }) => sum + bytes.length, 0);
       if (sizeBytes > maxRecordBytes) return { kind: 'too_large', cause: new Error('too large') };
+      kinds.push(sections.map(({ kind }) => kind));
       records.push(sections.reduce((sum, { items }) => sum + items, 0));
       return { kind: 'kept' };
     },
   } as unknown as Spool;
-  return { spool, records };
+  return { spool, records, kinds };
 }
 
 describe('the store as a destination', () => {
@@ -60,5 +64,42 @@ describe('the store as a destination', () => {
     expect(outcomes.map(({ kind }) => kind)).toEqual(['kept', 'kept', 'rejected', 'kept']);
     expect(outcomes[2]).toMatchObject({ count: 500 });
     expect(records.reduce((sum, items) => sum + items, 0)).toBe(3);
+  });
+
+  it('writes series and what is said of them once a day, and again once the store may have lost them', async () => {
+    const { spool, kinds } = createFakeSpool(1_000_000);
+    let nowMs = 0;
+    const store = createStoreDestination({ spool, nowMs: () => nowMs });
+    const series = createSeries([['__name__', 'requests_total']]);
+    const metadata = [{ family: 'requests', type: 'counter', help: 'All', unit: '' } as const];
+    const send = () => {
+      const items = [{ series, samples: [{ timestampMs: nowMs, value: 1, isStale: false }] }];
+      return store.append({ signal: 'samples', items, metadata }, signal);
+    };
+    const { samples, series: ofSeries, metadata: ofMetadata } = storeSectionKinds;
+    await send();
+    await send();
+    nowMs += 86_400_000;
+    await send();
+    await send();
+    store.forgetSeries();
+    await send();
+    expect(kinds).toEqual([
+      [ofSeries, ofMetadata, samples],
+      [samples],
+      [ofSeries, ofMetadata, samples],
+      [samples],
+      [ofSeries, ofMetadata, samples],
+    ]);
+  });
+
+  it('writes the series of an exemplar that comes without a sample, and nothing at all for a batch without rows', async () => {
+    const { spool, kinds } = createFakeSpool(1_000_000);
+    const store = createStoreDestination({ spool, nowMs: () => 0 });
+    const series: Series = createSeries([['__name__', 'requests_total']]);
+    const exemplars = [{ series, labels: [], value: 1, timestampMs: 5 }];
+    expect(await store.append({ signal: 'samples', items: [], exemplars }, signal)).toEqual({ kind: 'kept' });
+    expect(await store.append({ signal: 'samples', items: [], metadata: [] }, signal)).toEqual({ kind: 'kept' });
+    expect(kinds).toEqual([[storeSectionKinds.series, storeSectionKinds.exemplars]]);
   });
 });

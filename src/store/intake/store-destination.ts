@@ -138,11 +138,14 @@ function createSectionEncoder(nowMs: () => number) {
   return { encode, forgetSeries };
 }
 
+/** Spans, samples or lines. */
+const countOf = (batch: Batch): number => (batch.signal === 'samples' ? countSamples(batch.items) : batch.items.length);
+
 /** How much a batch weighs in a group, in rows. */
 const weightOf = (batch: Batch): number =>
   batch.signal === 'samples'
-    ? countSamples(batch.items) + (batch.metadata?.length ?? 0) + (batch.exemplars?.length ?? 0)
-    : batch.items.length;
+    ? countOf(batch) + (batch.metadata?.length ?? 0) + (batch.exemplars?.length ?? 0)
+    : countOf(batch);
 
 const leftError = new RefusedError('overloaded', 'the sender left before its batch was written');
 
@@ -171,7 +174,7 @@ export function createStoreDestination(options: StoreDestinationOptions): StoreD
     return group;
   };
 
-  const answer = ({ weight, resolve }: Waiting, result: AppendResult) => resolve(outcomeOf(result, weight));
+  const answer = ({ batch, resolve }: Waiting, result: AppendResult) => resolve(outcomeOf(result, countOf(batch)));
 
   const keepGroup = async (group: readonly Waiting[]): Promise<void> => {
     try {
