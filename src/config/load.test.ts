@@ -148,6 +148,19 @@ describe('the main file', () => {
     expect(main.http.query_tokens.map((token) => token.reveal())).toEqual(['one', 'two']);
   });
 
+  it("asks Kubernetes for the node as Kubernetes knows it, whatever DataKit's name for it holds besides", async () => {
+    const nodes = async (env: Record<string, string>) => {
+      const { main } = await loadWell({ env });
+      return [main.node_name, main.discovery.node];
+    };
+    expect(await nodes({})).toEqual(['', '']);
+    expect(await nodes({ NODE_NAME: 'n1' })).toEqual(['n1', 'n1']);
+    expect(await nodes({ ENV_K8S_NODE_NAME: 'n1', ENV_K8S_CLUSTER_NODE_NAME: 'cluster_a_n1' })).toEqual([
+      'cluster_a_n1',
+      'n1',
+    ]);
+  });
+
   it('warns of a TRAWL_ variable that is no setting, but not of what Kubernetes sets for a Service of that name', async () => {
     const { warnings } = await loadWell({
       env: {
