@@ -207,12 +207,19 @@ describe('hostile targets', () => {
       real,
       intake.accept,
     );
+    let lookedMs = 0;
+    const seen = { up: new Set<string>(), down: new Set<string>() };
     await until(
-      'each is scraped twice',
-      () => [...arrivals.values()].filter(({ length }) => length >= 2).length === 500,
+      'each of the living is scraped twice, and each of the dead is known to be dead',
+      () => {
+        if (performance.now() - lookedMs < 200) return false;
+        lookedMs = performance.now();
+        for (const { url, health } of running?.targets() ?? []) if (health !== 'unknown') seen[health].add(url);
+        const isTwice = [...arrivals.values()].filter(({ length }) => length >= 2).length === live.length;
+        return isTwice && live.every((url) => seen.up.has(url)) && dead.every((url) => seen.down.has(url));
+      },
       50_000,
     );
-    const states = running.targets();
     await running.stop(AbortSignal.timeout(5000));
     real.close();
     const late = [...arrivals.values()]
@@ -222,10 +229,9 @@ describe('hostile targets', () => {
     process.stdout.write(
       `1,000 targets, half of them dead: jitter p50 ${late[Math.floor(late.length / 2)]?.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms\n`,
     );
-    // A machine that is busy with other tests is late with everything; that no tick is skipped by half of them is what must hold there too.
+    // A machine that is busy with other tests is late with everything: the figure is printed, and half of them must not skip a tick.
     expect(late[Math.floor(late.length / 2)]).toBeLessThan(intervalMs);
-    expect(states.filter(({ health }) => health === 'up')).toHaveLength(500);
-    expect(states.filter(({ health }) => health === 'down').length).toBeGreaterThan(400);
+    expect(dead.filter((url) => seen.up.has(url))).toEqual([]);
   }, 60_000);
 });
 

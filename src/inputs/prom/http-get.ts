@@ -1,8 +1,11 @@
 /**
- * One GET whose body is taken chunk by chunk and never held back: undici 7 throws out of the socket's own events, where nobody can catch it,
- * when the other side closes a connection while a body on it is paused (`assert(!this.paused)`), which a large page on a slow agent meets.
+ * One GET on a connection of its own. Its body is taken chunk by chunk and never held back: undici 7 throws out of the socket's own events,
+ * where nobody can catch it, when the other side closes a connection while a body on it is paused (`assert(!this.paused)`), which a large page
+ * on a slow agent meets. And nothing is pooled: behind one address may be hundreds of targets, and those that do not answer made the others
+ * of a pool wait.
  */
-import type { Dispatcher } from 'undici';
+import { Client, type Dispatcher } from 'undici';
+import type { Connector } from './connections.ts';
 
 export interface Head {
   readonly status: number;
@@ -12,7 +15,7 @@ export interface Head {
 export interface GetOptions {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly dispatcher: Dispatcher;
+  readonly connector: Connector;
   /** Whether the body is wanted; otherwise the connection is cut. What it throws ends the request. */
   wantsBody(head: Head): boolean;
   /** Takes the next bytes, which stay the taker's. What it throws ends the request. */
@@ -22,6 +25,10 @@ export interface GetOptions {
 /** Resolves when the body is there whole, or is not wanted. */
 export function get(options: GetOptions, signal: AbortSignal): Promise<Head> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const { url, headers, connector } = options;
+    // The deadline of the whole scrape goes before undici's own.
+    const client = new Client(url.origin, { connect: connector, pipelining: 0, headersTimeout: 0, bodyTimeout: 0 });
     let head: Head | undefined;
     let isSettled = false;
     let controller: Dispatcher.DispatchController | undefined;
@@ -30,6 +37,8 @@ export function get(options: GetOptions, signal: AbortSignal): Promise<Head> {
       isSettled = true;
       signal.removeEventListener('abort', stop);
       act();
+      // No connection outlives its scrape: one that the target closes meanwhile would cost the next scrape.
+      client.destroy().catch(() => undefined);
     };
     const fail = (cause: unknown) => {
       const error = cause instanceof Error ? cause : new Error(String(cause));
@@ -37,12 +46,10 @@ export function get(options: GetOptions, signal: AbortSignal): Promise<Head> {
       controller?.abort(error);
     };
     const stop = () => fail(signal.reason);
-    if (signal.aborted) return reject(signal.reason);
     signal.addEventListener('abort', stop, { once: true });
 
-    const { url, headers, dispatcher } = options;
-    dispatcher.dispatch(
-      { origin: url.origin, path: url.pathname + url.search, method: 'GET', headers: { ...headers } },
+    client.dispatch(
+      { origin: url.origin, path: url.pathname + url.search, method: 'GET', headers: { ...headers }, reset: true },
       {
         onRequestStart(started) {
           controller = started;

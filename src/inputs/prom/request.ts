@@ -1,8 +1,8 @@
 /** One GET of an exposition: redirects by hand, only status 200, size caps on the wire and inflated. */
 import { readFile } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import type { Dispatcher } from 'undici';
 import { type ExpositionFormat, formatOfContentType } from '../../codec/exposition/exposition.ts';
+import type { Connector } from './connections.ts';
 import { get, type Head } from './http-get.ts';
 import { describeRequestError } from './request-error.ts';
 import type { MemoryClaim } from './scrape-memory.ts';
@@ -33,7 +33,7 @@ export interface PageRequest {
   readonly asksForGzip: boolean;
   /** Whether an answer whose Content-Type says nothing is read as text. */
   readonly fallsBackToText: boolean;
-  readonly dispatcher: Dispatcher;
+  readonly connector: Connector;
   readonly memory: MemoryClaim;
 }
 
@@ -86,7 +86,7 @@ interface Answer extends Head {
 
 /** One answer with its body as it is on the wire; none where it redirects. */
 async function getPage(page: PageRequest, signal: AbortSignal): Promise<Answer> {
-  const { url, headers, dispatcher, limitBytes, memory } = page;
+  const { url, headers, connector, limitBytes, memory } = page;
   const body: Buffer[] = [];
   let length = 0;
   try {
@@ -94,7 +94,7 @@ async function getPage(page: PageRequest, signal: AbortSignal): Promise<Answer> 
       {
         url,
         headers,
-        dispatcher,
+        connector,
         wantsBody(told) {
           if (redirectLocation(told) !== undefined) return false;
           checkHead(told, page);

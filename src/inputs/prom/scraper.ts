@@ -351,8 +351,8 @@ async function fetchWithin(options: ScraperOptions, memory: MemoryClaim, signal:
   );
   try {
     signal.throwIfAborted();
-    const dispatcher = await connections.open(target.connection);
-    return await fetchPage({ ...target.request, url: target.url, dispatcher, memory }, ending.signal);
+    const connector = await connections.open(target.connection);
+    return await fetchPage({ ...target.request, url: target.url, connector, memory }, ending.signal);
   } catch (cause) {
     throw ending.signal.aborted ? ending.signal.reason : cause;
   } finally {
