@@ -1,6 +1,6 @@
-/** The connections that targets are scraped through: one set for each combination of TLS settings and socket, shared by all targets that have it. */
+/** How targets are connected to: one way for each combination of TLS settings and socket, shared by all targets that have it. */
 import { readFile } from 'node:fs/promises';
-import { Agent, type Dispatcher } from 'undici';
+import { buildConnector } from 'undici';
 import type { PromInputConfig } from './config.ts';
 
 /** How a target is connected to. Files are read for every scrape. */
@@ -21,10 +21,13 @@ export interface ConnectionRules {
   readonly timeoutMs: number;
 }
 
+/** Makes a connection to the host that it is given. */
+export type Connector = buildConnector.connector;
+
 export interface Connections {
-  /** The dispatcher for these rules, anew where their files have changed; throws in plain words where a file that they name cannot be read. */
-  open(rules: ConnectionRules): Promise<Dispatcher>;
-  /** Cuts them all. */
+  /** The way for these rules, anew where their files have changed; throws in plain words where a file that they name cannot be read. */
+  open(rules: ConnectionRules): Promise<Connector>;
+  /** Forgets them all, with what they have read. */
   close(): Promise<void>;
 }
 
@@ -72,22 +75,15 @@ async function readPems(rules: ConnectionRules): Promise<Pems> {
   };
 }
 
-function createDispatcher(rules: ConnectionRules, { ca, cert, key }: Pems): Dispatcher {
-  return new Agent({
-    // No connection outlives its scrape: one that the target closes meanwhile would cost the next scrape.
-    pipelining: 0,
-    // The deadline of the whole scrape goes before these.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: {
-      timeout: rules.timeoutMs,
-      rejectUnauthorized: rules.checksCertificate,
-      ...(ca.length > 0 ? { ca: [...ca] } : {}),
-      ...(cert === '' ? {} : { cert }),
-      ...(key === '' ? {} : { key }),
-      ...(rules.serverName === '' ? {} : { servername: rules.serverName }),
-      ...(rules.socketPath === '' ? {} : { socketPath: rules.socketPath }),
-    },
+function createConnector(rules: ConnectionRules, { ca, cert, key }: Pems): Connector {
+  return buildConnector({
+    timeout: rules.timeoutMs,
+    rejectUnauthorized: rules.checksCertificate,
+    ...(ca.length > 0 ? { ca: [...ca] } : {}),
+    ...(cert === '' ? {} : { cert }),
+    ...(key === '' ? {} : { key }),
+    ...(rules.serverName === '' ? {} : { servername: rules.serverName }),
+    ...(rules.socketPath === '' ? {} : { socketPath: rules.socketPath }),
   });
 }
 
@@ -95,46 +91,36 @@ function createDispatcher(rules: ConnectionRules, { ca, cert, key }: Pems): Disp
 const maxOpened = 100;
 
 interface Opened {
-  readonly dispatcher: Dispatcher;
+  readonly connector: Connector;
   readonly pems: string;
 }
 
 /** Makes an empty set; nothing is read or connected before `open`. */
 export function createConnections(): Connections {
   const opened = new Map<string, Opened>();
-  const openWith = (key: string, rules: ConnectionRules, pems: Pems): Dispatcher => {
-    const text = JSON.stringify(pems);
-    const before = opened.get(key);
-    if (before?.pems === text) return before.dispatcher;
-    const dispatcher = createDispatcher(rules, pems);
-    opened.set(key, { dispatcher, pems: text });
-    // Scrapes under way end on the old one.
-    before?.dispatcher.close().catch(() => undefined);
-    for (const [oldest, { dispatcher: unused }] of opened) {
-      if (opened.size <= maxOpened) break;
-      opened.delete(oldest);
-      unused.close().catch(() => undefined);
-    }
-    return dispatcher;
-  };
   return {
     async open(rules) {
       const key = JSON.stringify(rules);
       const before = opened.get(key);
       const hasFiles = rules.caFiles.length > 0 || rules.certFile !== '' || rules.keyFile !== '';
-      if (before !== undefined) {
-        // The one used last goes to the end, so that those used longest ago are let go of first.
-        opened.delete(key);
-        opened.set(key, before);
-        if (!hasFiles) return before.dispatcher;
-      }
       // Read for every scrape, so that certificates that are renewed in place are taken up.
-      return openWith(key, rules, await readPems(rules));
+      const pems = before === undefined || hasFiles ? await readPems(rules) : undefined;
+      const text = JSON.stringify(pems);
+      const current =
+        before !== undefined && (pems === undefined || before.pems === text)
+          ? before
+          : { connector: createConnector(rules, pems ?? (await readPems(rules))), pems: text };
+      // The one used last goes to the end, so that those used longest ago are let go of first.
+      opened.delete(key);
+      opened.set(key, current);
+      for (const oldest of opened.keys()) {
+        if (opened.size <= maxOpened) break;
+        opened.delete(oldest);
+      }
+      return current.connector;
     },
     async close() {
-      const dispatchers = [...opened.values()];
       opened.clear();
-      await Promise.all(dispatchers.map(({ dispatcher }) => dispatcher.destroy()));
     },
   };
 }
