@@ -201,6 +201,19 @@ describe('pods of a directory of manifests', () => {
     expect((await agent.post('/-/reload', '')).status).toBe(200);
     await until('the pods are known again', async () => (await targets(agent)).refused.length > 0);
   });
+
+  it('are known on where a reload that would forget them fails for another reason', async () => {
+    const configuration = join(agent.configDirectory, 'trawl.conf');
+    const before = readFileSync(configuration, 'utf8');
+    const twice = join(agent.configDirectory, 'twice.conf');
+    await writeFile(configuration, before.replace(/^directory = .*$/m, ''));
+    await writeFile(twice, '[[inputs.zipkin]]\n[[inputs.zipkin]]\n');
+    expect((await agent.post('/-/reload', '')).status).toBe(400);
+    await until('the pods are known on', async () => (await targets(agent)).refused.length > 0);
+    await writeFile(configuration, before);
+    await unlink(twice);
+    expect((await agent.post('/-/reload', '')).status).toBe(200);
+  });
 });
 
 const scrapes = resolve(process.env['CONFORMANCE_DIR'] ?? '../shared/conformance', '../data/scrapes');
