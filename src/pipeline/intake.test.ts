@@ -190,6 +190,22 @@ describe('the intake', () => {
     expect(third.items[0]?.attributes).toEqual({});
   });
 
+  it('hands on metadata and exemplars, these with tagged series and not older than samples may be', async () => {
+    const store = destination('store');
+    const { accept, status } = setUp({ store: store.self, tags: { cluster: 'west' }, oldestMs: () => nowMs - 1000 });
+    const series = createSeries([['__name__', 'up']]);
+    const at = (timestampMs: number) => ({ series, labels: [], value: 1, timestampMs });
+    const metadata = [{ family: 'up', type: 'gauge', help: '', unit: '' } as const];
+    const exemplars = [at(nowMs), at(nowMs - 2000), at(nowMs + 3_600_000)];
+    expect(await accept({ signal: 'samples', items: [], metadata, exemplars }, signal)).toEqual({ kind: 'kept' });
+    expect(status()).toMatchObject({ refused: 0, dropped: 2 });
+    const [batch] = store.batches;
+    if (batch?.signal !== 'samples') throw new Error('order');
+    expect(batch.metadata).toEqual(metadata);
+    expect(batch.exemplars?.map(({ timestampMs }) => timestampMs)).toEqual([nowMs]);
+    expect(batch.exemplars?.map((each) => labelValue(each.series, 'cluster'))).toEqual(['west']);
+  });
+
   it('refuses everything once it is closed', async () => {
     const store = destination('store');
     const { accept, intake } = setUp({ store: store.self });

@@ -47,6 +47,8 @@ interface Sifted {
   readonly batch: Batch;
   readonly tooOld: number;
   readonly tooFarAhead: number;
+  /** Exemplars of such times; as with Prometheus no request fails for them. */
+  readonly exemplars?: number;
 }
 
 function countOf(batch: Batch): number {
@@ -98,10 +100,10 @@ function sift(batch: Batch, oldestMs: number, nowMs: number): Sifted {
       const kept = batch.exemplars?.filter(
         ({ timestampMs }) => timestampMs >= oldestMs && timestampMs <= nowMs + maxSampleAheadMs,
       );
-      // An exemplar goes with the sample that it came with, which is counted.
-      const isWhole = tooOld + tooFarAhead === 0 && kept?.length === batch.exemplars?.length;
-      if (isWhole) return { batch, tooOld, tooFarAhead };
-      return { batch: { ...batch, items, ...(kept === undefined ? {} : { exemplars: kept }) }, tooOld, tooFarAhead };
+      const exemplars = (batch.exemplars?.length ?? 0) - (kept?.length ?? 0);
+      if (tooOld + tooFarAhead + exemplars === 0) return { batch, tooOld, tooFarAhead };
+      const sifted = { ...batch, items, ...(kept === undefined ? {} : { exemplars: kept }) };
+      return { batch: sifted, tooOld, tooFarAhead, exemplars };
     }
     case 'logs': {
       const oldestNs = BigInt(Math.ceil(Math.max(oldestMs, 0))) * 1_000_000n;
@@ -225,6 +227,10 @@ export function createIntake(options: IntakeOptions): Intake {
         return outcome;
       }
       meter.kept(component, batch.signal, keptCount);
+      if (sifted.exemplars !== undefined && sifted.exemplars > 0) {
+        const why = 'exemplars older than is taken, or more than 10 minutes ahead of the clock';
+        meter.dropped(component, batch.signal, 'older_than_retention', sifted.exemplars, why);
+      }
       return isWhole ? outcome : tellOfSifted(component, sifted);
     };
 
