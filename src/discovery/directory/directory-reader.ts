@@ -94,8 +94,7 @@ export function createDirectoryReader(options: DirectoryReaderOptions): Director
       }
       file.seen = absent;
     }
-    for (const name of names) {
-      const signature = await signatureOf(join(path, name));
+    for (const [name, signature] of await signaturesOf(path, [...names])) {
       const file = files.get(name) ?? { seen: '', read: '', pods: [], problem: '', otherKinds: [] };
       files.set(name, file);
       const isSettled = file.seen === signature || isFirst;
@@ -170,6 +169,19 @@ async function openWithin(directory: string, name: string): Promise<FileHandle> 
   if (!path.startsWith(inside + sep))
     throw new ManifestError('a link that leads out of the directory is not followed', 0);
   return await open(path, openFlags);
+}
+
+const looksAtOnce = 32;
+
+async function signaturesOf(path: string, names: readonly string[]): Promise<(readonly [string, string])[]> {
+  const signatures: (readonly [string, string])[] = [];
+  for (let from = 0; from < names.length; from += looksAtOnce) {
+    const some = names.slice(from, from + looksAtOnce);
+    signatures.push(
+      ...(await Promise.all(some.map(async (name) => [name, await signatureOf(join(path, name))] as const))),
+    );
+  }
+  return signatures;
 }
 
 async function readWithin(directory: string, name: string, options: ManifestOptions & ReadOptions): Promise<Manifest> {

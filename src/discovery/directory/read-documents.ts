@@ -13,7 +13,7 @@ export const readLimits = {
   inPlaceYamlLength: 16 * 1024,
   inPlaceJsonLength: 512 * 1024,
   timeoutMs: 10_000,
-  memoryMiB: 256,
+  memoryMiB: 128,
 } as const;
 
 interface Answer {

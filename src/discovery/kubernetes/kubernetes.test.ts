@@ -330,7 +330,18 @@ describe('a watch of pods', () => {
     );
   });
 
-  it('survives lines that are not JSON and objects without end', async () => {
+  it('that cannot be read from where it was is not tried for ever: pods are listed anew', async () => {
+    const api = await openApi({ pods: [shop('a')] });
+    const { names, passUntil, failures } = watch(api, createFakeClock());
+    await passUntil('it is known', () => names().length === 1);
+    api.fault({ kind: 'garbage' });
+    api.restart();
+    api.put(shop('b'));
+    await passUntil('the later one is known', () => names().includes('b'), 120_000);
+    expect(failures()).toContain("the API server's watch sent a line that is not JSON");
+  });
+
+  it('passes over an object without end', async () => {
     const api = await openApi({ pods: [shop('a')] });
     const { names, passUntil, failures } = watch(api, createFakeClock());
     await passUntil('it is known', () => names().length === 1);

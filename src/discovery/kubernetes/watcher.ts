@@ -43,6 +43,8 @@ export const watcherLimits = {
   settledAfterMs: 60_000,
   /** Silent for as many watches in a row: the version may be of a future that a restored backup has undone. */
   silentWatches: 2,
+  /** Refused by 5xx or not to be read, as many in a row: pods are listed anew. */
+  brokenWatches: 4,
 } as const;
 
 /** So that a storm of the same refusal with other versions is said once. */
@@ -57,6 +59,8 @@ interface Progress {
   openedMs: number | undefined;
   heard: boolean;
   silentWatches: number;
+  /** In a row: what cannot be read once cannot be read again from the same version. */
+  brokenWatches: number;
   listDeadlineMs: number;
   /** `page` once: the last list by watch was not complete in time. */
   listBy: 'watch' | 'page' | 'pages for good';
@@ -72,6 +76,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     openedMs: undefined,
     heard: false,
     silentWatches: 0,
+    brokenWatches: 0,
     listDeadlineMs: watcherLimits.listDeadlineMs,
     listBy: 'watch',
   };
@@ -159,16 +164,21 @@ export function createWatcher(options: WatcherOptions): Watcher {
     const wasListing = progress.version === undefined;
     const isSilent = failure.kind === 'timeout' && !wasListing && !progress.heard;
     progress.silentWatches = isSilent ? progress.silentWatches + 1 : 0;
+    const isBroken = (failure.kind === 'server' || failure.kind === 'protocol') && !wasListing;
+    progress.brokenWatches = isBroken ? progress.brokenWatches + 1 : 0;
     if (
       failure.kind === 'expired' ||
       failure.kind === 'options' ||
-      progress.silentWatches >= watcherLimits.silentWatches
+      progress.silentWatches >= watcherLimits.silentWatches ||
+      progress.brokenWatches >= watcherLimits.brokenWatches
     ) {
       progress.version = undefined;
       progress.silentWatches = 0;
+      progress.brokenWatches = 0;
     }
     if (!wasListing) return;
     if (failure.kind === 'options') progress.listBy = 'pages for good';
+    if (failure.kind === 'protocol' && progress.listBy === 'watch') progress.listBy = 'page';
     if (failure.kind === 'timeout') {
       progress.listDeadlineMs = Math.min(2 * progress.listDeadlineMs, watcherLimits.longestListMs);
       if (progress.listBy === 'watch') progress.listBy = 'page';
