@@ -131,6 +131,16 @@ const scalars: Readonly<Record<string, Scalar>> = {
     readJson: 'readUint64',
     writeJson: by('writeUint64'),
   },
+  sfixed64: {
+    type: 'bigint',
+    wireType: 1,
+    initial: '0n',
+    read: 'bigFixed64',
+    write: 'bigFixed64',
+    isDefault: (v) => `${v} === 0n`,
+    readJson: 'readInt64',
+    writeJson: by('writeInt64'),
+  },
   fixed64: {
     type: 'Bits64',
     wireType: 1,
@@ -150,6 +160,8 @@ interface Shape {
   readonly number: number;
   readonly isRepeated: boolean;
   readonly tag: number;
+  /** The tag of a single number where `tag` is that of a packed list of them. */
+  readonly singleTag?: number;
   readonly type: string;
   /** Code. */
   readonly decode: string;
@@ -162,6 +174,13 @@ interface Shape {
 
 /** A map is a list of entries on the wire, and here. */
 const entryName = (field: protobuf.Field): string => `${field.name.charAt(0).toUpperCase()}${field.name.slice(1)}Entry`;
+
+/** Whether a message is one of its fields, or none. */
+function isChoice(type: protobuf.ReflectionObject | null): boolean {
+  if (!(type instanceof protobuf.Type)) return false;
+  const [choice] = type.oneofsArray;
+  return choice !== undefined && choice.fieldsArray.length === type.fieldsArray.length;
+}
 
 function shapeOf(field: protobuf.Field): Shape {
   field.resolve();
@@ -189,16 +208,20 @@ function shapeOf(field: protobuf.Field): Shape {
   const key = isEnum ? 'int32' : field.type === 'bytes' && field.comment === 'hex' ? 'hex' : field.type;
   const scalar = scalars[key];
   if (scalar === undefined) throw new Error(`${field.fullName}: fields of type ${field.type} are not generated`);
-  if (field.repeated && scalar.wireType !== 2) throw new Error(`${field.fullName}: packed fields are not generated`);
-  const tag = (field.id << 3) | scalar.wireType;
+  const isPacked = field.repeated && scalar.wireType !== 2;
+  const tag = (field.id << 3) | (isPacked ? 2 : scalar.wireType);
+  // One of several, or `optional`: that it is there says something.
+  const hasPresence = field.partOf !== null && !isChoice(field.parent);
   return {
     ...common,
     tag,
+    ...(isPacked ? { singleTag: (field.id << 3) | scalar.wireType } : {}),
     type: scalar.type,
     decode: `reader.${field.type === 'string' && field.comment === 'repeats' ? 'repeatedText' : scalar.read}()`,
-    encode: (value) => `writer.uint32(${tag}); writer.${scalar.write}(${value})`,
-    isDefault: scalar.isDefault,
-    initial: scalar.initial,
+    encode: (value) =>
+      isPacked ? `writer.${scalar.write}(${value})` : `writer.uint32(${tag}); writer.${scalar.write}(${value})`,
+    isDefault: hasPresence ? (value) => `${value} === undefined` : scalar.isDefault,
+    initial: hasPresence ? 'undefined' : scalar.initial,
     readJson: isEnum ? `read${type.name}` : scalar.readJson,
     writeJson: scalar.writeJson,
   };
@@ -213,6 +236,18 @@ function casesOf(shape: Shape): string {
   return shape.snakeName === shape.name
     ? `case '${shape.name}':`
     : `case '${shape.name}':\n        case '${shape.snakeName}':`;
+}
+
+function decodeCases({ name, tag, singleTag, isRepeated, decode }: Shape): string {
+  if (singleTag !== undefined) {
+    return `      case ${tag}:
+        for (const stop = reader.enterPacked(); reader.goesOn(stop); ) message.${name}.push(${decode});
+        break;
+      case ${singleTag}:
+        message.${name}.push(${decode});
+        break;`;
+  }
+  return `      case ${tag}:\n        ${isRepeated ? `message.${name}.push(${decode})` : `message.${name} = ${decode}`};\n        break;`;
 }
 
 /** A message of fields that may all be there. */
@@ -234,7 +269,7 @@ export function decode${name}(reader: WireReader, end: number): ${name} {
   while (reader.pos < end) {
     const tag = reader.tag();
     switch (tag) {
-${fields((shape) => `      case ${shape.tag}:\n        ${shape.isRepeated ? `message.${shape.name}.push(${shape.decode})` : `message.${shape.name} = ${shape.decode}`};\n        break;`)}
+${fields(decodeCases)}
       default:
         reader.unknown(tag, fieldsOf${name});
     }
@@ -245,9 +280,11 @@ ${fields((shape) => `      case ${shape.tag}:\n        ${shape.isRepeated ? `mes
 
 export function encode${name}(message: ${name}, writer: WireWriter): void {
 ${fields((shape) =>
-  shape.isRepeated
-    ? `  for (const item of message.${shape.name}) { ${shape.encode('item')}; }`
-    : `  if (!(${shape.isDefault(`message.${shape.name}`)})) { ${shape.encode(`message.${shape.name}`)}; }`,
+  shape.singleTag !== undefined
+    ? `  if (message.${shape.name}.length > 0) {\n    writer.uint32(${shape.tag}).fork();\n    for (const item of message.${shape.name}) ${shape.encode('item')};\n    writer.ldelim();\n  }`
+    : shape.isRepeated
+      ? `  for (const item of message.${shape.name}) { ${shape.encode('item')}; }`
+      : `  if (!(${shape.isDefault(`message.${shape.name}`)})) { ${shape.encode(`message.${shape.name}`)}; }`,
 )}
 }
 
@@ -360,9 +397,7 @@ function generateType(type: protobuf.Type): string {
     return generateMessage(entry.name, entry.fieldsArray.map(shapeOf));
   });
   const shapes = type.fieldsArray.map(shapeOf);
-  const [choice] = type.oneofsArray;
-  const isChoice = choice !== undefined && choice.fieldsArray.length === shapes.length;
-  return entries.join('') + (isChoice ? generateChoice(type.name, shapes) : generateMessage(type.name, shapes));
+  return entries.join('') + (isChoice(type) ? generateChoice(type.name, shapes) : generateMessage(type.name, shapes));
 }
 
 /** The module for one .proto file. */

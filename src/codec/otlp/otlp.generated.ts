@@ -1438,3 +1438,1390 @@ export function writeRpcStatus(message: RpcStatus): string {
   if (!(message.message === '')) text += `,"message":${writeText(message.message)}`;
   return text === '' ? '{}' : `{${text.slice(1)}}`;
 }
+
+export interface ExportMetricsServiceRequest {
+  resourceMetrics: ResourceMetrics[];
+}
+
+export function newExportMetricsServiceRequest(): ExportMetricsServiceRequest {
+  return { resourceMetrics: [] };
+}
+
+const fieldsOfExportMetricsServiceRequest = [1];
+
+export function decodeExportMetricsServiceRequest(reader: WireReader, end: number): ExportMetricsServiceRequest {
+  const message = newExportMetricsServiceRequest();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.resourceMetrics.push(decodeResourceMetrics(reader, reader.enter()));
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExportMetricsServiceRequest);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExportMetricsServiceRequest(message: ExportMetricsServiceRequest, writer: WireWriter): void {
+  for (const item of message.resourceMetrics) { writer.uint32(10).fork(); encodeResourceMetrics(item, writer); writer.ldelim(); }
+}
+
+export function readExportMetricsServiceRequest(value: unknown): ExportMetricsServiceRequest {
+  const message = newExportMetricsServiceRequest();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'resourceMetrics':
+        case 'resource_metrics':
+          message.resourceMetrics = readList(field, readResourceMetrics);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeExportMetricsServiceRequest(message: ExportMetricsServiceRequest): string {
+  let text = '';
+  if (message.resourceMetrics.length > 0) text += `,"resourceMetrics":${writeList(message.resourceMetrics, writeResourceMetrics)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ExportMetricsServiceResponse {
+  partialSuccess: ExportMetricsPartialSuccess | undefined;
+}
+
+export function newExportMetricsServiceResponse(): ExportMetricsServiceResponse {
+  return { partialSuccess: undefined };
+}
+
+const fieldsOfExportMetricsServiceResponse = [1];
+
+export function decodeExportMetricsServiceResponse(reader: WireReader, end: number): ExportMetricsServiceResponse {
+  const message = newExportMetricsServiceResponse();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.partialSuccess = decodeExportMetricsPartialSuccess(reader, reader.enter());
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExportMetricsServiceResponse);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExportMetricsServiceResponse(message: ExportMetricsServiceResponse, writer: WireWriter): void {
+  if (!(message.partialSuccess === undefined)) { writer.uint32(10).fork(); encodeExportMetricsPartialSuccess(message.partialSuccess, writer); writer.ldelim(); }
+}
+
+export function readExportMetricsServiceResponse(value: unknown): ExportMetricsServiceResponse {
+  const message = newExportMetricsServiceResponse();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'partialSuccess':
+        case 'partial_success':
+          message.partialSuccess = readExportMetricsPartialSuccess(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeExportMetricsServiceResponse(message: ExportMetricsServiceResponse): string {
+  let text = '';
+  if (!(message.partialSuccess === undefined)) text += `,"partialSuccess":${writeExportMetricsPartialSuccess(message.partialSuccess)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ExportMetricsPartialSuccess {
+  rejectedDataPoints: bigint;
+  errorMessage: string;
+}
+
+export function newExportMetricsPartialSuccess(): ExportMetricsPartialSuccess {
+  return { rejectedDataPoints: 0n, errorMessage: '' };
+}
+
+const fieldsOfExportMetricsPartialSuccess = [1, 2];
+
+export function decodeExportMetricsPartialSuccess(reader: WireReader, end: number): ExportMetricsPartialSuccess {
+  const message = newExportMetricsPartialSuccess();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 8:
+        message.rejectedDataPoints = reader.bigInt64();
+        break;
+      case 18:
+        message.errorMessage = reader.text();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExportMetricsPartialSuccess);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExportMetricsPartialSuccess(message: ExportMetricsPartialSuccess, writer: WireWriter): void {
+  if (!(message.rejectedDataPoints === 0n)) { writer.uint32(8); writer.bigInt64(message.rejectedDataPoints); }
+  if (!(message.errorMessage === '')) { writer.uint32(18); writer.string(message.errorMessage); }
+}
+
+export function readExportMetricsPartialSuccess(value: unknown): ExportMetricsPartialSuccess {
+  const message = newExportMetricsPartialSuccess();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'rejectedDataPoints':
+        case 'rejected_data_points':
+          message.rejectedDataPoints = readInt64(field);
+          break;
+        case 'errorMessage':
+        case 'error_message':
+          message.errorMessage = readText(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeExportMetricsPartialSuccess(message: ExportMetricsPartialSuccess): string {
+  let text = '';
+  if (!(message.rejectedDataPoints === 0n)) text += `,"rejectedDataPoints":${writeInt64(message.rejectedDataPoints)}`;
+  if (!(message.errorMessage === '')) text += `,"errorMessage":${writeText(message.errorMessage)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ResourceMetrics {
+  resource: Resource | undefined;
+  scopeMetrics: ScopeMetrics[];
+  schemaUrl: string;
+}
+
+export function newResourceMetrics(): ResourceMetrics {
+  return { resource: undefined, scopeMetrics: [], schemaUrl: '' };
+}
+
+const fieldsOfResourceMetrics = [1, 2, 3];
+
+export function decodeResourceMetrics(reader: WireReader, end: number): ResourceMetrics {
+  const message = newResourceMetrics();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.resource = decodeResource(reader, reader.enter());
+        break;
+      case 18:
+        message.scopeMetrics.push(decodeScopeMetrics(reader, reader.enter()));
+        break;
+      case 26:
+        message.schemaUrl = reader.text();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfResourceMetrics);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeResourceMetrics(message: ResourceMetrics, writer: WireWriter): void {
+  if (!(message.resource === undefined)) { writer.uint32(10).fork(); encodeResource(message.resource, writer); writer.ldelim(); }
+  for (const item of message.scopeMetrics) { writer.uint32(18).fork(); encodeScopeMetrics(item, writer); writer.ldelim(); }
+  if (!(message.schemaUrl === '')) { writer.uint32(26); writer.string(message.schemaUrl); }
+}
+
+export function readResourceMetrics(value: unknown): ResourceMetrics {
+  const message = newResourceMetrics();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'resource':
+          message.resource = readResource(field);
+          break;
+        case 'scopeMetrics':
+        case 'scope_metrics':
+          message.scopeMetrics = readList(field, readScopeMetrics);
+          break;
+        case 'schemaUrl':
+        case 'schema_url':
+          message.schemaUrl = readText(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeResourceMetrics(message: ResourceMetrics): string {
+  let text = '';
+  if (!(message.resource === undefined)) text += `,"resource":${writeResource(message.resource)}`;
+  if (message.scopeMetrics.length > 0) text += `,"scopeMetrics":${writeList(message.scopeMetrics, writeScopeMetrics)}`;
+  if (!(message.schemaUrl === '')) text += `,"schemaUrl":${writeText(message.schemaUrl)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ScopeMetrics {
+  scope: InstrumentationScope | undefined;
+  metrics: Metric[];
+  schemaUrl: string;
+}
+
+export function newScopeMetrics(): ScopeMetrics {
+  return { scope: undefined, metrics: [], schemaUrl: '' };
+}
+
+const fieldsOfScopeMetrics = [1, 2, 3];
+
+export function decodeScopeMetrics(reader: WireReader, end: number): ScopeMetrics {
+  const message = newScopeMetrics();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.scope = decodeInstrumentationScope(reader, reader.enter());
+        break;
+      case 18:
+        message.metrics.push(decodeMetric(reader, reader.enter()));
+        break;
+      case 26:
+        message.schemaUrl = reader.text();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfScopeMetrics);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeScopeMetrics(message: ScopeMetrics, writer: WireWriter): void {
+  if (!(message.scope === undefined)) { writer.uint32(10).fork(); encodeInstrumentationScope(message.scope, writer); writer.ldelim(); }
+  for (const item of message.metrics) { writer.uint32(18).fork(); encodeMetric(item, writer); writer.ldelim(); }
+  if (!(message.schemaUrl === '')) { writer.uint32(26); writer.string(message.schemaUrl); }
+}
+
+export function readScopeMetrics(value: unknown): ScopeMetrics {
+  const message = newScopeMetrics();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'scope':
+          message.scope = readInstrumentationScope(field);
+          break;
+        case 'metrics':
+          message.metrics = readList(field, readMetric);
+          break;
+        case 'schemaUrl':
+        case 'schema_url':
+          message.schemaUrl = readText(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeScopeMetrics(message: ScopeMetrics): string {
+  let text = '';
+  if (!(message.scope === undefined)) text += `,"scope":${writeInstrumentationScope(message.scope)}`;
+  if (message.metrics.length > 0) text += `,"metrics":${writeList(message.metrics, writeMetric)}`;
+  if (!(message.schemaUrl === '')) text += `,"schemaUrl":${writeText(message.schemaUrl)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Metric {
+  name: string;
+  description: string;
+  unit: string;
+  gauge: Gauge | undefined;
+  sum: Sum | undefined;
+  histogram: Histogram | undefined;
+  exponentialHistogram: ExponentialHistogram | undefined;
+  summary: Summary | undefined;
+}
+
+export function newMetric(): Metric {
+  return { name: '', description: '', unit: '', gauge: undefined, sum: undefined, histogram: undefined, exponentialHistogram: undefined, summary: undefined };
+}
+
+const fieldsOfMetric = [1, 2, 3, 5, 7, 9, 10, 11];
+
+export function decodeMetric(reader: WireReader, end: number): Metric {
+  const message = newMetric();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.name = reader.text();
+        break;
+      case 18:
+        message.description = reader.text();
+        break;
+      case 26:
+        message.unit = reader.text();
+        break;
+      case 42:
+        message.gauge = decodeGauge(reader, reader.enter());
+        break;
+      case 58:
+        message.sum = decodeSum(reader, reader.enter());
+        break;
+      case 74:
+        message.histogram = decodeHistogram(reader, reader.enter());
+        break;
+      case 82:
+        message.exponentialHistogram = decodeExponentialHistogram(reader, reader.enter());
+        break;
+      case 90:
+        message.summary = decodeSummary(reader, reader.enter());
+        break;
+      default:
+        reader.unknown(tag, fieldsOfMetric);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeMetric(message: Metric, writer: WireWriter): void {
+  if (!(message.name === '')) { writer.uint32(10); writer.string(message.name); }
+  if (!(message.description === '')) { writer.uint32(18); writer.string(message.description); }
+  if (!(message.unit === '')) { writer.uint32(26); writer.string(message.unit); }
+  if (!(message.gauge === undefined)) { writer.uint32(42).fork(); encodeGauge(message.gauge, writer); writer.ldelim(); }
+  if (!(message.sum === undefined)) { writer.uint32(58).fork(); encodeSum(message.sum, writer); writer.ldelim(); }
+  if (!(message.histogram === undefined)) { writer.uint32(74).fork(); encodeHistogram(message.histogram, writer); writer.ldelim(); }
+  if (!(message.exponentialHistogram === undefined)) { writer.uint32(82).fork(); encodeExponentialHistogram(message.exponentialHistogram, writer); writer.ldelim(); }
+  if (!(message.summary === undefined)) { writer.uint32(90).fork(); encodeSummary(message.summary, writer); writer.ldelim(); }
+}
+
+export function readMetric(value: unknown): Metric {
+  const message = newMetric();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'name':
+          message.name = readText(field);
+          break;
+        case 'description':
+          message.description = readText(field);
+          break;
+        case 'unit':
+          message.unit = readText(field);
+          break;
+        case 'gauge':
+          message.gauge = readGauge(field);
+          break;
+        case 'sum':
+          message.sum = readSum(field);
+          break;
+        case 'histogram':
+          message.histogram = readHistogram(field);
+          break;
+        case 'exponentialHistogram':
+        case 'exponential_histogram':
+          message.exponentialHistogram = readExponentialHistogram(field);
+          break;
+        case 'summary':
+          message.summary = readSummary(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeMetric(message: Metric): string {
+  let text = '';
+  if (!(message.name === '')) text += `,"name":${writeText(message.name)}`;
+  if (!(message.description === '')) text += `,"description":${writeText(message.description)}`;
+  if (!(message.unit === '')) text += `,"unit":${writeText(message.unit)}`;
+  if (!(message.gauge === undefined)) text += `,"gauge":${writeGauge(message.gauge)}`;
+  if (!(message.sum === undefined)) text += `,"sum":${writeSum(message.sum)}`;
+  if (!(message.histogram === undefined)) text += `,"histogram":${writeHistogram(message.histogram)}`;
+  if (!(message.exponentialHistogram === undefined)) text += `,"exponentialHistogram":${writeExponentialHistogram(message.exponentialHistogram)}`;
+  if (!(message.summary === undefined)) text += `,"summary":${writeSummary(message.summary)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Gauge {
+  dataPoints: NumberDataPoint[];
+}
+
+export function newGauge(): Gauge {
+  return { dataPoints: [] };
+}
+
+const fieldsOfGauge = [1];
+
+export function decodeGauge(reader: WireReader, end: number): Gauge {
+  const message = newGauge();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.dataPoints.push(decodeNumberDataPoint(reader, reader.enter()));
+        break;
+      default:
+        reader.unknown(tag, fieldsOfGauge);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeGauge(message: Gauge, writer: WireWriter): void {
+  for (const item of message.dataPoints) { writer.uint32(10).fork(); encodeNumberDataPoint(item, writer); writer.ldelim(); }
+}
+
+export function readGauge(value: unknown): Gauge {
+  const message = newGauge();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'dataPoints':
+        case 'data_points':
+          message.dataPoints = readList(field, readNumberDataPoint);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeGauge(message: Gauge): string {
+  let text = '';
+  if (message.dataPoints.length > 0) text += `,"dataPoints":${writeList(message.dataPoints, writeNumberDataPoint)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Sum {
+  dataPoints: NumberDataPoint[];
+  aggregationTemporality: number;
+  isMonotonic: boolean;
+}
+
+export function newSum(): Sum {
+  return { dataPoints: [], aggregationTemporality: 0, isMonotonic: false };
+}
+
+const fieldsOfSum = [1, 2, 3];
+
+export function decodeSum(reader: WireReader, end: number): Sum {
+  const message = newSum();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.dataPoints.push(decodeNumberDataPoint(reader, reader.enter()));
+        break;
+      case 16:
+        message.aggregationTemporality = reader.int32();
+        break;
+      case 24:
+        message.isMonotonic = reader.bool();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfSum);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeSum(message: Sum, writer: WireWriter): void {
+  for (const item of message.dataPoints) { writer.uint32(10).fork(); encodeNumberDataPoint(item, writer); writer.ldelim(); }
+  if (!(message.aggregationTemporality === 0)) { writer.uint32(16); writer.int32(message.aggregationTemporality); }
+  if (!(!message.isMonotonic)) { writer.uint32(24); writer.bool(message.isMonotonic); }
+}
+
+export function readSum(value: unknown): Sum {
+  const message = newSum();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'dataPoints':
+        case 'data_points':
+          message.dataPoints = readList(field, readNumberDataPoint);
+          break;
+        case 'aggregationTemporality':
+        case 'aggregation_temporality':
+          message.aggregationTemporality = readAggregationTemporality(field);
+          break;
+        case 'isMonotonic':
+        case 'is_monotonic':
+          message.isMonotonic = readBool(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeSum(message: Sum): string {
+  let text = '';
+  if (message.dataPoints.length > 0) text += `,"dataPoints":${writeList(message.dataPoints, writeNumberDataPoint)}`;
+  if (!(message.aggregationTemporality === 0)) text += `,"aggregationTemporality":${String(message.aggregationTemporality)}`;
+  if (!(!message.isMonotonic)) text += `,"isMonotonic":${String(message.isMonotonic)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Histogram {
+  dataPoints: HistogramDataPoint[];
+  aggregationTemporality: number;
+}
+
+export function newHistogram(): Histogram {
+  return { dataPoints: [], aggregationTemporality: 0 };
+}
+
+const fieldsOfHistogram = [1, 2];
+
+export function decodeHistogram(reader: WireReader, end: number): Histogram {
+  const message = newHistogram();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.dataPoints.push(decodeHistogramDataPoint(reader, reader.enter()));
+        break;
+      case 16:
+        message.aggregationTemporality = reader.int32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfHistogram);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeHistogram(message: Histogram, writer: WireWriter): void {
+  for (const item of message.dataPoints) { writer.uint32(10).fork(); encodeHistogramDataPoint(item, writer); writer.ldelim(); }
+  if (!(message.aggregationTemporality === 0)) { writer.uint32(16); writer.int32(message.aggregationTemporality); }
+}
+
+export function readHistogram(value: unknown): Histogram {
+  const message = newHistogram();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'dataPoints':
+        case 'data_points':
+          message.dataPoints = readList(field, readHistogramDataPoint);
+          break;
+        case 'aggregationTemporality':
+        case 'aggregation_temporality':
+          message.aggregationTemporality = readAggregationTemporality(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeHistogram(message: Histogram): string {
+  let text = '';
+  if (message.dataPoints.length > 0) text += `,"dataPoints":${writeList(message.dataPoints, writeHistogramDataPoint)}`;
+  if (!(message.aggregationTemporality === 0)) text += `,"aggregationTemporality":${String(message.aggregationTemporality)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ExponentialHistogram {
+  dataPoints: ExponentialHistogramDataPoint[];
+  aggregationTemporality: number;
+}
+
+export function newExponentialHistogram(): ExponentialHistogram {
+  return { dataPoints: [], aggregationTemporality: 0 };
+}
+
+const fieldsOfExponentialHistogram = [1, 2];
+
+export function decodeExponentialHistogram(reader: WireReader, end: number): ExponentialHistogram {
+  const message = newExponentialHistogram();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.dataPoints.push(decodeExponentialHistogramDataPoint(reader, reader.enter()));
+        break;
+      case 16:
+        message.aggregationTemporality = reader.int32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExponentialHistogram);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExponentialHistogram(message: ExponentialHistogram, writer: WireWriter): void {
+  for (const item of message.dataPoints) { writer.uint32(10).fork(); encodeExponentialHistogramDataPoint(item, writer); writer.ldelim(); }
+  if (!(message.aggregationTemporality === 0)) { writer.uint32(16); writer.int32(message.aggregationTemporality); }
+}
+
+export function readExponentialHistogram(value: unknown): ExponentialHistogram {
+  const message = newExponentialHistogram();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'dataPoints':
+        case 'data_points':
+          message.dataPoints = readList(field, readExponentialHistogramDataPoint);
+          break;
+        case 'aggregationTemporality':
+        case 'aggregation_temporality':
+          message.aggregationTemporality = readAggregationTemporality(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeExponentialHistogram(message: ExponentialHistogram): string {
+  let text = '';
+  if (message.dataPoints.length > 0) text += `,"dataPoints":${writeList(message.dataPoints, writeExponentialHistogramDataPoint)}`;
+  if (!(message.aggregationTemporality === 0)) text += `,"aggregationTemporality":${String(message.aggregationTemporality)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Summary {
+  dataPoints: SummaryDataPoint[];
+}
+
+export function newSummary(): Summary {
+  return { dataPoints: [] };
+}
+
+const fieldsOfSummary = [1];
+
+export function decodeSummary(reader: WireReader, end: number): Summary {
+  const message = newSummary();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        message.dataPoints.push(decodeSummaryDataPoint(reader, reader.enter()));
+        break;
+      default:
+        reader.unknown(tag, fieldsOfSummary);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeSummary(message: Summary, writer: WireWriter): void {
+  for (const item of message.dataPoints) { writer.uint32(10).fork(); encodeSummaryDataPoint(item, writer); writer.ldelim(); }
+}
+
+export function readSummary(value: unknown): Summary {
+  const message = newSummary();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'dataPoints':
+        case 'data_points':
+          message.dataPoints = readList(field, readSummaryDataPoint);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeSummary(message: Summary): string {
+  let text = '';
+  if (message.dataPoints.length > 0) text += `,"dataPoints":${writeList(message.dataPoints, writeSummaryDataPoint)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export const numbersOfAggregationTemporality: ReadonlyMap<string, number> = new Map([
+  ['AGGREGATION_TEMPORALITY_UNSPECIFIED', 0],
+  ['AGGREGATION_TEMPORALITY_DELTA', 1],
+  ['AGGREGATION_TEMPORALITY_CUMULATIVE', 2],
+]);
+
+const readAggregationTemporality = (value: unknown): number => readEnum(value, numbersOfAggregationTemporality);
+
+export interface NumberDataPoint {
+  startTimeUnixNano: Bits64;
+  timeUnixNano: Bits64;
+  asDouble: number | undefined;
+  asInt: bigint | undefined;
+  exemplars: Exemplar[];
+  attributes: KeyValue[];
+  flags: number;
+}
+
+export function newNumberDataPoint(): NumberDataPoint {
+  return { startTimeUnixNano: { low: 0, high: 0 }, timeUnixNano: { low: 0, high: 0 }, asDouble: undefined, asInt: undefined, exemplars: [], attributes: [], flags: 0 };
+}
+
+const fieldsOfNumberDataPoint = [2, 3, 4, 6, 5, 7, 8];
+
+export function decodeNumberDataPoint(reader: WireReader, end: number): NumberDataPoint {
+  const message = newNumberDataPoint();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 17:
+        message.startTimeUnixNano = reader.fixed64Bits();
+        break;
+      case 25:
+        message.timeUnixNano = reader.fixed64Bits();
+        break;
+      case 33:
+        message.asDouble = reader.double();
+        break;
+      case 49:
+        message.asInt = reader.bigFixed64();
+        break;
+      case 42:
+        message.exemplars.push(decodeExemplar(reader, reader.enter()));
+        break;
+      case 58:
+        message.attributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      case 64:
+        message.flags = reader.uint32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfNumberDataPoint);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeNumberDataPoint(message: NumberDataPoint, writer: WireWriter): void {
+  if (!(message.startTimeUnixNano.low === 0 && message.startTimeUnixNano.high === 0)) { writer.uint32(17); writer.fixed64Bits(message.startTimeUnixNano); }
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) { writer.uint32(25); writer.fixed64Bits(message.timeUnixNano); }
+  if (!(message.asDouble === undefined)) { writer.uint32(33); writer.double(message.asDouble); }
+  if (!(message.asInt === undefined)) { writer.uint32(49); writer.bigFixed64(message.asInt); }
+  for (const item of message.exemplars) { writer.uint32(42).fork(); encodeExemplar(item, writer); writer.ldelim(); }
+  for (const item of message.attributes) { writer.uint32(58).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+  if (!(message.flags === 0)) { writer.uint32(64); writer.uint32(message.flags); }
+}
+
+export function readNumberDataPoint(value: unknown): NumberDataPoint {
+  const message = newNumberDataPoint();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'startTimeUnixNano':
+        case 'start_time_unix_nano':
+          message.startTimeUnixNano = readUint64(field);
+          break;
+        case 'timeUnixNano':
+        case 'time_unix_nano':
+          message.timeUnixNano = readUint64(field);
+          break;
+        case 'asDouble':
+        case 'as_double':
+          message.asDouble = readDouble(field);
+          break;
+        case 'asInt':
+        case 'as_int':
+          message.asInt = readInt64(field);
+          break;
+        case 'exemplars':
+          message.exemplars = readList(field, readExemplar);
+          break;
+        case 'attributes':
+          message.attributes = readList(field, readKeyValue);
+          break;
+        case 'flags':
+          message.flags = readUint32(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeNumberDataPoint(message: NumberDataPoint): string {
+  let text = '';
+  if (!(message.startTimeUnixNano.low === 0 && message.startTimeUnixNano.high === 0)) text += `,"startTimeUnixNano":${writeUint64(message.startTimeUnixNano)}`;
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) text += `,"timeUnixNano":${writeUint64(message.timeUnixNano)}`;
+  if (!(message.asDouble === undefined)) text += `,"asDouble":${writeDouble(message.asDouble)}`;
+  if (!(message.asInt === undefined)) text += `,"asInt":${writeInt64(message.asInt)}`;
+  if (message.exemplars.length > 0) text += `,"exemplars":${writeList(message.exemplars, writeExemplar)}`;
+  if (message.attributes.length > 0) text += `,"attributes":${writeList(message.attributes, writeKeyValue)}`;
+  if (!(message.flags === 0)) text += `,"flags":${String(message.flags)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface HistogramDataPoint {
+  startTimeUnixNano: Bits64;
+  timeUnixNano: Bits64;
+  count: Bits64;
+  sum: number | undefined;
+  bucketCounts: Bits64[];
+  explicitBounds: number[];
+  exemplars: Exemplar[];
+  attributes: KeyValue[];
+  flags: number;
+}
+
+export function newHistogramDataPoint(): HistogramDataPoint {
+  return { startTimeUnixNano: { low: 0, high: 0 }, timeUnixNano: { low: 0, high: 0 }, count: { low: 0, high: 0 }, sum: undefined, bucketCounts: [], explicitBounds: [], exemplars: [], attributes: [], flags: 0 };
+}
+
+const fieldsOfHistogramDataPoint = [2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+export function decodeHistogramDataPoint(reader: WireReader, end: number): HistogramDataPoint {
+  const message = newHistogramDataPoint();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 17:
+        message.startTimeUnixNano = reader.fixed64Bits();
+        break;
+      case 25:
+        message.timeUnixNano = reader.fixed64Bits();
+        break;
+      case 33:
+        message.count = reader.fixed64Bits();
+        break;
+      case 41:
+        message.sum = reader.double();
+        break;
+      case 50:
+        for (const stop = reader.enterPacked(); reader.goesOn(stop); ) message.bucketCounts.push(reader.fixed64Bits());
+        break;
+      case 49:
+        message.bucketCounts.push(reader.fixed64Bits());
+        break;
+      case 58:
+        for (const stop = reader.enterPacked(); reader.goesOn(stop); ) message.explicitBounds.push(reader.double());
+        break;
+      case 57:
+        message.explicitBounds.push(reader.double());
+        break;
+      case 66:
+        message.exemplars.push(decodeExemplar(reader, reader.enter()));
+        break;
+      case 74:
+        message.attributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      case 80:
+        message.flags = reader.uint32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfHistogramDataPoint);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeHistogramDataPoint(message: HistogramDataPoint, writer: WireWriter): void {
+  if (!(message.startTimeUnixNano.low === 0 && message.startTimeUnixNano.high === 0)) { writer.uint32(17); writer.fixed64Bits(message.startTimeUnixNano); }
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) { writer.uint32(25); writer.fixed64Bits(message.timeUnixNano); }
+  if (!(message.count.low === 0 && message.count.high === 0)) { writer.uint32(33); writer.fixed64Bits(message.count); }
+  if (!(message.sum === undefined)) { writer.uint32(41); writer.double(message.sum); }
+  if (message.bucketCounts.length > 0) {
+    writer.uint32(50).fork();
+    for (const item of message.bucketCounts) writer.fixed64Bits(item);
+    writer.ldelim();
+  }
+  if (message.explicitBounds.length > 0) {
+    writer.uint32(58).fork();
+    for (const item of message.explicitBounds) writer.double(item);
+    writer.ldelim();
+  }
+  for (const item of message.exemplars) { writer.uint32(66).fork(); encodeExemplar(item, writer); writer.ldelim(); }
+  for (const item of message.attributes) { writer.uint32(74).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+  if (!(message.flags === 0)) { writer.uint32(80); writer.uint32(message.flags); }
+}
+
+export function readHistogramDataPoint(value: unknown): HistogramDataPoint {
+  const message = newHistogramDataPoint();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'startTimeUnixNano':
+        case 'start_time_unix_nano':
+          message.startTimeUnixNano = readUint64(field);
+          break;
+        case 'timeUnixNano':
+        case 'time_unix_nano':
+          message.timeUnixNano = readUint64(field);
+          break;
+        case 'count':
+          message.count = readUint64(field);
+          break;
+        case 'sum':
+          message.sum = readDouble(field);
+          break;
+        case 'bucketCounts':
+        case 'bucket_counts':
+          message.bucketCounts = readList(field, readUint64);
+          break;
+        case 'explicitBounds':
+        case 'explicit_bounds':
+          message.explicitBounds = readList(field, readDouble);
+          break;
+        case 'exemplars':
+          message.exemplars = readList(field, readExemplar);
+          break;
+        case 'attributes':
+          message.attributes = readList(field, readKeyValue);
+          break;
+        case 'flags':
+          message.flags = readUint32(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeHistogramDataPoint(message: HistogramDataPoint): string {
+  let text = '';
+  if (!(message.startTimeUnixNano.low === 0 && message.startTimeUnixNano.high === 0)) text += `,"startTimeUnixNano":${writeUint64(message.startTimeUnixNano)}`;
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) text += `,"timeUnixNano":${writeUint64(message.timeUnixNano)}`;
+  if (!(message.count.low === 0 && message.count.high === 0)) text += `,"count":${writeUint64(message.count)}`;
+  if (!(message.sum === undefined)) text += `,"sum":${writeDouble(message.sum)}`;
+  if (message.bucketCounts.length > 0) text += `,"bucketCounts":${writeList(message.bucketCounts, writeUint64)}`;
+  if (message.explicitBounds.length > 0) text += `,"explicitBounds":${writeList(message.explicitBounds, writeDouble)}`;
+  if (message.exemplars.length > 0) text += `,"exemplars":${writeList(message.exemplars, writeExemplar)}`;
+  if (message.attributes.length > 0) text += `,"attributes":${writeList(message.attributes, writeKeyValue)}`;
+  if (!(message.flags === 0)) text += `,"flags":${String(message.flags)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ExponentialHistogramDataPoint {
+  timeUnixNano: Bits64;
+}
+
+export function newExponentialHistogramDataPoint(): ExponentialHistogramDataPoint {
+  return { timeUnixNano: { low: 0, high: 0 } };
+}
+
+const fieldsOfExponentialHistogramDataPoint = [3];
+
+export function decodeExponentialHistogramDataPoint(reader: WireReader, end: number): ExponentialHistogramDataPoint {
+  const message = newExponentialHistogramDataPoint();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 25:
+        message.timeUnixNano = reader.fixed64Bits();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExponentialHistogramDataPoint);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExponentialHistogramDataPoint(message: ExponentialHistogramDataPoint, writer: WireWriter): void {
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) { writer.uint32(25); writer.fixed64Bits(message.timeUnixNano); }
+}
+
+export function readExponentialHistogramDataPoint(value: unknown): ExponentialHistogramDataPoint {
+  const message = newExponentialHistogramDataPoint();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'timeUnixNano':
+        case 'time_unix_nano':
+          message.timeUnixNano = readUint64(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeExponentialHistogramDataPoint(message: ExponentialHistogramDataPoint): string {
+  let text = '';
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) text += `,"timeUnixNano":${writeUint64(message.timeUnixNano)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface SummaryDataPoint {
+  startTimeUnixNano: Bits64;
+  timeUnixNano: Bits64;
+  count: Bits64;
+  sum: number;
+  quantileValues: ValueAtQuantile[];
+  attributes: KeyValue[];
+  flags: number;
+}
+
+export function newSummaryDataPoint(): SummaryDataPoint {
+  return { startTimeUnixNano: { low: 0, high: 0 }, timeUnixNano: { low: 0, high: 0 }, count: { low: 0, high: 0 }, sum: 0, quantileValues: [], attributes: [], flags: 0 };
+}
+
+const fieldsOfSummaryDataPoint = [2, 3, 4, 5, 6, 7, 8];
+
+export function decodeSummaryDataPoint(reader: WireReader, end: number): SummaryDataPoint {
+  const message = newSummaryDataPoint();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 17:
+        message.startTimeUnixNano = reader.fixed64Bits();
+        break;
+      case 25:
+        message.timeUnixNano = reader.fixed64Bits();
+        break;
+      case 33:
+        message.count = reader.fixed64Bits();
+        break;
+      case 41:
+        message.sum = reader.double();
+        break;
+      case 50:
+        message.quantileValues.push(decodeValueAtQuantile(reader, reader.enter()));
+        break;
+      case 58:
+        message.attributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      case 64:
+        message.flags = reader.uint32();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfSummaryDataPoint);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeSummaryDataPoint(message: SummaryDataPoint, writer: WireWriter): void {
+  if (!(message.startTimeUnixNano.low === 0 && message.startTimeUnixNano.high === 0)) { writer.uint32(17); writer.fixed64Bits(message.startTimeUnixNano); }
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) { writer.uint32(25); writer.fixed64Bits(message.timeUnixNano); }
+  if (!(message.count.low === 0 && message.count.high === 0)) { writer.uint32(33); writer.fixed64Bits(message.count); }
+  if (!(Object.is(message.sum, 0))) { writer.uint32(41); writer.double(message.sum); }
+  for (const item of message.quantileValues) { writer.uint32(50).fork(); encodeValueAtQuantile(item, writer); writer.ldelim(); }
+  for (const item of message.attributes) { writer.uint32(58).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+  if (!(message.flags === 0)) { writer.uint32(64); writer.uint32(message.flags); }
+}
+
+export function readSummaryDataPoint(value: unknown): SummaryDataPoint {
+  const message = newSummaryDataPoint();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'startTimeUnixNano':
+        case 'start_time_unix_nano':
+          message.startTimeUnixNano = readUint64(field);
+          break;
+        case 'timeUnixNano':
+        case 'time_unix_nano':
+          message.timeUnixNano = readUint64(field);
+          break;
+        case 'count':
+          message.count = readUint64(field);
+          break;
+        case 'sum':
+          message.sum = readDouble(field);
+          break;
+        case 'quantileValues':
+        case 'quantile_values':
+          message.quantileValues = readList(field, readValueAtQuantile);
+          break;
+        case 'attributes':
+          message.attributes = readList(field, readKeyValue);
+          break;
+        case 'flags':
+          message.flags = readUint32(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeSummaryDataPoint(message: SummaryDataPoint): string {
+  let text = '';
+  if (!(message.startTimeUnixNano.low === 0 && message.startTimeUnixNano.high === 0)) text += `,"startTimeUnixNano":${writeUint64(message.startTimeUnixNano)}`;
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) text += `,"timeUnixNano":${writeUint64(message.timeUnixNano)}`;
+  if (!(message.count.low === 0 && message.count.high === 0)) text += `,"count":${writeUint64(message.count)}`;
+  if (!(Object.is(message.sum, 0))) text += `,"sum":${writeDouble(message.sum)}`;
+  if (message.quantileValues.length > 0) text += `,"quantileValues":${writeList(message.quantileValues, writeValueAtQuantile)}`;
+  if (message.attributes.length > 0) text += `,"attributes":${writeList(message.attributes, writeKeyValue)}`;
+  if (!(message.flags === 0)) text += `,"flags":${String(message.flags)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface ValueAtQuantile {
+  quantile: number;
+  value: number;
+}
+
+export function newValueAtQuantile(): ValueAtQuantile {
+  return { quantile: 0, value: 0 };
+}
+
+const fieldsOfValueAtQuantile = [1, 2];
+
+export function decodeValueAtQuantile(reader: WireReader, end: number): ValueAtQuantile {
+  const message = newValueAtQuantile();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 9:
+        message.quantile = reader.double();
+        break;
+      case 17:
+        message.value = reader.double();
+        break;
+      default:
+        reader.unknown(tag, fieldsOfValueAtQuantile);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeValueAtQuantile(message: ValueAtQuantile, writer: WireWriter): void {
+  if (!(Object.is(message.quantile, 0))) { writer.uint32(9); writer.double(message.quantile); }
+  if (!(Object.is(message.value, 0))) { writer.uint32(17); writer.double(message.value); }
+}
+
+export function readValueAtQuantile(value: unknown): ValueAtQuantile {
+  const message = newValueAtQuantile();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'quantile':
+          message.quantile = readDouble(field);
+          break;
+        case 'value':
+          message.value = readDouble(field);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeValueAtQuantile(message: ValueAtQuantile): string {
+  let text = '';
+  if (!(Object.is(message.quantile, 0))) text += `,"quantile":${writeDouble(message.quantile)}`;
+  if (!(Object.is(message.value, 0))) text += `,"value":${writeDouble(message.value)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}
+
+export interface Exemplar {
+  timeUnixNano: Bits64;
+  asDouble: number | undefined;
+  asInt: bigint | undefined;
+  spanId: string;
+  traceId: string;
+  filteredAttributes: KeyValue[];
+}
+
+export function newExemplar(): Exemplar {
+  return { timeUnixNano: { low: 0, high: 0 }, asDouble: undefined, asInt: undefined, spanId: '', traceId: '', filteredAttributes: [] };
+}
+
+const fieldsOfExemplar = [2, 3, 6, 4, 5, 7];
+
+export function decodeExemplar(reader: WireReader, end: number): Exemplar {
+  const message = newExemplar();
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 17:
+        message.timeUnixNano = reader.fixed64Bits();
+        break;
+      case 25:
+        message.asDouble = reader.double();
+        break;
+      case 49:
+        message.asInt = reader.bigFixed64();
+        break;
+      case 34:
+        message.spanId = reader.hex();
+        break;
+      case 42:
+        message.traceId = reader.hex();
+        break;
+      case 58:
+        message.filteredAttributes.push(decodeKeyValue(reader, reader.enter()));
+        break;
+      default:
+        reader.unknown(tag, fieldsOfExemplar);
+    }
+  }
+  reader.leave(end);
+  return message;
+}
+
+export function encodeExemplar(message: Exemplar, writer: WireWriter): void {
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) { writer.uint32(17); writer.fixed64Bits(message.timeUnixNano); }
+  if (!(message.asDouble === undefined)) { writer.uint32(25); writer.double(message.asDouble); }
+  if (!(message.asInt === undefined)) { writer.uint32(49); writer.bigFixed64(message.asInt); }
+  if (!(message.spanId === '')) { writer.uint32(34); writer.hex(message.spanId); }
+  if (!(message.traceId === '')) { writer.uint32(42); writer.hex(message.traceId); }
+  for (const item of message.filteredAttributes) { writer.uint32(58).fork(); encodeKeyValue(item, writer); writer.ldelim(); }
+}
+
+export function readExemplar(value: unknown): Exemplar {
+  const message = newExemplar();
+  const object = readObject(value);
+  let key = '';
+  try {
+    for (key in object) {
+      const field = object[key];
+      if (field === null) continue;
+      switch (key) {
+        case 'timeUnixNano':
+        case 'time_unix_nano':
+          message.timeUnixNano = readUint64(field);
+          break;
+        case 'asDouble':
+        case 'as_double':
+          message.asDouble = readDouble(field);
+          break;
+        case 'asInt':
+        case 'as_int':
+          message.asInt = readInt64(field);
+          break;
+        case 'spanId':
+        case 'span_id':
+          message.spanId = readHex(field);
+          break;
+        case 'traceId':
+        case 'trace_id':
+          message.traceId = readHex(field);
+          break;
+        case 'filteredAttributes':
+        case 'filtered_attributes':
+          message.filteredAttributes = readList(field, readKeyValue);
+          break;
+      }
+    }
+  } catch (error) {
+    throw placed(`.${key}`, error);
+  }
+  return message;
+}
+
+export function writeExemplar(message: Exemplar): string {
+  let text = '';
+  if (!(message.timeUnixNano.low === 0 && message.timeUnixNano.high === 0)) text += `,"timeUnixNano":${writeUint64(message.timeUnixNano)}`;
+  if (!(message.asDouble === undefined)) text += `,"asDouble":${writeDouble(message.asDouble)}`;
+  if (!(message.asInt === undefined)) text += `,"asInt":${writeInt64(message.asInt)}`;
+  if (!(message.spanId === '')) text += `,"spanId":${writeText(message.spanId)}`;
+  if (!(message.traceId === '')) text += `,"traceId":${writeText(message.traceId)}`;
+  if (message.filteredAttributes.length > 0) text += `,"filteredAttributes":${writeList(message.filteredAttributes, writeKeyValue)}`;
+  return text === '' ? '{}' : `{${text.slice(1)}}`;
+}

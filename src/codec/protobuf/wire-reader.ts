@@ -124,6 +124,33 @@ export class WireReader extends protobuf.Reader {
     return { low: low >>> 0, high: high >>> 0 };
   }
 
+  bigFixed64(): bigint {
+    const low = this.fixed32();
+    return (BigInt(this.sfixed32()) << 32n) | BigInt(low);
+  }
+
+  /** Begins a packed list; answers where it ends. */
+  enterPacked(): number {
+    return this.#end();
+  }
+
+  /** Whether a packed list has another number: its numbers must fill it exactly. */
+  goesOn(end: number): boolean {
+    if (this.pos < end) return true;
+    if (this.pos > end) throw new Error('a number reaches beyond its list');
+    return false;
+  }
+
+  /** The message from `start` to `end`, a character a byte, as a part of the whole: copy it where it outlives the message. */
+  rawText(start: number, end: number): string {
+    return this.#text.slice(start, end);
+  }
+
+  /** Whether these very bytes, a character each, stand from `start` on. */
+  hasRawText(raw: string, start: number): boolean {
+    return this.#text.startsWith(raw, start);
+  }
+
   #end(): number {
     const size = this.size();
     if (size > this.len - this.pos) throw new Error(`a length of ${size} bytes where ${this.len - this.pos} are left`);

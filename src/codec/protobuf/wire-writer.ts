@@ -16,6 +16,10 @@ export class WireWriter extends protobuf.BufferWriter {
     this.int64(Number.isSafeInteger(number) ? number : String(value));
   }
 
+  bigFixed64(value: bigint): void {
+    this.fixed64Bits(bitsOf(BigInt.asUintN(64, value)));
+  }
+
   fixed64Bits({ low, high }: Bits64): void {
     this.fixed32(low).fixed32(high);
   }
