@@ -138,7 +138,8 @@ export function createApiClient({ connection, clock }: ApiClientOptions): ApiCli
       const credentials = await readCredentials(false, signal);
       let answer = await send(credentials, path, signal);
       if (answer.statusCode === 401) {
-        await discard(answer);
+        // What it still has to say is not waited for; the connection goes with it.
+        answer.body.destroy();
         const fresh = await readCredentials(true, signal);
         answer = await send(fresh, path, signal);
       }
@@ -197,15 +198,6 @@ async function raceHeaders(pool: Pool, sent: Sent, untilHeaders: AbortSignal): P
     throw error;
   } finally {
     untilHeaders.removeEventListener('abort', abort);
-  }
-}
-
-async function discard(answer: Dispatcher.ResponseData): Promise<void> {
-  try {
-    await answer.body.dump({ limit: requestLimits.refusalBytes });
-  } catch {
-    // What a refused request still had to say does not matter; the connection is gone with it.
-    answer.body.destroy();
   }
 }
 

@@ -186,6 +186,15 @@ describe('the connection that a kubeconfig describes', () => {
     await until('the other is known', () => size() === 2);
   });
 
+  it('says that it cannot go through a proxy', async () => {
+    const api = await openTlsApi();
+    const path = write(kubeconfig(api, {}).replace('"server"', '"proxy-url":"http://127.0.0.1:1","server"'));
+    const { credentials } = createKubeconfigConnection({ clock: realClock, path });
+    await expect(credentials(false)).rejects.toThrow(
+      `${path} names a proxy-url for its cluster, which Trawl cannot use`,
+    );
+  });
+
   it('says which file, context or user is at fault, and nothing that a plugin printed', async () => {
     const api = await openTlsApi();
     const failing = (path: string, context = '') =>

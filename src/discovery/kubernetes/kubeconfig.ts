@@ -49,6 +49,11 @@ async function readCredentials(path: string, context: string): Promise<Credentia
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error(`${file} names no current cluster; set its current-context or name a context`);
+  if (cluster.proxyUrl !== undefined && cluster.proxyUrl !== '') {
+    throw new Error(
+      `${file} names a proxy-url for its cluster, which Trawl cannot use; name a cluster that is reached directly`,
+    );
+  }
   const request: RequestOptions = {};
   try {
     await config.applyToHTTPSOptions(request);

@@ -162,7 +162,8 @@ export function createWatcher(options: WatcherOptions): Watcher {
   /** What a failure means for the next attempt. */
   const learn = (failure: ApiFailure): void => {
     const wasListing = progress.version === undefined;
-    const isSilent = failure.kind === 'timeout' && !wasListing && !progress.heard;
+    const wasOpen = progress.openedMs !== undefined;
+    const isSilent = failure.kind === 'timeout' && wasOpen && !wasListing && !progress.heard;
     progress.silentWatches = isSilent ? progress.silentWatches + 1 : 0;
     const isBroken = (failure.kind === 'server' || failure.kind === 'protocol') && !wasListing;
     progress.brokenWatches = isBroken ? progress.brokenWatches + 1 : 0;
