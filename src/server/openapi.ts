@@ -74,6 +74,23 @@ const schemas = {
     nodes: listOf(record({ service: { type: 'string' }, spans: count, ...calls })),
     edges: listOf(record({ caller: { type: 'string' }, callee: { type: 'string' }, ...calls })),
   }),
+  Measurements: record({
+    measurements: listOf(
+      record({
+        measurement: { type: 'string' },
+        fields: texts,
+        tagKeys: { ...texts, description: 'The labels of its series.' },
+        series: count,
+        lastSample: {
+          ...nullable('string'),
+          format: 'date-time',
+          description: 'Null where it is more than a day old.',
+        },
+        lastDay: { type: 'string', format: 'date', description: 'The day of the newest sample, UTC.' },
+      }),
+    ),
+    truncated: { type: 'boolean', description: 'Whether there are more.' },
+  }),
   Pod: record(podProperties),
   KnownPod: record({
     ...podProperties,
@@ -202,6 +219,17 @@ const paths = {
       responses: {
         '200': answer('The services and the calls between them.', jsonOf('Topology')),
         '400': answer('The window makes no sense; the body says why.', text),
+        ...refusals,
+        '503': answer('The store is away.', text),
+      },
+    },
+  },
+  '/api/trawl/measurements': {
+    get: {
+      summary: 'Metrics by measurement and field, as DataKit groups them.',
+      security: token,
+      responses: {
+        '200': answer('Every measurement, by name.', jsonOf('Measurements')),
         ...refusals,
         '503': answer('The store is away.', text),
       },
