@@ -158,6 +158,7 @@ async function measure(scraping: Scraping, target: TargetProcess, intervals: num
   return Object.fromEntries(costs);
 }
 
+const mean = (all: readonly number[]) => all.reduce((sum, one) => sum + one, 0) / all.length;
 const median = (all: readonly number[]) => quantile(all, 0.5);
 
 async function run(start: (address: string) => Promise<Scraping>) {
@@ -179,6 +180,8 @@ async function run(start: (address: string) => Promise<Scraping>) {
         name: scraping.name,
         pageBytes: page.bytes,
         cpuMsPerScrape: { ...cpuMs, all: Object.values(cpuMs).reduce((sum, one) => sum + one, 0) },
+        // What is put off to a later interval is in the mean alone.
+        mean: mapValues(costs, (all, role) => Math.round(mean(all) - mean(resting[role] ?? [0]))),
         p95: mapValues(costs, (all, role) => Math.round(quantile(all, 0.95) - median(resting[role] ?? [0]))),
         restingMsPerInterval: mapValues(resting, (all) => Math.round(median(all))),
         scrapeDurationMs: Math.round(Number(durations[0]) * 1000),
