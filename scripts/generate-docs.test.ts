@@ -29,6 +29,7 @@ describe('what is generated from the schemas', () => {
     expect(loaded.ok ? loaded.warnings : loaded.problems).toEqual([]);
     expect(loaded.ok && loaded.configuration.inputs.map((input) => input.name)).toEqual([
       'inputs.otlp',
+      'inputs.remote_write',
       'inputs.zipkin',
     ]);
     expect(loaded.ok && loaded.configuration.outputs).toEqual([]);
