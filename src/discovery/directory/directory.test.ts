@@ -279,7 +279,8 @@ describe('pods of a directory of manifests', () => {
     clearInterval(timer);
     expect(names(source)).toEqual(['a']);
     expect(source.health().line).toMatch(/(nested|anchors|keys)\.yaml(:\d+)?: (takes more than 10 s to read|not YAML)/);
-    expect(longestMs).toBeLessThan(1000);
+    // In place each of them would take five seconds and more.
+    expect(longestMs).toBeLessThan(3000);
   });
 
   it('are read from a long file too', async () => {

@@ -136,13 +136,13 @@ describe('pods of a Kubernetes API server', () => {
     expect(api.requests.every(({ query }) => !query.has('fieldSelector'))).toBe(true);
   });
 
-  it('are told as they come, change, begin to end and go, well within a second', async () => {
+  it('are told as they come, change, begin to end and go, without any wait on the clock', async () => {
     const api = await openApi();
-    const { source, changes, told } = watch(api, realClock);
+    // A clock that nobody turns: what needed a timer would never be told.
+    const { source, changes, told } = watch(api, createFakeClock());
     await until('the watch is open', () => source.pods() !== undefined);
     api.put(shop('a', { phase: 'Pending', ip: '' }));
     await until('it has come', () => told().length === 1);
-    const startedAt = performance.now();
     api.put(shop('a'));
     await until('it runs', () => source.pods()?.get('uid-a')?.phase === 'Running');
     const { metadata } = api.pod('shop', 'a') ?? {};
@@ -155,7 +155,6 @@ describe('pods of a Kubernetes API server', () => {
     await until('it has ended', () => source.pods()?.get('uid-a')?.phase === 'Succeeded');
     api.remove('uid-a');
     await until('it is gone', () => source.pods()?.size === 0);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
     expect(changes.at(-1)?.gone.map((pod) => pod.uid)).toEqual(['uid-a']);
     expect(told()).toEqual(['+a', '+a', '+a', '+a', '-a']);
   });
@@ -466,14 +465,12 @@ describe('a source of pods', () => {
     await source.stop(AbortSignal.timeout(1000));
   });
 
-  it('stops within a moment while a watch is open, and twice', async () => {
+  it('stops without any wait on the clock while a watch is open, and twice', async () => {
     const api = await openApi({ pods: [shop('a')] });
-    const { source, told } = watch(api, realClock);
+    const { source, told } = watch(api, createFakeClock());
     await until('it is known', () => told().length === 1);
-    const startedAt = performance.now();
     await source.stop(AbortSignal.timeout(1000));
     await source.stop(AbortSignal.timeout(1000));
-    expect(performance.now() - startedAt).toBeLessThan(500);
     await until('the server sees it', () => api.openWatches() === 0);
   });
 
