@@ -132,6 +132,14 @@ const steps: Readonly<Record<string, Step>> = {
     });
     return { isPassed: code === 0, figures: { seconds, report: lastJsonLine(await readFile(logFile, 'utf8')) } };
   },
+  async 'pods of a broken API server'({ seed, out, scale }) {
+    const seconds = Math.max(20, Math.round(600 * scale));
+    const code = await run(vitest('test/fault/kubernetes-faults.test.ts'), join(out, 'kubernetes.log'), {
+      TRAWL_KUBERNETES_SECONDS: String(seconds),
+      TRAWL_KUBERNETES_SEED: String(seed),
+    });
+    return { isPassed: code === 0, figures: { seconds } };
+  },
   async 'stops at full load'({ seed, out, scale }) {
     const stops = Math.max(4, Math.round(50 * scale));
     const logFile = join(out, 'stop-loop.log');
