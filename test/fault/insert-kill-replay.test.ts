@@ -166,6 +166,7 @@ describe('a segment that is sent more than once', { timeout: 60_000 }, () => {
   });
 
   it('leaves series alone that a merge has replaced by those of a later day', async () => {
+    const laterSegment = 2n ** 64n - 1n;
     const deletes: string[] = [];
     const watched: StoreClient = {
       ...store.client,
@@ -176,14 +177,15 @@ describe('a segment that is sent more than once', { timeout: 60_000 }, () => {
     };
     await sendAndReplay(watched, 2, async () => {
       await store.client.command({
-        sql: 'INSERT INTO series SELECT metric, id, labels, measurement, field, last_day + 1, 1 FROM series',
+        // A later segment's rows: of one series' rows the newest segment's number stays.
+        sql: `INSERT INTO series SELECT metric, id, labels, measurement, field, first_day, last_day + 1, ${laterSegment} FROM series`,
         signal: signal(),
       });
       await store.client.command({ sql: 'OPTIMIZE TABLE series FINAL', signal: signal() });
     });
     expect(await judgeSegment(store.client, 1, baseMs)).toEqual(unspoilt);
     expect(deletes).toEqual([]);
-    expect(await count('count() AS n FROM series FINAL WHERE seg = 1')).toBe(rowsOfSegment.series);
+    expect(await count(`count() AS n FROM series FINAL WHERE seg = ${laterSegment}`)).toBe(rowsOfSegment.series);
   });
 });
 
