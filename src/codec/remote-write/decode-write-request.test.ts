@@ -110,8 +110,8 @@ describe('a write request', () => {
   it.each([
     ['a series without labels', []],
     ['a series without a metric name', [['a', 'b']]],
-    ['invalid metric name "1up"', [['__name__', '1up']]],
-    ['invalid label name "a-b"', up(['a-b', 'c'])],
+    ['invalid label name ""', up(['', 'c'])],
+    ['label a is not valid UTF-8: "\ufffd"', up(['a', '\ufffd'])],
     ['duplicate label name "a"', up(['a', '1'], ['a', '2'])],
   ] as const)('leaves out %s and keeps its neighbours', (reason, labels) => {
     const { items, samples, leftOut } = decodeOnce([
@@ -151,7 +151,13 @@ describe('a write request', () => {
   it('tells at most twenty reasons, the rest under the last of them', () => {
     const series = Array.from(
       { length: 50 },
-      (_, i): WriteSeries => ({ labels: [['__name__', `${i}x`]], samples: [[1, 1]] }),
+      (_, i): WriteSeries => ({
+        labels: [
+          ['__name__', 'x'],
+          ['a', `\ufffd${i}`],
+        ],
+        samples: [[1, 1]],
+      }),
     );
     const { leftOut } = decodeOnce(series);
     expect([leftOut.length, leftOut.reduce((sum, { count }) => sum + count, 0)]).toEqual([20, 50]);
@@ -161,6 +167,14 @@ describe('a write request', () => {
     const good = encodeWriteRequest([{ labels: up(), samples: [[1, 1]] }]);
     const unknown = Buffer.from([0x98, 0x06, 0x05, 0x9a, 0x06, 0x02, 1, 2, 0x9d, 0x06, 1, 2, 3, 4]);
     expect(run(decoder(), Buffer.concat([unknown, good, unknown])).samples).toBe(1);
+  });
+
+  it('takes names of any characters, as Prometheus 3 does', () => {
+    const labels = [
+      ['__name__', 'http.server.duration'],
+      ['žluťoučký kůň', '1'],
+    ] as const;
+    expect(decodeOnce([{ labels, samples: [[1, 1]] }]).items[0]?.series.labels).toEqual(labels);
   });
 
   it('takes labels in any order, as Prometheus does: not every sender sorts them', () => {

@@ -7,10 +7,11 @@ export type CheckedLabels =
   | { readonly series: Series; readonly refusal: '' }
   | { readonly series: undefined; readonly refusal: string };
 
-const isMetricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const isLabelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 /** What decoding leaves where bytes were no UTF-8; a sender that means this very character is not told apart, and need not be. */
 const replacement = '\ufffd';
+
+/** Prometheus 3 takes any text as a name, as OpenTelemetry's names need, and so do we: what is left to refuse is no text at all. */
+const isName = (text: string): boolean => text !== '' && !text.includes(replacement);
 
 /** As reliability asks of scrapes: no series needs more. */
 const maxLabels = 128;
@@ -57,8 +58,8 @@ function readAll(cursor: WireCursor, end: number): Label[] {
   return labels;
 }
 
-/** `labels` are sorted. */
-function refusalOf(labels: readonly Label[]): string {
+/** Why a series of these labels, sorted, cannot be taken; '' where it can. */
+export function refusalOf(labels: readonly Label[]): string {
   if (labels.length === 0) return 'a series without labels';
   if (labels.length > maxLabels) return `a series has ${labels.length} labels, more than ${maxLabels}`;
   let before: string | undefined;
@@ -67,13 +68,13 @@ function refusalOf(labels: readonly Label[]): string {
     if (name === '__name__') metric = value;
     if (name === before) return `duplicate label name ${shown(name)}`;
     before = name;
-    if (!isLabelName.test(name)) return `invalid label name ${shown(name)}`;
+    if (!isName(name)) return `invalid label name ${shown(name)}`;
     if (name.length > maxNameBytes) return `a label name of ${name.length} bytes, more than ${maxNameBytes}`;
     if (value.length > maxValueBytes) return `label ${name} has ${value.length} bytes, more than ${maxValueBytes}`;
     if (value.includes(replacement)) return `label ${name} is not valid UTF-8: ${shown(value)}`;
   }
   if (metric === '') return 'a series without a metric name';
-  return isMetricName.test(metric) ? '' : `invalid metric name ${shown(metric)}`;
+  return '';
 }
 
 /** Senders must sort labels and some do not: Prometheus sorts them itself, and so do we. */
@@ -117,7 +118,7 @@ export function exemplarLabels(labels: readonly Label[]): readonly Label[] | und
   let characters = 0;
   let before: string | undefined;
   for (const [name, value] of sorted) {
-    if (name === before || !isLabelName.test(name) || value.includes(replacement)) return undefined;
+    if (name === before || !isName(name) || value.includes(replacement)) return undefined;
     before = name;
     characters += [...name].length + [...value].length;
   }
