@@ -10,7 +10,9 @@ import { userAgent } from './user-agent.ts';
 
 /** A scrape may be sent on three times, but never to another host or port: the target is who the configuration names. */
 const maxRedirects = 3;
-const inflateChunkBytes = 256 * 1024;
+const leastInflateBytes = 64 * 1024;
+/** Values grow by a digit now and then. */
+const expectedGrowth = 1.02;
 
 /** Names of Prometheus's `scrape_protocols`, each with what is said of it in Accept. */
 export const scrapeProtocols = {
@@ -34,6 +36,8 @@ export interface PageRequest {
   /** Whether an answer whose Content-Type says nothing is read as text. */
   readonly fallsBackToText: boolean;
   readonly connector: Connector;
+  /** How large the page was before, inflated; 0 where that is not known. One that is as large is inflated in one piece, without a copy. */
+  readonly expectedBytes: number;
   readonly memory: MemoryClaim;
 }
 
@@ -172,8 +176,12 @@ async function readPage(answer: Answer, page: PageRequest, signal: AbortSignal):
   return { format, body: isZipped ? await inflate(answer.body, page, signal) : joined(answer.body) };
 }
 
-/** The body in one piece, and a copy: the parser keeps it until the next page, and a chunk of the wire is part of a larger buffer. */
-const joined = (chunks: readonly Buffer[]): Buffer => Buffer.concat(chunks);
+/** The body in one piece. The parser keeps it until the next page, so that it must not be a small part of a larger buffer. */
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [only] = chunks;
+  const isWholeBuffer = chunks.length === 1 && only !== undefined && only.length * 2 >= only.buffer.byteLength;
+  return isWholeBuffer ? only : Buffer.concat(chunks);
+}
 
 function describeStatus(status: number): string {
   const what = `the target answered ${status}, only 200 counts`;
@@ -184,8 +192,9 @@ function describeStatus(status: number): string {
 }
 
 async function inflate(wire: readonly Buffer[], page: PageRequest, signal: AbortSignal): Promise<Buffer> {
-  const { limitBytes, memory } = page;
-  const gunzip = createGunzip({ chunkSize: inflateChunkBytes });
+  const { limitBytes, memory, expectedBytes } = page;
+  const chunkSize = Math.max(leastInflateBytes, Math.min(limitBytes, Math.ceil(expectedBytes * expectedGrowth)));
+  const gunzip = createGunzip({ chunkSize });
   const chunks: Buffer[] = [];
   let length = 0;
   try {

@@ -108,6 +108,7 @@ export function createScraper(options: ScraperOptions): Scraper {
   const reports = createReports(target.labels, { ...target, hasExtraReports: target.hasExtraReports });
   /** Bodies up to this size are known to have few enough samples. */
   let countedBytes = 0;
+  let expectedBytes = 0;
   let loggedMs = Number.NEGATIVE_INFINITY;
   let status = initialStatus(target);
 
@@ -165,8 +166,9 @@ export function createScraper(options: ScraperOptions): Scraper {
     const startedMs = nowMs();
     let bodyBytes = 0;
     try {
-      const fetched = await fetchWithin(options, memory, signal);
+      const fetched = await fetchWithin(options, { memory, expectedBytes }, signal);
       bodyBytes = fetched.body.length;
+      expectedBytes = bodyBytes;
       const read = await readPage(fetched, scrapeMs, signal);
       return { ...read, durationMs: nowMs() - startedMs, scraped: read.page.scraped, bodyBytes, error: undefined };
     } catch (cause) {
@@ -333,7 +335,11 @@ function initialStatus(target: Target): TargetStatus {
 }
 
 /** One fetch that ends with the scrape's timeout, in the host's time, with the input, or when it has to give way to others. */
-async function fetchWithin(options: ScraperOptions, memory: MemoryClaim, signal: AbortSignal): Promise<Page> {
+async function fetchWithin(
+  options: ScraperOptions,
+  { memory, expectedBytes }: { readonly memory: MemoryClaim; readonly expectedBytes: number },
+  signal: AbortSignal,
+): Promise<Page> {
   const { target, host, connections } = options;
   const ending = new AbortController();
   const timeout = new Error(
@@ -352,7 +358,7 @@ async function fetchWithin(options: ScraperOptions, memory: MemoryClaim, signal:
   try {
     signal.throwIfAborted();
     const connector = await connections.open(target.connection);
-    return await fetchPage({ ...target.request, url: target.url, connector, memory }, ending.signal);
+    return await fetchPage({ ...target.request, url: target.url, connector, memory, expectedBytes }, ending.signal);
   } catch (cause) {
     throw ending.signal.aborted ? ending.signal.reason : cause;
   } finally {

@@ -23,7 +23,7 @@ export interface Target {
   readonly seriesLimit: number;
   readonly hasExtraReports: boolean;
   readonly rules: TargetRules;
-  readonly request: Omit<PageRequest, 'url' | 'connector' | 'memory'>;
+  readonly request: Omit<PageRequest, 'url' | 'connector' | 'memory' | 'expectedBytes'>;
   readonly connection: ConnectionRules;
   /** Whether a target that cannot be reached is nothing to log. */
   readonly ignoresRequestErrors: boolean;
