@@ -27,7 +27,10 @@ const promInput = component(
         .array(z.enum(['counter', 'gauge']))
         .default([])
         .describe('.'),
-      metric_name_filter: z.array(pattern()).default([]).describe('.'),
+      metric_name_filter: z
+        .array(pattern({ isAnchored: false }))
+        .default([])
+        .describe('.'),
       tags: tags().default({}).describe('.'),
       tags_rename: z
         .strictObject({ overwrite_exist_tags: z.boolean().default(false).describe('.') })

@@ -3,8 +3,8 @@
  * has `.describe(...)`, and `.meta({ example, since })` where it helps. `component(schema, notes)` adds what concerns the whole block.
  */
 import { z } from 'zod';
+import { compilePattern } from '../pattern/pattern.ts';
 import { parseDurationMs, parseSizeBytes } from './quantity.ts';
-import { translatePattern } from './regular-expression.ts';
 import { createSecret, isSecret, type Secret } from './secret.ts';
 
 /** What the loader and the generated documents know of a key, beside zod's `description`. */
@@ -125,15 +125,15 @@ export function headers() {
     .meta({ secret: true, typeName: 'table of secrets' });
 }
 
-/** A regular expression in Go's syntax, as DataKit has it; what comes out is text for `new RegExp(text, 'u')`. */
-export function pattern() {
+/** A regular expression in Go's syntax, as DataKit and Prometheus have it; it stays as written. */
+export function pattern(options: { readonly isAnchored: boolean }) {
   return z
     .string()
-    .transform((value, context): string => {
-      const translated = translatePattern(value);
-      if (translated.ok) return translated.source;
-      context.addIssue({ code: 'custom', message: translated.message });
-      return z.NEVER;
+    .superRefine((value, context) => {
+      const compiled = compilePattern(value, options);
+      if (compiled.ok) return;
+      const why = compiled.message.replace('error parsing regexp: ', '');
+      context.addIssue({ code: 'custom', message: `is not a regular expression: ${why}` });
     })
     .meta({ typeName: 'regular expression' });
 }

@@ -5,6 +5,7 @@ import {
   count,
   duration,
   headers,
+  pattern,
   secret,
   size,
   tags,
@@ -12,7 +13,7 @@ import {
   url,
 } from '../../config/fields.ts';
 import { parseDurationMs } from '../../config/quantity.ts';
-import { linearPattern, relabelRule } from './relabel-config.ts';
+import { relabelRule } from './relabel-config.ts';
 
 /** DataKit's words, and OpenMetrics' beyond them; `untyped` and `unknown` are the same. */
 export const metricTypes = [
@@ -109,11 +110,11 @@ export const promInputConfig = component(
         .describe('The types of metrics to keep; empty keeps all.')
         .meta({ example: ['counter', 'gauge', 'histogram'] }),
       metric_name_filter: z
-        .array(linearPattern({ isAnchored: false }))
+        .array(pattern({ isAnchored: false }))
         .default([])
         .describe('Keeps only metrics whose name (without `_bucket`, `_sum`, `_count`) matches one of these.'),
       metric_name_filter_ignore: z
-        .array(linearPattern({ isAnchored: false }))
+        .array(pattern({ isAnchored: false }))
         .default([])
         .describe('Leaves out metrics whose name matches one of these; goes before `metric_name_filter`.'),
       tags: tags()
@@ -132,7 +133,7 @@ export const promInputConfig = component(
         .prefault({})
         .describe('Labels that get another name.'),
       ignore_tag_kv_match: z
-        .record(z.string(), z.array(linearPattern({ isAnchored: false })))
+        .record(z.string(), z.array(pattern({ isAnchored: false })))
         .default({})
         .describe('Labels that are taken off where their value matches; the sample stays.'),
       http_headers: headers().default({}).describe('Sent with every scrape.'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { compilePattern } from '../../pattern/pattern.ts';
 import { type LabelRules, mergeLabels } from './labels.ts';
-import { compilePattern } from './pattern/pattern.ts';
 
 const none: LabelRules = {
   ignored: new Set(),

@@ -1,6 +1,6 @@
 /** From a scraped series to the stored one: DataKit's tag filters, then Prometheus' merge with the target's own labels. */
 import type { Label } from '../../model/sample.ts';
-import type { Pattern } from './pattern/pattern.ts';
+import type { Pattern } from '../../pattern/pattern.ts';
 
 export interface LabelRules {
   /** Labels to leave out. */

@@ -1,20 +1,10 @@
 /** The keys of one rule of `relabel_configs` and `metric_relabel_configs`, as Prometheus has them. */
 import { z } from 'zod';
-import { compilePattern } from './pattern/pattern.ts';
+import { pattern } from '../../config/fields.ts';
+import { compilePattern } from '../../pattern/pattern.ts';
 import { type RelabelRule, relabelActions } from './relabel.ts';
 
 const defaults = { separator: ';', regex: '(.*)', replacement: '$1' };
-
-/** A regular expression in Go's syntax, matched against the whole text; it stays as written. */
-export function linearPattern(options: { readonly isAnchored: boolean }) {
-  return z
-    .string()
-    .superRefine((value, context) => {
-      const compiled = compilePattern(value, options);
-      if (!compiled.ok) context.addIssue({ code: 'custom', message: compiled.message });
-    })
-    .meta({ typeName: 'regular expression' });
-}
 
 const fields = z.strictObject({
   action: z
@@ -27,7 +17,7 @@ const fields = z.strictObject({
     ),
   source_labels: z.array(z.string()).default([]).describe('The labels whose values are joined and matched.'),
   separator: z.string().default(defaults.separator).describe('Stands between the joined values.'),
-  regex: linearPattern({ isAnchored: true })
+  regex: pattern({ isAnchored: true })
     .default(defaults.regex)
     .describe('What the joined values, or the names of labels, must match as a whole.'),
   target_label: z.string().default('').describe('The label that is written, or compared.'),

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${1} is how relabelling names a group.
 import { describe, expect, it } from 'vitest';
 import { relabel } from './relabel.ts';
 import { createRelabelRules, type RelabelRuleConfig, relabelRule } from './relabel-config.ts';

@@ -1,6 +1,6 @@
 /** Prometheus's relabelling: `relabel_configs` make a target's labels, `metric_relabel_configs` those of its series. */
 import { createHash } from 'node:crypto';
-import type { Pattern } from './pattern/pattern.ts';
+import type { Pattern } from '../../pattern/pattern.ts';
 
 export const relabelActions = [
   'replace',

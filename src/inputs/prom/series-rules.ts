@@ -2,10 +2,10 @@
 import type { ExposedSeries } from '../../codec/exposition/exposition.ts';
 import type { MetricMetadata } from '../../model/metric-metadata.ts';
 import { compareBytes, createSeries, type Label, type Series } from '../../model/sample.ts';
+import { compilePattern, type Pattern } from '../../pattern/pattern.ts';
 import type { PromInputConfig } from './config.ts';
 import { type LabelRules, mergeLabels } from './labels.ts';
 import { type NamingRules, nameSeries } from './naming.ts';
-import { compilePattern, type Pattern } from './pattern/pattern.ts';
 import { relabel } from './relabel.ts';
 import { createRelabelRules } from './relabel-config.ts';
 import { LimitError } from './scrape-error.ts';
