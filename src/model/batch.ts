@@ -31,7 +31,13 @@ export type Signal = Batch['signal'];
 export type Outcome =
   | { readonly kind: 'kept' }
   | { readonly kind: 'retry'; readonly afterMs?: number; readonly cause: Error }
-  | { readonly kind: 'rejected'; readonly count: number; readonly cause: Error };
+  | {
+      readonly kind: 'rejected';
+      readonly count: number;
+      readonly cause: Error;
+      /** Where only what lies outside these times was rejected, both included. */
+      readonly takenMs?: { readonly from: number; readonly to: number };
+    };
 
 /** Resolves once the batch is kept or refused. A slow answer is the backpressure. */
 export type Accept = (batch: Batch, signal: AbortSignal) => Promise<Outcome>;

@@ -49,6 +49,8 @@ interface Sifted {
   readonly tooFarAhead: number;
   /** Exemplars of such times; as with Prometheus no request fails for them. */
   readonly exemplars?: number;
+  /** The times that are taken, both included. */
+  readonly takenMs: { readonly from: number; readonly to: number };
 }
 
 function countOf(batch: Batch): number {
@@ -86,6 +88,7 @@ function siftSamples(items: readonly SeriesSamples[], oldestMs: number, newestMs
 }
 
 function sift(batch: Batch, oldestMs: number, nowMs: number): Sifted {
+  const takenMs = { from: oldestMs, to: nowMs + maxSampleAheadMs };
   switch (batch.signal) {
     case 'spans': {
       const items = siftSpans(batch.items, oldestMs);
@@ -93,23 +96,22 @@ function sift(batch: Batch, oldestMs: number, nowMs: number): Sifted {
         batch: items === batch.items ? batch : { ...batch, items },
         tooOld: batch.items.length - items.length,
         tooFarAhead: 0,
+        takenMs,
       };
     }
     case 'samples': {
-      const { items, tooOld, tooFarAhead } = siftSamples(batch.items, oldestMs, nowMs + maxSampleAheadMs);
-      const kept = batch.exemplars?.filter(
-        ({ timestampMs }) => timestampMs >= oldestMs && timestampMs <= nowMs + maxSampleAheadMs,
-      );
+      const { items, tooOld, tooFarAhead } = siftSamples(batch.items, oldestMs, takenMs.to);
+      const kept = batch.exemplars?.filter(({ timestampMs }) => timestampMs >= oldestMs && timestampMs <= takenMs.to);
       const exemplars = (batch.exemplars?.length ?? 0) - (kept?.length ?? 0);
-      if (tooOld + tooFarAhead + exemplars === 0) return { batch, tooOld, tooFarAhead };
+      if (tooOld + tooFarAhead + exemplars === 0) return { batch, tooOld, tooFarAhead, takenMs };
       const sifted = { ...batch, items, ...(kept === undefined ? {} : { exemplars: kept }) };
-      return { batch: sifted, tooOld, tooFarAhead, exemplars };
+      return { batch: sifted, tooOld, tooFarAhead, exemplars, takenMs };
     }
     case 'logs': {
       const oldestNs = BigInt(Math.ceil(Math.max(oldestMs, 0))) * 1_000_000n;
       const items = batch.items.filter((record) => record.timeNs >= oldestNs);
       // Positions go on even when no line does: the lines were read.
-      return { batch: { ...batch, items }, tooOld: batch.items.length - items.length, tooFarAhead: 0 };
+      return { batch: { ...batch, items }, tooOld: batch.items.length - items.length, tooFarAhead: 0, takenMs };
     }
   }
 }
@@ -173,7 +175,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
   /** Spans cannot be refused one by one, since Zipkin's answer is 202 or nothing: the old ones among them are dropped and counted. */
   const tellOfSifted = (component: string, sifted: Sifted): Outcome => {
-    const { batch, tooOld, tooFarAhead } = sifted;
+    const { batch, tooOld, tooFarAhead, takenMs } = sifted;
     const sentence = `${tooOld} older than is taken (store.retention, store.out_of_order_window), ${tooFarAhead} more than 10 minutes ahead of the clock`;
     if (batch.signal === 'spans') {
       meter.dropped(component, batch.signal, 'older_than_retention', tooOld, sentence);
@@ -182,7 +184,10 @@ export function createIntake(options: IntakeOptions): Intake {
     if (tooOld > 0) meter.refused(component, batch.signal, 'older_than_retention', tooOld, sentence);
     if (tooFarAhead > 0) meter.refused(component, batch.signal, 'too_far_ahead', tooFarAhead, sentence);
     const reason = tooOld > 0 ? 'older_than_retention' : 'too_far_ahead';
-    return { kind: 'rejected', count: tooOld + tooFarAhead, cause: new RefusedError(reason, sentence) };
+    const cause = new RefusedError(reason, sentence);
+    return batch.signal === 'samples'
+      ? { kind: 'rejected', count: tooOld + tooFarAhead, cause, takenMs }
+      : { kind: 'rejected', count: tooOld, cause };
   };
 
   const oldestOf = (signal: Signal): number =>

@@ -10,6 +10,7 @@ import { randomV1Spans, toV1Json, toV1Thrift } from '../fixtures/v1-spans.ts';
 import type { DecoderUnderTest } from './decoder-kit.ts';
 import { openMetrics, prometheusText } from './exposition-decoders.ts';
 import { otlpJson, otlpProtobuf } from './otlp-decoders.ts';
+import { otlpMetricsJson, otlpMetricsProtobuf } from './otlp-metrics-decoders.ts';
 
 const spans = new URL('../fixtures/spans/testdata/', import.meta.url);
 export const spanFixtures = ['envoy-1.40-post-1', 'envoy-1.40-post-2', 'envoy-1.40-post-3', 'every-field'] as const;
@@ -221,6 +222,8 @@ export const decoders: readonly DecoderUnderTest[] = [
   zipkinV2Json,
   otlpProtobuf,
   otlpJson,
+  otlpMetricsProtobuf,
+  otlpMetricsJson,
   prometheusText,
   openMetrics,
   criLog,

@@ -1,19 +1,20 @@
-/** The contract's source for an input that takes spans by POST: numbered spans, in the body that the input's clients send. */
+/** The contract's source for an input that is pushed to by POST: numbered items, in the body that the input's clients send. */
 
 import type { Span } from '../../src/model/span.ts';
 import type { InputKind } from '../../src/pipeline/component.ts';
 import { describeInput } from './input-kit.ts';
 import { numberedBatch } from './model-items.ts';
 
-export interface SpanRoute<Config> {
+export interface PushRoute<Config> {
   readonly kind: InputKind<Config>;
   readonly path: string;
   readonly mediaType: string;
-  encode(spans: readonly Span[]): string | Uint8Array;
+  /** A body with an item for each number. */
+  encode(numbers: readonly number[]): string | Uint8Array;
 }
 
 /** Holds an input to the contract through one of its routes. */
-export function describeSpanRoute<Config>({ kind, path, mediaType, encode }: SpanRoute<Config>): void {
+export function describePushRoute<Config>({ kind, path, mediaType, encode }: PushRoute<Config>): void {
   describeInput({
     kind,
     onRetry: 'tells',
@@ -22,22 +23,30 @@ export function describeSpanRoute<Config>({ kind, path, mediaType, encode }: Spa
       return {
         config: {},
         async produce(items, host) {
-          const batch = numberedBatch(
-            'spans',
-            Array.from({ length: items }, () => next++),
-          );
           const route = host.ingestRoutes.find((known) => known.path === path);
-          if (route === undefined || batch.signal !== 'spans') throw new Error('the input has no route');
-          await route.handle({
-            path,
-            mediaType,
-            body: Buffer.from(encode(batch.items)),
-            signal: AbortSignal.timeout(10_000),
-          });
+          if (route === undefined) throw new Error('the input has no route');
+          const body = Buffer.from(encode(Array.from({ length: items }, () => next++)));
+          await route.handle({ path, mediaType, body, signal: AbortSignal.timeout(10_000) });
         },
         count: (batch) => batch.items.length,
         close: async () => undefined,
       };
+    },
+  });
+}
+
+export interface SpanRoute<Config> extends Omit<PushRoute<Config>, 'encode'> {
+  encode(spans: readonly Span[]): string | Uint8Array;
+}
+
+/** The same for a route that takes spans. */
+export function describeSpanRoute<Config>({ encode, ...route }: SpanRoute<Config>): void {
+  describePushRoute({
+    ...route,
+    encode(numbers) {
+      const batch = numberedBatch('spans', numbers);
+      if (batch.signal !== 'spans') throw new Error('these are no spans');
+      return encode(batch.items);
     },
   });
 }

@@ -1,9 +1,10 @@
-/** What an OTLP server answers: how many spans it did not take, or why it took none. */
+/** What an OTLP server answers: how many spans or data points it did not take, or why it took none. */
 import { WireWriter } from '../protobuf/wire-writer.ts';
 import {
-  type ExportTraceServiceResponse,
+  encodeExportMetricsServiceResponse,
   encodeExportTraceServiceResponse,
   encodeRpcStatus,
+  writeExportMetricsServiceResponse,
   writeExportTraceServiceResponse,
   writeRpcStatus,
 } from './otlp.generated.ts';
@@ -22,23 +23,33 @@ export const rpcCodes = {
   unauthenticated: 16,
 } as const;
 
-/** The body of a 200: nothing about spans that were taken; refused ones with the reason, which must not be sent again. */
-export function encodeExportAnswer(
-  refused: { readonly rejected: number; readonly reason: string },
-  format: OtlpFormat,
-): Uint8Array {
-  const isWhole = refused.rejected === 0 && refused.reason === '';
-  const answer: ExportTraceServiceResponse = {
-    partialSuccess: isWhole ? undefined : { rejectedSpans: BigInt(refused.rejected), errorMessage: refused.reason },
-  };
-  if (format === 'json')
-    return Buffer.from(
-      writeExportTraceServiceResponse({
-        partialSuccess: answer.partialSuccess ?? { rejectedSpans: 0n, errorMessage: '' },
-      }),
-    );
+/** What of a request was not taken and must not be sent again, with the reason. */
+export interface PartialRefusal {
+  readonly rejected: number;
+  readonly reason: string;
+}
+
+/** A JSON body says that it is partial even where it is not, as the collector's does. */
+const hasWord = ({ rejected, reason }: PartialRefusal, format: OtlpFormat): boolean =>
+  format === 'json' || rejected > 0 || reason !== '';
+
+/** The body of a 200 to a request of traces: nothing about spans that were taken. */
+export function encodeTraceAnswer(refused: PartialRefusal, format: OtlpFormat): Uint8Array {
+  const partialSuccess = { rejectedSpans: BigInt(refused.rejected), errorMessage: refused.reason };
+  const answer = { partialSuccess: hasWord(refused, format) ? partialSuccess : undefined };
+  if (format === 'json') return Buffer.from(writeExportTraceServiceResponse(answer));
   const writer = new WireWriter();
   encodeExportTraceServiceResponse(answer, writer);
+  return writer.finish();
+}
+
+/** The body of a 200 to a request of metrics, likewise. */
+export function encodeMetricsAnswer(refused: PartialRefusal, format: OtlpFormat): Uint8Array {
+  const partialSuccess = { rejectedDataPoints: BigInt(refused.rejected), errorMessage: refused.reason };
+  const answer = { partialSuccess: hasWord(refused, format) ? partialSuccess : undefined };
+  if (format === 'json') return Buffer.from(writeExportMetricsServiceResponse(answer));
+  const writer = new WireWriter();
+  encodeExportMetricsServiceResponse(answer, writer);
   return writer.finish();
 }
 

@@ -6,8 +6,8 @@ import { decodeExportTraceServiceResponse, decodeRpcStatus } from '../../codec/o
 import { decodeMessage } from '../../codec/protobuf/wire-reader.ts';
 import type { Accept, Outcome } from '../../model/batch.ts';
 import { RefusedError } from '../../pipeline/refusal.ts';
-import { traceExportPath } from './grpc-route.ts';
 import { otlpInput } from './index.ts';
+import { metricsExportPath, traceExportPath } from './otlp-signal.ts';
 
 const json = 'application/json';
 const protobuf = 'application/x-protobuf';
@@ -140,8 +140,9 @@ describe('the OTLP input', () => {
   });
 
   it('leaves no route behind', async () => {
-    const { host, running } = await start({ paths: ['/a', '/b', '/a'] });
-    expect(host.ingestRoutes.map(({ path }) => path)).toEqual(['/a', '/b', traceExportPath]);
+    const { host, running } = await start({ paths: ['/a', '/b', '/a'], metrics_paths: ['/c'] });
+    const paths = ['/a', '/b', traceExportPath, '/c', metricsExportPath];
+    expect(host.ingestRoutes.map(({ path }) => path)).toEqual(paths);
     await running.stop(AbortSignal.timeout(1000));
     expect(host.ingestRoutes).toEqual([]);
     host.close();
