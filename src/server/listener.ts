@@ -9,7 +9,7 @@ import type { ServerLimits } from './limits.ts';
 export const zipkinPaths: readonly string[] = ['/api/v2/', '/api/v1/spans', '/zipkin', '/zipkin/', '/health', '/info'];
 
 /** OTLP's own paths: what the port 4318 serves. */
-export const otlpPaths: readonly string[] = ['/v1/traces'];
+export const otlpPaths: readonly string[] = ['/v1/traces', '/v1/metrics'];
 
 export interface ListenerOptions {
   readonly host: string;

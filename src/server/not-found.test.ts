@@ -53,4 +53,12 @@ describe('what a program is told where nothing is', () => {
     for (const path of ['/zipkin/api/v2/nothing', '/zipkins', '/traces'])
       expect(told(path)).not.toContain('is no part');
   });
+
+  it('says which of OTLP’s signals are taken to who sends one that is not', () => {
+    for (const path of ['/v1/logs', '/otel/v1/logs']) {
+      const { status, body } = answerNotFound({ method: 'POST', path, wantsHtml: false }, routes);
+      expect(status).toBe(404);
+      expect(body).toContain('logs over OTLP are not taken here; traces are, on POST /v1/traces, and metrics, on POST');
+    }
+  });
 });

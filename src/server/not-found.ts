@@ -38,13 +38,15 @@ export function answerNotFound(stray: Stray, routes: readonly KnownRoute[]): Ans
   const nearest = nearestRoutes(path, routes);
   if (stray.wantsHtml) return { status: 404, ...unknownPathPage(stray, nearest) };
   const list = nearest.map((route) => `  ${route.method} ${patternText(route)}\n`).join('');
-  const page = viewerOf(path);
-  const hint = page === undefined ? '' : `${page}\n`;
+  const told = hintFor(path);
+  const hint = told === undefined ? '' : `${told}\n`;
   return { status: 404, body: `there is no ${printable(path)} here; the nearest routes are:\n${list}${hint}` };
 }
 
-/** What is said to those who look for the page of a viewer whose API is served here, as they do after a move from it. */
-function viewerOf(path: string): string | undefined {
+/** What is said to those who look for what is known not to be here: a viewer's page after a move from it, a signal that is not taken. */
+function hintFor(path: string): string | undefined {
+  if (/^(\/otel)?\/v1\/logs$/.test(path))
+    return 'logs over OTLP are not taken here; traces are, on POST /v1/traces, and metrics, on POST /v1/metrics';
   if (/^\/zipkin(\/(?!api\/)|$)/.test(path))
     return "Zipkin's page is no part of Trawl, its API is: let the page ask here";
   if (/^\/(jaeger|search|trace|monitor)(\/|$)/.test(path)) {
@@ -80,13 +82,13 @@ function unknownPathPage({ path }: Stray, nearest: readonly KnownRoute[]): Page 
     const isLink = route.method === 'GET' && !route.path.includes(':');
     return `<li>${isLink ? `<a href="${text}">${text}</a>` : `<code>${route.method} ${text}</code>`}</li>`;
   });
-  const viewer = viewerOf(path);
+  const hint = hintFor(path);
   return page(
     'There is no such page',
     `<p>Trawl has nothing at <code>${escapeHtml(printable(path))}</code>. What comes nearest:</p>
 <ul>
 ${items.join('\n')}
-</ul>${viewer === undefined ? '' : `\n<p>${escapeHtml(viewer)}.</p>`}`,
+</ul>${hint === undefined ? '' : `\n<p>${escapeHtml(hint)}.</p>`}`,
   );
 }
 
