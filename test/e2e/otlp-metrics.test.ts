@@ -68,7 +68,7 @@ async function measure(service: string, exporter: PushMetricExporter): Promise<v
   const requests = meter.createCounter('http.server.requests', { description: 'Requests "taken"', unit: '{request}' });
   requests.add(3, { 'http.route': '/cart', 'http.status_code': 200 });
   requests.add(2, { 'http.route': '/cart', 'http.status_code': 500 });
-  meter.createCounter('bytes.sent', { unit: 'By' }).add(9007199254740992);
+  meter.createCounter('network.sent', { unit: 'By' }).add(9007199254740992);
   meter.createUpDownCounter('queue.length').add(-4);
   meter.createGauge('cpu.utilization', { unit: '1' }).record(0.25, { core: 0 });
   meter.createObservableGauge('temperature', { unit: 'Cel' }).addCallback((result) => result.observe(-3.5));
@@ -84,7 +84,7 @@ async function measure(service: string, exporter: PushMetricExporter): Promise<v
 const expected = {
   'http_server_requests_total{http_route="/cart",http_status_code="200"}': '3',
   'http_server_requests_total{http_route="/cart",http_status_code="500"}': '2',
-  'bytes_sent_bytes_total{}': '9007199254740992',
+  'network_sent_bytes_total{}': '9007199254740992',
   'queue_length{}': '-4',
   'cpu_utilization_ratio{core="0"}': '0.25',
   'temperature_celsius{}': '-3.5',
@@ -145,7 +145,7 @@ describe('an agent that OpenTelemetry’s SDK sends metrics to', () => {
     await agent.flush();
     const metadata = (await ask('/api/v1/metadata')) as Record<string, readonly object[]>;
     expect(metadata['http_server_requests_total']).toEqual([{ type: 'counter', help: 'Requests "taken"', unit: '' }]);
-    expect(metadata['bytes_sent_bytes_total']).toEqual([{ type: 'counter', help: '', unit: 'bytes' }]);
+    expect(metadata['network_sent_bytes_total']).toEqual([{ type: 'counter', help: '', unit: 'bytes' }]);
     expect(metadata['queue_length']).toEqual([{ type: 'gauge', help: '', unit: '' }]);
     expect(metadata['http_server_request_duration_seconds']).toEqual([
       { type: 'histogram', help: '', unit: 'seconds' },
