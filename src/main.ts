@@ -15,5 +15,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   environment: process.env,
   isTty: process.stdout.isTTY === true,
   columns: process.stdout.columns,
+  rows: process.stdout.rows,
   input: () => process.stdin,
 });

@@ -6,6 +6,7 @@ describe('trawl', () => {
     const { exitCode, out, errors } = await runCommand(['query', '--help']);
     expect({ exitCode, errors }).toEqual({ exitCode: 0, errors: [] });
     expect(out.map((line) => line.trim().split(/ {2,}/)[0])).toEqual([
+      'query promql',
       'query trace',
       'query traces',
       '',
@@ -24,7 +25,7 @@ describe('trawl', () => {
   it('names the commands that there are where a word is none', async () => {
     expect(await runCommand(['query', 'trce', '--help'])).toMatchObject({
       exitCode: 2,
-      errors: ['there is no command "query trce"', expect.stringContaining('query trace, query traces')],
+      errors: ['there is no command "query trce"', expect.stringContaining('query promql, query trace, query traces')],
     });
     expect(await runCommand(['help', 'agnet'])).toMatchObject({
       exitCode: 2,

@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   agent: async () => (await import('./agent-command.ts')).agentCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   'check metrics': async () => (await import('./check-metrics.ts')).checkMetrics,
+  'query promql': async () => (await import('./query-promql.ts')).queryPromql,
   'query trace': async () => (await import('./query-trace.ts')).queryTrace,
   'query traces': async () => (await import('./query-traces.ts')).queryTraces,
   'send span': async () => (await import('./send-span.ts')).sendSpan,

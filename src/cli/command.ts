@@ -25,6 +25,8 @@ export interface Terminal {
   /** Whether a person sees what goes out, and how many characters fit into a line there. */
   readonly isTty?: boolean;
   readonly columns?: number | undefined;
+  /** How many lines a person sees there at once. */
+  readonly rows?: number | undefined;
   /** Standard input, for commands that read it. */
   input?(): AsyncIterable<Uint8Array>;
 }

@@ -3,7 +3,7 @@
 import { harmless } from './cells.ts';
 import type { Terminal } from './command.ts';
 
-export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan';
 
 const codes: Readonly<Record<Style, string>> = {
   bold: '1',
@@ -11,6 +11,8 @@ const codes: Readonly<Record<Style, string>> = {
   red: '31',
   green: '32',
   yellow: '33',
+  blue: '34',
+  magenta: '35',
   cyan: '36',
 };
 

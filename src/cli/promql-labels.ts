@@ -1,0 +1,45 @@
+/** Labels of several series: those that all of them have alike are said once, the others tell them apart. */
+import type { Metric } from './promql-answer.ts';
+
+export interface SharedLabels {
+  /** Alike in every series; empty for no series. */
+  readonly common: Metric;
+  /** The names of the others: the metric's name first, then by the alphabet. */
+  readonly differing: readonly string[];
+}
+
+/** What the series have in common, and by which labels they differ. */
+export function shareLabels(metrics: readonly Metric[]): SharedLabels {
+  const [first] = metrics;
+  if (first === undefined) return { common: {}, differing: [] };
+  const names = [...new Set(metrics.flatMap((metric) => Object.keys(metric)))].sort();
+  const isCommon = (name: string) => metrics.every((metric) => metric[name] === first[name]);
+  return {
+    common: Object.fromEntries(names.filter(isCommon).map((name) => [name, first[name] ?? ''])),
+    differing: names.filter((name) => !isCommon(name)),
+  };
+}
+
+/** A name as PromQL has it: in quotes where it has other characters than a metric's name may have had once. */
+const nameText = (name: string): string => (/^[a-zA-Z_:][\w:]*$/.test(name) ? name : JSON.stringify(name));
+
+/** `up{job="x"}`, for a query to copy; `names` are the labels that stand in it, all unless said. */
+export function metricText(metric: Metric, names: readonly string[] = Object.keys(metric).sort()): string {
+  const present = names.filter((name) => metric[name] !== undefined);
+  const name = present.includes('__name__') ? nameText(metric['__name__'] ?? '') : '';
+  const isQuoted = name.startsWith('"');
+  const labels = present
+    .filter((each) => each !== '__name__')
+    .map((each) => `${nameText(each)}=${JSON.stringify(metric[each])}`);
+  if (isQuoted) return `{${[name, ...labels].join(', ')}}`;
+  return labels.length === 0 ? name || '{}' : `${name}{${labels.join(', ')}}`;
+}
+
+/** What tells one series from the others: the bare value where it is one label, else `{a="x", b="y"}`. */
+export function differenceText(metric: Metric, differing: readonly string[]): string {
+  const [only] = differing;
+  if (differing.length !== 1 || only === undefined) return metricText(metric, differing);
+  const value = metric[only];
+  if (value === undefined) return only === '__name__' ? 'without a name' : `without ${only}`;
+  return only === '__name__' ? value : `${nameText(only)}=${JSON.stringify(value)}`;
+}
