@@ -8,6 +8,9 @@ import type { ServerLimits } from './limits.ts';
 /** Zipkin's own paths: what the port 9411 serves, and where Zipkin's manners win over ours. A name that ends in `/` is a prefix. */
 export const zipkinPaths: readonly string[] = ['/api/v2/', '/api/v1/spans', '/zipkin', '/zipkin/', '/health', '/info'];
 
+/** Where Zipkin's server has files and fixed answers: there HEAD is GET without a body and other methods are 405, both elsewhere 404. */
+const zipkinFiles: readonly string[] = ['/zipkin/config.json', '/info'];
+
 /** OTLP's own paths: what the port 4318 serves. */
 export const otlpPaths: readonly string[] = ['/v1/traces', '/v1/metrics'];
 
@@ -57,6 +60,10 @@ export interface ListenerEvents {
 export function servesPath(paths: 'all' | readonly string[], path: string): boolean {
   return paths === 'all' || paths.some((entry) => (entry.endsWith('/') ? path.startsWith(entry) : path === entry));
 }
+
+/** Whether methods that a path does not take are answered with 404, as Zipkin's API does (reference: traces 1.1). */
+export const hidesOtherMethods = (path: string): boolean =>
+  servesPath(zipkinPaths, path) && !servesPath(zipkinFiles, path);
 
 /** Whether gRPC is spoken there beside HTTP/1: wherever OTLP is. */
 export function speaksGrpc({ paths }: Pick<ListenerOptions, 'paths'>): boolean {

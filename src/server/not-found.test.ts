@@ -6,6 +6,7 @@ const routes = [
   { method: 'GET', path: '/api/v2/services' },
   { method: 'GET', path: '/api/v2/trace/:id' },
   { method: 'POST', path: '/-/reload' },
+  { method: 'GET', path: '/info' },
 ];
 const inBrowser = (path: string) => answerNotFound({ method: 'GET', path, wantsHtml: true }, routes);
 
@@ -36,6 +37,11 @@ describe('what a browser is shown where nothing is', () => {
 });
 
 describe('what a program is told where nothing is', () => {
+  it('is 405 where Zipkin has no API but a fixed answer', () => {
+    const { status, headers } = answerNotFound({ method: 'PUT', path: '/info', wantsHtml: false }, routes);
+    expect([status, headers?.['Allow']]).toEqual([405, 'GET']);
+  });
+
   it('is a sentence and the nearest routes, as plain text', () => {
     const answer = answerNotFound({ method: 'GET', path: '/api/v2/servces', wantsHtml: false }, routes);
     expect(answer).toMatchObject({ status: 404, body: expect.stringMatching(/^there is no \/api\/v2\/servces here/) });

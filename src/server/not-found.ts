@@ -1,7 +1,7 @@
 /** What an unknown path or method is answered with: a sentence, and the routes that come nearest. */
 import type { Answer } from './answer.ts';
 import { escapeHtml, htmlPage, htmlType, pageHeaders } from './html-page.ts';
-import { servesPath, zipkinPaths } from './listener.ts';
+import { hidesOtherMethods } from './listener.ts';
 
 /** One route as far as finding it goes. */
 export interface KnownRoute {
@@ -21,7 +21,7 @@ export interface Stray {
   readonly wantsHtml: boolean;
 }
 
-/** Answers a request that no route takes. On Zipkin's paths another method is 404 as in Zipkin (reference: traces 1.1), elsewhere 405. */
+/** Answers a request that no route takes. Of Zipkin's API another method is 404, elsewhere 405. */
 export function answerNotFound(stray: Stray, routes: readonly KnownRoute[]): Answer {
   const { method, path } = stray;
   const methods = [...new Set(routes.filter((route) => matchesPattern(route.path, path)).map((route) => route.method))];
@@ -32,7 +32,7 @@ export function answerNotFound(stray: Stray, routes: readonly KnownRoute[]): Ans
       status: 405,
       ...(stray.wantsHtml ? wrongMethodPage(stray, allow) : { body: `${sentence}\n` }),
     };
-    if (servesPath(zipkinPaths, path)) return { ...answer, status: 404 };
+    if (hidesOtherMethods(path)) return { ...answer, status: 404 };
     return { ...answer, headers: { ...answer.headers, Allow: allow } };
   }
   const nearest = nearestRoutes(path, routes);

@@ -9,7 +9,7 @@ import type { Exchange } from './exchanges.ts';
 import { packAnswer } from './inflate.ts';
 import { anyOrigin, mediaTypeOf } from './ingest.ts';
 import type { ServerLimits } from './limits.ts';
-import { servesPath, zipkinPaths } from './listener.ts';
+import { hidesOtherMethods, servesPath, zipkinPaths } from './listener.ts';
 import { queryOf } from './screen.ts';
 
 export interface QueryOptions {
@@ -30,8 +30,7 @@ export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRou
     app.route<{ Params: Record<string, string> }>({
       method: route.method,
       url: path,
-      // Zipkin has no HEAD (reference: traces 1.1).
-      exposeHeadRoute: route.method === 'GET' && !servesPath(zipkinPaths, path),
+      exposeHeadRoute: route.method === 'GET' && !hidesOtherMethods(path),
       config: { group: route.group ?? 'query', isAlias },
       handler: async (request, reply) => {
         const exchange = options.exchangeOf(request.raw);

@@ -57,6 +57,12 @@ export function pathOf(url: string): string {
   return end === -1 ? url : url.slice(0, end);
 }
 
+/** Whether a `%` behind the `?` is not followed by two hex digits. Most servers take it as it stands; Zipkin's refuses it. */
+export function hasBadEscape(url: string): boolean {
+  const start = url.indexOf('?');
+  return start !== -1 && /%(?![0-9a-fA-F]{2})/.test(url.slice(start));
+}
+
 /** The parameters after the `?`. */
 export function queryOf(url: string): URLSearchParams {
   const start = url.indexOf('?');

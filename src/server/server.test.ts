@@ -169,6 +169,20 @@ describe('query routes', () => {
     expect(seen[2]?.form).toBeUndefined();
   });
 
+  it('of Zipkin have HEAD only where Zipkin has it, and refuse a query that is not well-formed', async () => {
+    const paths = ['/info', '/zipkin/config.json', '/api/v2/services', '/health'];
+    const { url } = await start({
+      queryRoutes: paths.map((path) => ({ method: 'GET' as const, path, handle: answer })),
+    });
+    const statusOf = async (path: string, method: string) => (await fetch(`${url}${path}`, { method })).status;
+    const heads: number[] = [];
+    for (const path of paths) heads.push(await statusOf(path, 'HEAD'));
+    expect(heads).toEqual([200, 200, 404, 404]);
+    expect(await statusOf('/api/v2/services?serviceName=%25%ff', 'GET')).toBe(200);
+    for (const bad of ['%zz', '%', '%2'])
+      expect(await statusOf(`/api/v2/services?serviceName=${bad}`, 'GET')).toBe(400);
+  });
+
   it('pack large answers for those who take gzip, and keep their headers', async () => {
     const { url } = await start({ queryRoutes });
     const packed = await rawGet(`${url}/api/v1/query`, { 'accept-encoding': 'gzip' });

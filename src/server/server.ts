@@ -9,7 +9,7 @@ import type { IngestRoutes } from '../pipeline/ingest-route.ts';
 import type { Meter } from '../pipeline/meter.ts';
 import type { QueryRoute } from '../query/query-route.ts';
 import { type Access, type AccessOptions, createAccess, type RouteGroup } from './access.ts';
-import { answerVerdict, headersOf, sendAnswer, sendRefusal } from './answer.ts';
+import { type Answer, answerVerdict, headersOf, sendAnswer, sendRefusal } from './answer.ts';
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { createExchanges, type Exchange, type Exchanges } from './exchanges.ts';
@@ -33,7 +33,7 @@ import { createLockout, createRateLimit, type Lockout, type RateLimit } from './
 import { answerNotFound, type KnownRoute, matchesPattern, printable } from './not-found.ts';
 import { mountOperatingRoutes, type Operations } from './operating.ts';
 import { mountQueryRoutes } from './query.ts';
-import { isTraversal, pathOf, screenRequest } from './screen.ts';
+import { hasBadEscape, isTraversal, pathOf, screenRequest } from './screen.ts';
 import { createHttpMetrics, registerProcessMetrics } from './self-metrics.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -248,7 +248,7 @@ function createApp(options: ServerOptions, room: Room, addresses: () => readonly
     serverFactory: (handler) => http.createServer(handler),
     exposeHeadRoutes: false,
     // Service names are path parameters; the default of 100 would make longer ones unknown paths.
-    routerOptions: { maxParamLength: 4_096, onBadUrl: (_path, req) => answerBadUrl(exchangeOf(req)) },
+    routerOptions: { maxParamLength: 4_096, onBadUrl: (_path, req) => sendAnswer(exchangeOf(req), badUrl) },
   });
   app.removeAllContentTypeParsers();
   // Bodies are read raw, by the route that wants one.
@@ -290,9 +290,7 @@ function createApp(options: ServerOptions, room: Room, addresses: () => readonly
   return app;
 }
 
-function answerBadUrl(exchange: Exchange): void {
-  sendAnswer(exchange, { status: 400, body: 'the path is not well-formed: a % is not followed by two hex digits\n' });
-}
+const badUrl: Answer = { status: 400, body: 'the URL is not well-formed: a % is not followed by two hex digits\n' };
 
 async function openAll(
   wanted: readonly ListenerOptions[],
@@ -376,6 +374,10 @@ function dispatch({ room, app, listener }: Entry, exchange: Exchange): void {
   const method = req.method ?? '';
   if ((path !== '/' && !isServed(room, listener, path)) || isTraversal(path)) {
     refuseUnknown(exchange, room);
+    return;
+  }
+  if (servesPath(zipkinPaths, path) && hasBadEscape(req.url ?? '')) {
+    sendRefusal(exchange, badUrl, room.limits.lingerMs);
     return;
   }
   const route = room.ingest.find(method, path);
