@@ -1,5 +1,4 @@
 /** `GET /api/v2/traces` and `GET /api/v2/traceMany`: several traces, each whole and as it came. */
-import { encodeSpans } from '../../codec/zipkin-v2-json/encode-spans.ts';
 import type { Span } from '../../model/span.ts';
 import { ResultLimitError } from '../../store/readers/limits.ts';
 import type { SearchEnd, TraceSearch } from '../../store/readers/trace-search.ts';
@@ -17,7 +16,7 @@ export interface SearchSource {
     search: TraceSearch,
     options: {
       readonly limit: number;
-      readonly take: (trace: readonly Span[]) => boolean;
+      readonly take: (trace: readonly Span[]) => boolean | Promise<boolean>;
       readonly signal: AbortSignal;
     },
   ): Promise<SearchEnd>;
@@ -36,16 +35,15 @@ function createBody() {
   const parts: Buffer[] = [];
   let sizeBytes = 2;
   return {
-    add(trace: string | Buffer): void {
-      const text = typeof trace === 'string' ? Buffer.from(trace) : trace;
-      sizeBytes += text.length + 1;
+    add(trace: Buffer): void {
+      sizeBytes += trace.length + 1;
       if (sizeBytes > maxAnswerBytes) {
         throw new ResultLimitError(
           'answer_bytes',
           `the traces found are more than ${maxAnswerBytes} bytes; ask for fewer`,
         );
       }
-      parts.push(parts.length === 0 ? openBracket : comma, text);
+      parts.push(parts.length === 0 ? openBracket : comma, trace);
     },
     end: (): Buffer => (parts.length === 0 ? Buffer.from('[]') : Buffer.concat([...parts, Buffer.from(']')])),
   };
@@ -66,9 +64,9 @@ export async function answerTraces(
   const { incomplete } = await traces.search(planSearch(parsed.query), {
     limit: parsed.query.limit,
     signal,
-    take(trace) {
+    async take(trace) {
       if (!matchesTrace(parsed.query, trace)) return false;
-      body.add(encodeSpans(trace));
+      body.add(await encodeTrace(trace, signal));
       return true;
     },
   });

@@ -26,9 +26,9 @@ const span = (traceId: string): Span => ({
 const holding = (ids: readonly string[], names: readonly string[] = []): ZipkinSource => ({
   traceById: (id) => Promise.resolve(ids.includes(id) ? [span(id)] : []),
   tracesByIds: (asked) => Promise.resolve(asked.filter((id) => ids.includes(id)).map((id) => [span(id)])),
-  search: (_search, { take, limit }) => {
-    for (const id of ids.slice(0, limit)) take([span(id)]);
-    return Promise.resolve({ incomplete: undefined });
+  search: async (_search, { take, limit }) => {
+    for (const id of ids.slice(0, limit)) await take([span(id)]);
+    return { incomplete: undefined };
   },
   serviceNames: () => Promise.resolve(names),
   operationNames: () => Promise.resolve(names),

@@ -174,6 +174,28 @@ describe('searchTraces', () => {
     expect(late.taken.map(([span]) => (nowUs - (span?.startUs ?? 0)) / 60_000_000)).toEqual([26, 27]);
   });
 
+  it('waits for who looks at a trace, and lets others have their turn between large ones', async () => {
+    const spans = Array.from({ length: 4 }, (_, i) => traceOf('slow', 2500, nowUs - 60_000_000 * (i + 1))).flat();
+    await insertSpans(store.client, spans, nowUs / 1000);
+    const events: string[] = [];
+    const asked = ofService('slow');
+    const limits = { ...defaultReadLimits, timeoutMs: 10_000 };
+    await searchTraces(store.client, asked, {
+      limits,
+      limit: 2,
+      nowUs,
+      signal: signal(),
+      async take(trace) {
+        events.push(trace.length > 2000 ? 'asked' : 'small');
+        setImmediate(() => events.push('other'));
+        await Promise.resolve();
+        events.push('told');
+        return events.filter((event) => event === 'told').length > 1;
+      },
+    });
+    expect(events.slice(0, 9)).toEqual(Array.from({ length: 3 }, () => ['asked', 'told', 'other']).flat());
+  });
+
   it('does not take the arrival of a span without a start for the time of its trace', async () => {
     const uploaded = [3, 2, 1].map((minutes) => traceOf('uploaded', 2, nowUs - 60_000_000 * minutes - 7));
     const [oldest] = uploaded[0] ?? [];

@@ -84,9 +84,9 @@ export interface SearchOptions extends ReadOptions {
   readonly limit: number;
   /**
    * Takes a whole trace, its spans by time, or says false where the predicates only came near to what is asked. It should keep what it
-   * needs and not the spans.
+   * needs and not the spans. One that has many spans to work on answers later, so that others are served meanwhile.
    */
-  readonly take: (trace: readonly Span[]) => boolean;
+  readonly take: (trace: readonly Span[]) => boolean | Promise<boolean>;
   /** Spans that are read at most, `defaultMaxSpans` unless told. */
   readonly maxSpans?: number;
 }
@@ -438,11 +438,16 @@ async function takeFrom(
       taken.tooLarge = `trace ${batch[0]?.traceId} is too large to be among others; ask for it by its id`;
     at += batch.length;
     size = Math.min(batchTraces, size * 2);
+    let sinceTurn = 0;
     for (const trace of read ?? []) {
       if (taken.count >= limit) break;
       taken.spans += trace.length;
-      if (take(trace)) taken.count++;
+      sinceTurn += trace.length;
+      if (await take(trace)) taken.count++;
       else taken.refused++;
+      if (sinceTurn < spansBetweenTurns) continue;
+      await setImmediate();
+      sinceTurn = 0;
     }
   }
 }
