@@ -354,9 +354,9 @@ function exemplarLabels(exemplar: ReturnType<typeof decodeExemplar>): readonly L
   const ids = new Map<string, string>();
   if (!isNoId.test(traceId)) ids.set('trace_id', traceId.slice(0, 32));
   if (!isNoId.test(spanId)) ids.set('span_id', spanId.slice(0, 16));
-  const all = [...new Map([...labels, ...ids])].filter(([, value]) => value !== '');
+  const all = [...new Map([...labels, ...ids])];
   let chars = 0;
   for (const [key, value] of all) chars += [...key].length + [...value].length;
   const kept = chars <= maxExemplarChars ? all : [...ids];
-  return kept.sort((a, b) => compareBytes(a[0], b[0]));
+  return kept.filter(([, value]) => value !== '').sort((a, b) => compareBytes(a[0], b[0]));
 }
