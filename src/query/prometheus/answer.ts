@@ -14,10 +14,19 @@ export const answerError = (status: number, errorType: string, message: string):
   body: JSON.stringify({ status: 'error', errorType, error: message }),
 });
 
+/** What an answer says beside its data. */
+export interface Notes {
+  readonly warnings?: readonly string[];
+  readonly infos?: readonly string[];
+}
+
+const field = (name: string, texts: readonly string[] = []): string =>
+  texts.length === 0 ? '' : `,"${name}":${JSON.stringify(texts)}`;
+
 /** `data` is JSON already. */
-export const answerData = (data: string, warnings: readonly string[] = []): Answer => ({
+export const answerData = (data: string, { warnings, infos }: Notes = {}): Answer => ({
   status: 200,
-  body: `{"status":"success","data":${data}${warnings.length === 0 ? '' : `,"warnings":${JSON.stringify(warnings)}`}}`,
+  body: `{"status":"success","data":${data}${field('warnings', warnings)}${field('infos', infos)}}`,
 });
 
 /** What Prometheus says where a `limit` cut the answer. */

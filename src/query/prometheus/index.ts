@@ -1,9 +1,8 @@
 /** Prometheus's HTTP API over the evaluator: instant and range queries, GET and POST (reference: Prometheus web/api/v1). */
 
 import { type Parameters, parametersOf } from '../parameters.ts';
-import type { Expression } from '../promql/ast.ts';
-import { instantQuery, rangeQuery, type SampleSource } from '../promql/engine.ts';
-import { parsePromql } from '../promql/parse.ts';
+import { instantQuery, type QueryAnswer, rangeQuery, type SampleSource } from '../promql/engine.ts';
+import { parsePromql, type Query } from '../promql/parse/parse.ts';
 import type { Value } from '../promql/value.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
 import { type Answer, answerData, answerFor, truncated } from './answer.ts';
@@ -38,18 +37,19 @@ export interface PrometheusApi {
 }
 
 /** At most `limit` series, and the warning that says so. */
-function limited(value: Value, limit: number): { readonly value: Value; readonly warnings: readonly string[] } {
+function limited({ value, warnings, infos }: QueryAnswer, limit: number): QueryAnswer {
   const isOver = limit > 0 && (value.kind === 'vector' || value.kind === 'matrix') && value.series.length > limit;
-  if (!isOver) return { value, warnings: [] };
-  const warnings = [truncated];
-  return value.kind === 'vector'
-    ? { value: { kind: 'vector', series: value.series.slice(0, limit) }, warnings }
-    : { value: { kind: 'matrix', series: value.series.slice(0, limit) }, warnings };
+  if (!isOver) return { value, warnings, infos };
+  const cut: Value =
+    value.kind === 'vector'
+      ? { ...value, series: value.series.slice(0, limit) }
+      : { ...value, series: value.series.slice(0, limit) };
+  return { value: cut, warnings: [...warnings, truncated], infos };
 }
 
 /** What both kinds of query share: the expression, its limits and its deadline. */
 interface Prepared {
-  readonly expression: Expression;
+  readonly query: Query;
   readonly limit: number;
   readonly lookbackMs: number;
   readonly signal: AbortSignal;
@@ -61,7 +61,7 @@ function prepare(parameters: Parameters, limits: PrometheusLimits, signal: Abort
   const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? limits.lookbackMs;
   const deadline = AbortSignal.timeout(Math.min(Math.max(timeoutMs, 1), limits.timeoutMs));
   return {
-    expression: parsePromql(parameters('query')),
+    query: parsePromql(parameters('query')),
     limit,
     lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
     signal: AbortSignal.any([signal, deadline]),
@@ -83,9 +83,9 @@ export function createPrometheusApi(options: PrometheusApiOptions): PrometheusAp
       try {
         const timeMs = timeParameter(parameters, 'time', options.now());
         const prepared = prepare(parameters, limits, signal);
-        const full = await instantQuery(prepared.expression, timeMs, engineOptions(prepared));
-        const { value, warnings } = limited(full, prepared.limit);
-        return answerData(formatInstant(value, timeMs), warnings);
+        const full = await instantQuery(prepared.query, timeMs, engineOptions(prepared));
+        const { value, ...notes } = limited(full, prepared.limit);
+        return answerData(formatInstant(value, timeMs), notes);
       } catch (error) {
         return answerFor(error);
       }
@@ -95,9 +95,9 @@ export function createPrometheusApi(options: PrometheusApiOptions): PrometheusAp
         const { startMs, endMs, stepMs } = rangeParameters(parameters, limits.maxPointsPerSeries);
         const prepared = prepare(parameters, limits, signal);
         const grid = { startMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1 };
-        const full = await rangeQuery(prepared.expression, grid, engineOptions(prepared));
-        const { value, warnings } = limited(full, prepared.limit);
-        return answerData(await formatRange(value, grid, prepared.signal), warnings);
+        const full = await rangeQuery(prepared.query, grid, engineOptions(prepared));
+        const { value, ...notes } = limited(full, prepared.limit);
+        return answerData(await formatRange(value, grid, prepared.signal), notes);
       } catch (error) {
         return answerFor(error);
       }

@@ -6,8 +6,8 @@ import type { LabelMatcher } from '../../store/readers/label-matcher.ts';
 import type { Listed, SeriesSelection } from '../../store/readers/series.ts';
 import { type Parameters, parametersOf } from '../parameters.ts';
 import { PromqlError } from '../promql/error.ts';
-import { parsePromql } from '../promql/parse.ts';
-import { planSelections } from '../promql/plan.ts';
+import { parsePromql } from '../promql/parse/parse.ts';
+import { planReads } from '../promql/plan.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
 import { type Answer, answerData, answerError, answerFor, truncated } from './answer.ts';
 import { formatTimestamp, formatValue } from './format.ts';
@@ -102,13 +102,13 @@ export function createListings(source: ListingSource) {
       if (selection.matchers.length === 0) return answerError(400, 'bad_data', 'no match[] parameter provided');
       const found = await source.series(selection, atMost(limit), request.signal);
       const sorted = [...found.items].sort(compareSeries);
-      return answerData(`[${sorted.map(labelsJson).join(',')}]`, warningsOf(found));
+      return answerData(`[${sorted.map(labelsJson).join(',')}]`, { warnings: warningsOf(found) });
     },
 
     async labels(request: QueryRequest, parameters: Parameters): Promise<Answer> {
       const limit = limitParameter(parameters);
       const found = await source.labelNames(selectionOf(request, parameters), atMost(limit), request.signal);
-      return answerData(JSON.stringify(found.items), warningsOf(found));
+      return answerData(JSON.stringify(found.items), { warnings: warningsOf(found) });
     },
 
     async labelValues(request: QueryRequest, parameters: Parameters): Promise<Answer> {
@@ -118,7 +118,7 @@ export function createListings(source: ListingSource) {
       const limit = atMost(limitParameter(parameters));
       const selection = { ...selectionOf(request, parameters), limit };
       const found = await source.labelValues(name, selection, request.signal);
-      return answerData(JSON.stringify(found.items), warningsOf(found));
+      return answerData(JSON.stringify(found.items), { warnings: warningsOf(found) });
     },
 
     async metadata(request: QueryRequest, parameters: Parameters): Promise<Answer> {
@@ -164,8 +164,8 @@ export function createListings(source: ListingSource) {
 /** Which series a query reads. Its parse error stands without the parameter's name here. */
 function selectorsOf(query: string): readonly (readonly LabelMatcher[])[] {
   try {
-    const grid = { startMs: 0, stepMs: 1, count: 1 };
-    return planSelections(parsePromql(query), grid, 0).map(({ selection }) => selection.matchers);
+    const grid = { startMs: 0, stepMs: 0, count: 1 };
+    return planReads(parsePromql(query).expression, { grid, lookbackMs: 0 }).map(({ selection }) => selection.matchers);
   } catch (error) {
     if (error instanceof PromqlError && error.kind === 'parse') throw new BadParameter(error.message);
     throw error;

@@ -2,7 +2,7 @@
 import { compilePattern } from '../../pattern/pattern.ts';
 import { type LabelMatcher, matchesEmpty } from '../../store/readers/label-matcher.ts';
 import { PromqlError } from '../promql/error.ts';
-import { parseSelectorText } from '../promql/parse.ts';
+import { parseSelectorText } from '../promql/parse/parse.ts';
 import type { QueryRequest } from '../query-route.ts';
 import { BadParameter } from './parameters.ts';
 

@@ -1,43 +1,137 @@
-/** PromQL expressions after parsing: typed, with durations in milliseconds. */
+/** PromQL expressions after parsing: typed, each with its place in the text, durations in milliseconds. */
 import type { LabelMatcher } from '../../store/readers/label-matcher.ts';
 
-export interface NumberLiteral {
-  readonly kind: 'number';
-  readonly value: number;
+/** Where a node stands in the query: UTF-16 units, `to` excluded. */
+export interface Place {
+  readonly from: number;
+  readonly to: number;
 }
 
-export interface StringLiteral {
+export interface NumberLiteral extends Place {
+  readonly kind: 'number';
+  readonly value: number;
+  /** As it was written, so that `5m` is printed as such. */
+  readonly text: string;
+}
+
+export interface StringLiteral extends Place {
   readonly kind: 'string';
   readonly value: string;
 }
 
-export interface VectorSelector {
-  readonly kind: 'vector_selector';
-  /** The metric's name is the matcher `__name__ = …` among them. */
-  readonly matchers: readonly LabelMatcher[];
+/** The time of `@`. */
+export type At =
+  | { readonly kind: 'time'; readonly timeMs: number }
+  | { readonly kind: 'start' }
+  | { readonly kind: 'end' };
+
+/** The modifiers of a selector or subquery. */
+export interface Moved {
   /** Negative looks ahead. */
   readonly offsetMs: number;
+  readonly at: At | undefined;
 }
 
-export interface MatrixSelector {
+export interface VectorSelector extends Place, Moved {
+  readonly kind: 'vector_selector';
+  /** The name before the braces, if any. */
+  readonly name: string | undefined;
+  /** The metric's name is the matcher `__name__ = …` among them, the last where it stands before the braces. */
+  readonly matchers: readonly LabelMatcher[];
+}
+
+export interface MatrixSelector extends Place {
   readonly kind: 'matrix_selector';
   readonly selector: VectorSelector;
   readonly rangeMs: number;
 }
 
-export interface Call {
+export interface Subquery extends Place, Moved {
+  readonly kind: 'subquery';
+  readonly inner: Expression;
+  readonly rangeMs: number;
+  /** Undefined takes the default. */
+  readonly stepMs: number | undefined;
+}
+
+export interface Call extends Place {
   readonly kind: 'call';
   /** A key of the table of functions. */
   readonly function: string;
   readonly arguments: readonly Expression[];
 }
 
-export interface Parentheses {
+export type AggregationOp =
+  | 'sum'
+  | 'avg'
+  | 'count'
+  | 'min'
+  | 'max'
+  | 'group'
+  | 'stddev'
+  | 'stdvar'
+  | 'topk'
+  | 'bottomk'
+  | 'count_values'
+  | 'quantile'
+  | 'limitk'
+  | 'limit_ratio';
+
+export interface Aggregation extends Place {
+  readonly kind: 'aggregation';
+  readonly op: AggregationOp;
+  readonly inner: Expression;
+  readonly parameter: Expression | undefined;
+  readonly labels: readonly string[];
+  readonly isWithout: boolean;
+}
+
+export type ArithmeticOp = '+' | '-' | '*' | '/' | '%' | '^' | 'atan2';
+export type ComparisonOp = '==' | '!=' | '<' | '<=' | '>' | '>=';
+export type SetOp = 'and' | 'or' | 'unless';
+export type BinaryOp = ArithmeticOp | ComparisonOp | SetOp;
+
+/** Which elements of two vectors belong together. */
+export interface Matching {
+  readonly cardinality: 'one-to-one' | 'many-to-one' | 'one-to-many';
+  /** `on(labels)`, or else `ignoring(labels)`. */
+  readonly isOn: boolean;
+  readonly labels: readonly string[];
+  /** The labels that `group_left` and `group_right` copy from the one side. */
+  readonly include: readonly string[];
+}
+
+export interface Binary extends Place {
+  readonly kind: 'binary';
+  readonly op: BinaryOp;
+  readonly left: Expression;
+  readonly right: Expression;
+  readonly returnsBool: boolean;
+  readonly matching: Matching;
+}
+
+export interface Unary extends Place {
+  readonly kind: 'unary';
+  readonly op: '+' | '-';
+  readonly inner: Expression;
+}
+
+export interface Parentheses extends Place {
   readonly kind: 'parentheses';
   readonly inner: Expression;
 }
 
-export type Expression = NumberLiteral | StringLiteral | VectorSelector | MatrixSelector | Call | Parentheses;
+export type Expression =
+  | NumberLiteral
+  | StringLiteral
+  | VectorSelector
+  | MatrixSelector
+  | Subquery
+  | Call
+  | Aggregation
+  | Binary
+  | Unary
+  | Parentheses;
 
 export type ValueType = 'scalar' | 'string' | 'vector' | 'matrix';
 
@@ -56,18 +150,9 @@ export function unwrap(expression: Expression): Exclude<Expression, Parentheses>
   return inner;
 }
 
-/** What an expression evaluates to. */
-export function typeOf(expression: Expression): ValueType {
-  const inner = unwrap(expression);
-  switch (inner.kind) {
-    case 'number':
-      return 'scalar';
-    case 'string':
-      return 'string';
-    case 'vector_selector':
-    case 'call':
-      return 'vector';
-    case 'matrix_selector':
-      return 'matrix';
-  }
-}
+const comparisons: ReadonlySet<string> = new Set<ComparisonOp>(['==', '!=', '<', '<=', '>', '>=']);
+const sets: ReadonlySet<string> = new Set<SetOp>(['and', 'or', 'unless']);
+
+export const isComparison = (op: BinaryOp): op is ComparisonOp => comparisons.has(op);
+export const isSetOp = (op: BinaryOp): op is SetOp => sets.has(op);
+export const isArithmetic = (op: BinaryOp): op is ArithmeticOp => !isComparison(op) && !isSetOp(op);

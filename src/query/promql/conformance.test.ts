@@ -1,15 +1,14 @@
 /**
- * Prometheus's own cases (promqltest, restated as JSON) through the HTTP dialect and the evaluator over samples in memory: those that need
- * only what this evaluator knows. The directory is CONFORMANCE_DIR; where it is missing the cases are skipped with a message.
+ * Prometheus's own cases (promqltest, restated as JSON) and what a real Prometheus answered, through the HTTP dialect and the evaluator over
+ * samples in memory, judged by the suite's own rules. The directory is CONFORMANCE_DIR; where it is missing the cases are skipped with a message.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createMemorySource } from '../../../test/fixtures/memory-samples.ts';
 import { createSeries, type Sample, type SeriesSamples } from '../../model/sample.ts';
-import { createPrometheusApi } from '../prometheus/index.ts';
-import { PromqlError } from './error.ts';
-import { parsePromql } from './parse.ts';
+import { createPrometheusApi, type PrometheusApi } from '../prometheus/index.ts';
 
 interface StoredSeries {
   readonly labels: Record<string, string>;
@@ -26,23 +25,21 @@ type Evaluation =
       readonly stepMs: number;
     };
 
-type Metric = Record<string, string>;
-
-type Expected =
-  | { readonly result: 'vector'; readonly series: readonly { readonly metric: Metric; readonly value: string }[] }
-  | {
-      readonly result: 'matrix';
-      readonly series: readonly { readonly metric: Metric; readonly values: readonly (readonly [number, string])[] }[];
-    }
-  | { readonly result: 'scalar' | 'string'; readonly value: string }
-  | { readonly result: 'fail'; readonly messages?: readonly { readonly match: string; readonly text: string }[] };
+/** What is expected; only the suite's own functions look into the rest of it. */
+interface Expected {
+  readonly result: string;
+  readonly series?: readonly { readonly metric: Record<string, string>; readonly value: string }[];
+  readonly value?: string;
+}
 
 interface Case {
   readonly id: string;
-  readonly tier: string;
+  readonly group: string;
+  readonly tier?: string;
   readonly loads: readonly string[];
   readonly eval: Evaluation;
   readonly expect: Expected;
+  readonly rangeCheck?: boolean;
 }
 
 interface Suite {
@@ -50,7 +47,20 @@ interface Suite {
   readonly cases: readonly Case[];
 }
 
-const file = resolve(process.env['CONFORMANCE_DIR'] ?? '../shared/conformance', 'promql/cases.json');
+interface Answer {
+  readonly status: string;
+  readonly error?: string;
+  readonly data?: unknown;
+}
+
+/** The suite's rules, in its `lib.mjs`; each gives the reason of a difference, or null. */
+interface Rules {
+  compareResult(expected: Expected, data: unknown): string | null;
+  checkAnnotations(expected: Expected, answer: Answer, level: 'presence'): string | null;
+  checkMessage(expected: Expected, error: string): string | null;
+}
+
+const directory = resolve(process.env['CONFORMANCE_DIR'] ?? '../shared/conformance');
 
 const numberOf = (value: string): number => {
   if (value === '+Inf') return Number.POSITIVE_INFINITY;
@@ -81,41 +91,20 @@ function storedBefore(suite: Suite, loads: readonly string[]): SeriesSamples[] {
   }));
 }
 
-const close = (value: string): unknown => {
-  const number = numberOf(value);
-  return Number.isFinite(number) && number !== 0
-    ? expect.closeTo(number, 6 - Math.floor(Math.log10(Math.abs(number))))
-    : number;
-};
-
-const keyed = (metric: Metric): string => JSON.stringify(Object.entries(metric).sort());
-
-interface Answer {
-  readonly status: string;
-  readonly error?: string;
-  readonly data?: {
-    readonly resultType: string;
-    readonly result: readonly {
-      readonly metric: Metric;
-      readonly value?: [number, string];
-      readonly values?: [number, string][];
-    }[];
+/** One API for each set of loads, since making the samples costs more than most queries. */
+function createApis(suite: Suite): (loads: readonly string[]) => PrometheusApi {
+  const apis = new Map<string, PrometheusApi>();
+  return (loads) => {
+    const key = loads.join(' ');
+    const api =
+      apis.get(key) ??
+      createPrometheusApi({ samples: createMemorySource(storedBefore(suite, loads)), now: () => 0 });
+    apis.set(key, api);
+    return api;
   };
 }
 
-function isSupported({ eval: { expr } }: Case): boolean {
-  try {
-    parsePromql(expr);
-    return true;
-  } catch (error) {
-    if (error instanceof PromqlError) return error.kind === 'parse';
-    throw error;
-  }
-}
-
-async function answer(suite: Suite, test: Case): Promise<Answer> {
-  const api = createPrometheusApi({ samples: createMemorySource(storedBefore(suite, test.loads)), now: () => 0 });
-  const { eval: evaluation } = test;
+async function ask(api: PrometheusApi, evaluation: Evaluation): Promise<Answer> {
   const given: Record<string, string> =
     evaluation.kind === 'instant'
       ? { query: evaluation.expr, time: String(evaluation.timeMs / 1000) }
@@ -126,53 +115,78 @@ async function answer(suite: Suite, test: Case): Promise<Answer> {
           step: String(evaluation.stepMs / 1000),
         };
   const { signal } = new AbortController();
-  const ask = evaluation.kind === 'instant' ? api.query : api.queryRange;
-  const { body } = await ask((name) => given[name] ?? '', signal);
-  return JSON.parse(body);
+  const { body } = await (evaluation.kind === 'instant' ? api.query : api.queryRange)((name) => given[name] ?? '', signal);
+  return JSON.parse(body.toString());
 }
 
-function check(expected: Expected, { status, error, data }: Answer): void {
-  if (expected.result === 'fail') {
-    expect(status).toBe('error');
-    for (const { match, text } of expected.messages ?? []) {
-      if (match === 'msg') expect(error).toContain(text);
-      else expect(error).toMatch(new RegExp(text));
-    }
-    return;
+/** What an instant query answers is what the middle step of a range query has. */
+function middleOf(test: Case): { readonly evaluation: Evaluation; readonly expected: Expected } | undefined {
+  const { eval: evaluation, expect: expected } = test;
+  if (test.rangeCheck !== true || evaluation.kind !== 'instant') return undefined;
+  const { expr, timeMs } = evaluation;
+  return {
+    evaluation: { kind: 'range', expr, startMs: timeMs - 60_000, endMs: timeMs + 60_000, stepMs: 60_000 },
+    expected:
+      expected.result === 'scalar'
+        ? { ...expected, result: 'vector', series: [{ metric: {}, value: expected.value ?? '' }] }
+        : { ...expected, ordered: false } as Expected,
+  };
+}
+
+interface Matrix {
+  readonly result: readonly { readonly metric: unknown; readonly values: readonly [number, string][] }[];
+}
+
+async function differences(rules: Rules, api: PrometheusApi, test: Case): Promise<readonly string[]> {
+  const answer = await ask(api, test.eval);
+  if (test.expect.result === 'fail') {
+    if (answer.status !== 'error') return ['expected to fail'];
+    return [rules.checkMessage(test.expect, answer.error ?? '')].filter((reason) => reason !== null);
   }
-  expect(error).toBeUndefined();
-  expect(data?.resultType).toBe(expected.result);
-  if (expected.result === 'scalar' || expected.result === 'string') {
-    const [, text] = Object.values(data?.result ?? []);
-    expect(expected.result === 'scalar' ? numberOf(String(text)) : text).toEqual(
-      expected.result === 'scalar' ? close(expected.value) : expected.value,
+  if (answer.status !== 'success') return [answer.error ?? 'no error text'];
+  const found = [rules.compareResult(test.expect, answer.data), rules.checkAnnotations(test.expect, answer, 'presence')];
+  const middle = middleOf(test);
+  if (middle !== undefined && test.eval.kind === 'instant') {
+    const timeS = test.eval.timeMs / 1000;
+    const { data, error } = await ask(api, middle.evaluation);
+    const { result = [] } = (data ?? {}) as Matrix;
+    const vector = result.flatMap(({ metric, values }) =>
+      values.filter(([atS]) => atS === timeS).map((value) => ({ metric, value })),
     );
-    return;
+    found.push(error ?? rules.compareResult(middle.expected, { resultType: 'vector', result: vector }));
   }
-  if (!('series' in expected)) return;
-  const wanted = expected.series.map((series) => [
-    keyed(series.metric),
-    'value' in series ? close(series.value) : series.values.map(([timestampMs, value]) => [timestampMs, close(value)]),
-  ]);
-  const got = (data?.result ?? []).map(({ metric, value, values }) => [
-    keyed(metric),
-    value === undefined
-      ? values?.map(([timestampS, text]) => [Math.round(timestampS * 1000), numberOf(text)])
-      : numberOf(value[1]),
-  ]);
-  expect(got).toHaveLength(wanted.length);
-  expect(Object.fromEntries(got)).toEqual(Object.fromEntries(wanted));
+  return found.filter((reason) => reason !== null);
 }
 
-describe.skipIf(!existsSync(file))(`Prometheus's cases (${existsSync(file) ? file : `skipped: no ${file}`})`, () => {
-  const suite: Suite = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { loads: {}, cases: [] };
-  const cases = suite.cases.filter((test) => test.tier === 'core' && isSupported(test));
+const suites: readonly { readonly file: string; readonly what: string }[] = [
+  { file: 'promql/cases.json', what: 'cases of Prometheus' },
+  { file: 'promql/recorded.json', what: 'recorded answers of Prometheus' },
+  { file: 'mesh/dashboard-cases.json', what: 'queries of dashboards' },
+];
 
-  it('hold some that need selectors and rate alone', () => {
-    expect(cases.length).toBeGreaterThan(30);
-  });
+for (const { file, what } of suites) {
+  const path = join(directory, file);
+  const isThere = existsSync(path);
+  describe.skipIf(!isThere)(`${what} (${isThere ? path : `skipped: no ${path}`})`, async () => {
+    const suite: Suite = isThere ? JSON.parse(readFileSync(path, 'utf8')) : { loads: {}, cases: [] };
+    const rules: Rules = await import(pathToFileURL(join(dirname(path), '../promql/lib.mjs')).href);
+    const apiFor = createApis(suite);
+    const must = suite.cases.filter(({ tier = 'core' }) => tier === 'core');
 
-  it.each(cases.map((test) => [test.id, test.eval.expr, test] as const))('%s %s', async (_, __, test) => {
-    check(test.expect, await answer(suite, test));
+    it.each(must.map((test) => [test.id, test.eval.expr.slice(0, 200), test] as const))('%s %s', async (_, __, test) => {
+      expect(await differences(rules, apiFor(test.loads), test)).toEqual([]);
+    });
+
+    const others = suite.cases.filter(({ tier = 'core' }) => tier !== 'core');
+    it.skipIf(others.length === 0)('of newer or experimental parts: as many as are there, counted', async () => {
+      let passed = 0;
+      for (const test of others) {
+        const reasons = await differences(rules, apiFor(test.loads), test);
+        if (reasons.length === 0) passed++;
+        else if (process.env['CONFORMANCE_VERBOSE'] !== undefined) console.log(test.tier, test.id, test.eval.expr, reasons);
+      }
+      console.log(`${passed} of ${others.length} cases of newer or experimental parts pass`);
+      expect(passed).toBeGreaterThan(0);
+    });
   });
-});
+}

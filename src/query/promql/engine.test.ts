@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createMemorySource } from '../../../test/fixtures/memory-samples.ts';
 import { createSeries, type Label, type SeriesSamples } from '../../model/sample.ts';
-import { type EngineOptions, instantQuery, rangeQuery } from './engine.ts';
+import { type EngineOptions, instantQuery, type QueryAnswer, rangeQuery } from './engine.ts';
 import { PromqlError } from './error.ts';
-import { parsePromql } from './parse.ts';
-import type { Value } from './value.ts';
+import { parsePromql } from './parse/parse.ts';
 
 type Point = readonly [timestampMs: number, value: number | 'stale'];
 
@@ -30,7 +29,7 @@ const optionsFor = (stored: readonly SeriesSamples[]): EngineOptions => ({
 const text = (labels: readonly Label[]): string => labels.map(([name, value]) => `${name}=${value}`).join(',');
 
 /** A value as something short to compare: labels → value, or labels → [ms, value] pairs. */
-function shown(value: Value): unknown {
+function shown({ value }: QueryAnswer): unknown {
   switch (value.kind) {
     case 'scalar':
       return value.values[0];

@@ -1,12 +1,17 @@
 /** A query from its text to its value: parse, plan, read, evaluate. */
-import { compareBytes, type Label } from '../../model/sample.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Label } from '../../model/sample.ts';
 import type { SampleSelection, SeriesPoints } from '../../store/readers/samples.ts';
 import { untilEnded } from '../failure.ts';
-import { type Expression, typeNames, typeOf, type VectorSelector } from './ast.ts';
+import { createAnnotations } from './annotations.ts';
+import { typeNames, type VectorSelector } from './ast.ts';
+import { compareLabels } from './compare-labels.ts';
 import { PromqlError } from './error.ts';
-import { evaluate } from './evaluate.ts';
-import { planSelections } from './plan.ts';
-import type { Grid, Value } from './value.ts';
+import { createMeter, type Steps } from './evaluate/evaluation.ts';
+import { evaluate } from './evaluate/expression.ts';
+import type { Query } from './parse/parse.ts';
+import { planReads } from './plan.ts';
+import { type Grid, isInstant, type Value } from './value.ts';
 
 /** Where samples come from: the store's reader bound to a client, or arrays in a test. */
 export interface SampleSource {
@@ -17,54 +22,77 @@ export interface EngineOptions {
   readonly source: SampleSource;
   readonly signal: AbortSignal;
   readonly lookbackMs: number;
+  /** How many points all values that are computed may have together, as a bound on memory. */
   readonly maxPoints: number;
+  /** The step of subqueries that have none; a minute unless given. */
+  readonly defaultStepMs?: number;
 }
 
-/** Compares label sets as Prometheus sorts series: label by label, name before value. */
-export function compareLabels(a: readonly Label[], b: readonly Label[]): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const [nameA, valueA] = a[i] ?? ['', ''];
-    const [nameB, valueB] = b[i] ?? ['', ''];
-    const order = compareBytes(nameA, nameB) || compareBytes(valueA, valueB);
-    if (order !== 0) return order;
-  }
-  return a.length - b.length;
+export interface QueryAnswer {
+  readonly value: Value;
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
 }
 
 const sorted = <Series extends { readonly labels: readonly Label[] }>(series: readonly Series[]): Series[] =>
   [...series].sort((a, b) => compareLabels(a.labels, b.labels));
 
-async function run(expression: Expression, grid: Grid, options: EngineOptions): Promise<Value> {
+/** Others get their turn after so long. */
+const turnMs = 10;
+
+/** Drives an evaluation to its end, with turns for others, and stops it when its signal does. */
+export async function drive<T>(steps: Steps<T>, signal: AbortSignal): Promise<T> {
+  let startedMs = performance.now();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (performance.now() - startedMs < turnMs) continue;
+    await untilEnded(signal, turn(undefined, { signal }));
+    startedMs = performance.now();
+  }
+}
+
+/** The answer's order: by labels, unless it is the query's own. */
+function inOrder(value: Value, isInstant: boolean): Value {
+  if (value.kind === 'matrix') return { kind: 'matrix', series: sorted(value.series) };
+  if (value.kind !== 'vector' || (isInstant && value.isOrdered === true)) return value;
+  return { kind: 'vector', series: sorted(value.series) };
+}
+
+async function run(query: Query, grid: Grid, options: EngineOptions): Promise<QueryAnswer> {
+  const { source, signal, lookbackMs, maxPoints, defaultStepMs = 60_000 } = options;
   const samples = new Map<VectorSelector, readonly SeriesPoints[]>();
-  for (const { selector, selection } of planSelections(expression, grid, options.lookbackMs)) {
-    samples.set(selector, await untilEnded(options.signal, options.source.select(selection, options.signal)));
+  for (const { selection, selectors } of planReads(query.expression, { grid, lookbackMs })) {
+    const read = await untilEnded(signal, source.select(selection, signal));
+    for (const selector of selectors) samples.set(selector, read);
   }
-  const { lookbackMs, maxPoints } = options;
-  const value = evaluate(expression, { grid, samples, lookbackMs, maxPoints });
-  switch (value.kind) {
-    case 'vector':
-      return { kind: 'vector', series: sorted(value.series) };
-    case 'matrix':
-      return { kind: 'matrix', series: sorted(value.series) };
-    default:
-      return value;
-  }
+  const annotations = createAnnotations(query.text);
+  const evaluation = {
+    grid,
+    whole: grid,
+    lookbackMs,
+    defaultStepMs,
+    samples,
+    annotations,
+    meter: createMeter(maxPoints),
+    evaluate,
+  };
+  const value = await drive(evaluate(query.expression, evaluation), signal);
+  return { value: inOrder(value, isInstant(grid)), warnings: annotations.warnings(), infos: annotations.infos() };
 }
 
 /** Evaluates at one time. */
-export function instantQuery(expression: Expression, timeMs: number, options: EngineOptions): Promise<Value> {
-  return run(expression, { startMs: timeMs, stepMs: 1, count: 1 }, options);
+export function instantQuery(query: Query, timeMs: number, options: EngineOptions): Promise<QueryAnswer> {
+  return run(query, { startMs: timeMs, stepMs: 0, count: 1 }, options);
 }
 
 /** Evaluates at each point of the grid; only scalars and instant vectors can be. */
-export async function rangeQuery(expression: Expression, grid: Grid, options: EngineOptions): Promise<Value> {
-  const type = typeOf(expression);
-  if (type === 'matrix' || type === 'string') {
+export async function rangeQuery(query: Query, grid: Grid, options: EngineOptions): Promise<QueryAnswer> {
+  if (query.type === 'matrix' || query.type === 'string') {
     throw new PromqlError(
       'parse',
-      `invalid expression type "${typeNames[type]}" for range query, must be Scalar or instant Vector`,
+      `invalid expression type "${typeNames[query.type]}" for range query, must be Scalar or instant Vector`,
     );
   }
-  return run(expression, grid, options);
+  return run(query, grid, options);
 }

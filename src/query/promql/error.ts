@@ -14,13 +14,16 @@ export class PromqlError extends Error {
   }
 }
 
-/** A parse error as Prometheus words it, with line and column counted from 1; `offset` counts UTF-16 units of `query`. */
-export function parseError(query: string, offset: number, message: string): PromqlError {
+/** A place as `line:column`, both counted from 1, the column in bytes; `offset` counts UTF-16 units of `query`. */
+export function placeOf(query: string, offset: number): string {
   const before = query.slice(0, offset);
   const line = before.split('\n').length;
-  const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1)) + 1;
-  return new PromqlError('parse', `${line}:${column}: parse error: ${message}`);
+  return `${line}:${Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1)) + 1}`;
 }
+
+/** A parse error as Prometheus words it. */
+export const parseError = (query: string, offset: number, message: string): PromqlError =>
+  new PromqlError('parse', `${placeOf(query, offset)}: parse error: ${message}`);
 
 /** What parses but is not evaluated is refused by its name. */
 export const unsupported = (what: string): PromqlError => new PromqlError('unsupported', `unsupported: ${what}`);

@@ -1,40 +1,114 @@
-/** Which samples an expression needs, so that all of them are read before anything is evaluated. */
+/** Which samples an expression needs, so that all of them are read before anything is evaluated, and each of them once. */
 import type { SampleSelection } from '../../store/readers/samples.ts';
-import { type Expression, unwrap, type VectorSelector } from './ast.ts';
-import type { Grid } from './value.ts';
+import { type Expression, type Moved, type VectorSelector, unwrap } from './ast.ts';
+import { endOf, type Grid } from './value.ts';
 
-export interface PlannedSelection {
-  /** The node whose samples these are; nodes are told apart by identity. */
-  readonly selector: VectorSelector;
+/** One read, for every selector that it serves. */
+export interface PlannedRead {
   readonly selection: SampleSelection;
+  /** Nodes are told apart by identity. */
+  readonly selectors: readonly VectorSelector[];
 }
 
-/** The timestamp of the grid's last point. */
-export const endOf = (grid: Grid): number => grid.startMs + (grid.count - 1) * grid.stepMs;
+export interface PlanOptions {
+  readonly grid: Grid;
+  readonly lookbackMs: number;
+}
 
-function selectionOf(selector: VectorSelector, reachMs: number, grid: Grid): PlannedSelection {
-  return {
-    selector,
-    selection: {
-      matchers: selector.matchers,
-      afterMs: grid.startMs - selector.offsetMs - reachMs,
-      untilMs: endOf(grid) - selector.offsetMs,
-    },
+interface Window {
+  readonly afterMs: number;
+  readonly untilMs: number;
+}
+
+interface Wanted extends Window {
+  readonly selector: VectorSelector;
+}
+
+interface Times {
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+/** The times that a selector or subquery looks at while it is evaluated at `times`. */
+function movedTimes({ at, offsetMs }: Moved, times: Times, { grid }: PlanOptions): Times {
+  const from = (timeMs: number): Times => ({ firstMs: timeMs - offsetMs, lastMs: timeMs - offsetMs });
+  switch (at?.kind) {
+    case 'time':
+      return from(at.timeMs);
+    case 'start':
+      return from(grid.startMs);
+    case 'end':
+      return from(endOf(grid));
+    default:
+      return { firstMs: times.firstMs - offsetMs, lastMs: times.lastMs - offsetMs };
+  }
+}
+
+function wantedBy(expression: Expression, times: Times, options: PlanOptions): Wanted[] {
+  const reach = (selector: VectorSelector, backMs: number): Wanted[] => {
+    const { firstMs, lastMs } = movedTimes(selector, times, options);
+    return [{ selector, afterMs: firstMs - backMs, untilMs: lastMs }];
   };
-}
-
-/** Every selector of the expression with the window that its points on the grid look at. */
-export function planSelections(expression: Expression, grid: Grid, lookbackMs: number): PlannedSelection[] {
   const inner = unwrap(expression);
   switch (inner.kind) {
     case 'number':
     case 'string':
       return [];
     case 'vector_selector':
-      return [selectionOf(inner, lookbackMs, grid)];
+      return reach(inner, options.lookbackMs);
     case 'matrix_selector':
-      return [selectionOf(inner.selector, inner.rangeMs, grid)];
+      return reach(inner.selector, inner.rangeMs);
+    case 'subquery': {
+      const { firstMs, lastMs } = movedTimes(inner, times, options);
+      return wantedBy(inner.inner, { firstMs: firstMs - inner.rangeMs, lastMs }, options);
+    }
     case 'call':
-      return inner.arguments.flatMap((argument) => planSelections(argument, grid, lookbackMs));
+      return inner.arguments.flatMap((argument) => wantedBy(argument, times, options));
+    case 'aggregation':
+      return [inner.inner, ...(inner.parameter === undefined ? [] : [inner.parameter])].flatMap((part) =>
+        wantedBy(part, times, options),
+      );
+    case 'binary':
+      return [...wantedBy(inner.left, times, options), ...wantedBy(inner.right, times, options)];
+    case 'unary':
+      return wantedBy(inner.inner, times, options);
   }
+}
+
+/** Reads of one selection whose windows touch are one. */
+function joined(wanted: readonly Wanted[]): PlannedRead[] {
+  const reads: PlannedRead[] = [];
+  let window: Window | undefined;
+  let selectors: VectorSelector[] = [];
+  const close = (): void => {
+    const [first] = selectors;
+    if (window !== undefined && first !== undefined) {
+      reads.push({ selection: { matchers: first.matchers, ...window }, selectors });
+    }
+  };
+  for (const { selector, afterMs, untilMs } of [...wanted].sort((a, b) => a.afterMs - b.afterMs)) {
+    if (window !== undefined && afterMs <= window.untilMs) {
+      window = { afterMs: window.afterMs, untilMs: Math.max(window.untilMs, untilMs) };
+      selectors.push(selector);
+      continue;
+    }
+    close();
+    window = { afterMs, untilMs };
+    selectors = [selector];
+  }
+  close();
+  return reads;
+}
+
+/** Every read that the expression needs. */
+export function planReads(expression: Expression, options: PlanOptions): readonly PlannedRead[] {
+  const { grid } = options;
+  const bySelection = new Map<string, Wanted[]>();
+  for (const wanted of wantedBy(expression, { firstMs: grid.startMs, lastMs: endOf(grid) }, options)) {
+    const key = JSON.stringify(wanted.selector.matchers.map(({ name, op, value }) => [name, op, value]).sort());
+    const known = bySelection.get(key);
+    if (known === undefined) bySelection.set(key, [wanted]);
+    else known.push(wanted);
+  }
+  return [...bySelection.values()].flatMap(joined);
 }

@@ -1,12 +1,17 @@
 /** What expressions evaluate to. Every expression is evaluated over a whole grid of timestamps at once; an instant query's grid has one point. */
 import type { Label } from '../../model/sample.ts';
 
-/** Timestamps `startMs`, `startMs + stepMs`, …: `count` of them. */
+/** Timestamps `startMs`, `startMs + stepMs`, …: `count` of them. That of an instant query has one, and the step 0. */
 export interface Grid {
   readonly startMs: number;
   readonly stepMs: number;
   readonly count: number;
 }
+
+export const isInstant = ({ stepMs }: Grid): boolean => stepMs === 0;
+
+/** The timestamp of the grid's last point. */
+export const endOf = (grid: Grid): number => grid.startMs + (grid.count - 1) * grid.stepMs;
 
 /** One series of an instant vector over the grid. NaN is a value like any other, so presence is kept apart. */
 export interface GridSeries {
@@ -16,22 +21,52 @@ export interface GridSeries {
   readonly isPresent: Uint8Array;
 }
 
-/** A range vector, which only a selector at the top of an instant query gives: samples at their own timestamps. */
+/** Samples of one series at their own timestamps, in order, without staleness markers. */
 export interface RawSeries {
   readonly labels: readonly Label[];
   readonly timestampsMs: Float64Array;
   readonly values: Float64Array;
 }
 
-export type Value =
-  | { readonly kind: 'scalar'; readonly values: Float64Array }
-  | { readonly kind: 'string'; readonly text: string }
-  | { readonly kind: 'vector'; readonly series: readonly GridSeries[] }
-  | { readonly kind: 'matrix'; readonly series: readonly RawSeries[] };
+export interface ScalarValue {
+  readonly kind: 'scalar';
+  readonly values: Float64Array;
+}
 
-/** One text a label set, the same for equal ones: names and values cannot be confused whatever they hold. */
-export const labelKey = (labels: readonly Label[]): string => JSON.stringify(labels);
+export interface VectorValue {
+  readonly kind: 'vector';
+  readonly series: readonly GridSeries[];
+  /** Whether the order of the series is part of the answer, as after `sort` and `topk`. */
+  readonly isOrdered?: boolean;
+}
+
+export interface MatrixValue {
+  readonly kind: 'matrix';
+  readonly series: readonly RawSeries[];
+}
+
+export type Value = ScalarValue | { readonly kind: 'string'; readonly text: string } | VectorValue | MatrixValue;
+
+/** The name of a label set's metric, '' where it has none. */
+export function labelOf(labels: readonly Label[], name: string): string {
+  for (const label of labels) if (label[0] === name) return label[1];
+  return '';
+}
+
+/**
+ * One text a label set, the same for equal ones. Names and values cannot hold what stands between them: text that came in as UTF-8 has no half
+ * of a surrogate pair.
+ */
+export function labelKey(labels: readonly Label[]): string {
+  let key = '';
+  for (const [name, value] of labels) key += `${name}\ud800${value}\udc00 `;
+  return key;
+}
 
 /** The labels without the metric's name, which is what most functions give. */
 export const withoutName = (labels: readonly Label[]): readonly Label[] =>
-  labels.filter(([name]) => name !== '__name__');
+  labels.some(([name]) => name === '__name__') ? labels.filter(([name]) => name !== '__name__') : labels;
+
+/** A label set as Prometheus's messages show it: `{__name__="up", job="a"}`. */
+export const showLabels = (labels: readonly Label[]): string =>
+  `{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(', ')}}`;

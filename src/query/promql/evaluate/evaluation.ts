@@ -1,0 +1,171 @@
+/** What every part of the evaluator is handed: the grid, the samples, and the bounds. */
+import type { SeriesPoints } from '../../../store/readers/samples.ts';
+import type { Annotations } from '../annotations.ts';
+import type { Expression, Moved, VectorSelector } from '../ast.ts';
+import { PromqlError } from '../error.ts';
+import { type Grid, type GridSeries, endOf, labelKey, labelOf, type Value, type VectorValue, withoutName } from '../value.ts';
+
+/**
+ * Evaluation is a generator, so that it stays a function of its inputs and whoever drives it can give others their turn: it yields whenever about
+ * a millisecond's work was done.
+ */
+export type Steps<T> = Generator<undefined, T, undefined>;
+
+/** Counts work and memory. */
+export interface Meter {
+  /** Adds so many units of work, about a nanosecond each; true when it is time to yield. */
+  readonly spend: (units: number) => boolean;
+  /** Claims memory for so many points; throws when the query has more of them than it may. */
+  readonly claim: (points: number) => void;
+}
+
+export interface Evaluation {
+  readonly grid: Grid;
+  /** The grid of the whole query, which `start()` and `end()` speak of. */
+  readonly whole: Grid;
+  /** How far back an instant selector looks for a sample. */
+  readonly lookbackMs: number;
+  /** The step of subqueries that have none. */
+  readonly defaultStepMs: number;
+  /** The samples of each selector of the expression; they may reach beyond what this selector looks at. */
+  readonly samples: ReadonlyMap<VectorSelector, readonly SeriesPoints[]>;
+  readonly annotations: Annotations;
+  readonly meter: Meter;
+  /** Evaluates a part of an expression; handed down so that the families of functions do not import each other in a circle. */
+  readonly evaluate: (expression: Expression, evaluation: Evaluation) => Steps<Value>;
+}
+
+const unitsBetweenYields = 1_000_000;
+
+export const tooManySamples = (): PromqlError =>
+  new PromqlError('execution', 'query processing would load too many samples into memory in query execution');
+
+export function createMeter(maxPoints: number): Meter {
+  let spent = 0;
+  let claimed = 0;
+  return {
+    spend(units) {
+      spent += units;
+      if (spent < unitsBetweenYields) return false;
+      spent = 0;
+      return true;
+    },
+    claim(points) {
+      claimed += points;
+      if (claimed > maxPoints) throw tooManySamples();
+    },
+  };
+}
+
+export const executionError = (message: string): PromqlError => new PromqlError('execution', message);
+
+/** The times that a selector or subquery looks at, one for each point of the grid: the first, and how far the next is. */
+export function timesOf(moved: Moved, evaluation: Evaluation): { readonly firstMs: number; readonly stepMs: number } {
+  const { grid, whole } = evaluation;
+  switch (moved.at?.kind) {
+    case 'time':
+      return { firstMs: moved.at.timeMs - moved.offsetMs, stepMs: 0 };
+    case 'start':
+      return { firstMs: whole.startMs - moved.offsetMs, stepMs: 0 };
+    case 'end':
+      return { firstMs: endOf(whole) - moved.offsetMs, stepMs: 0 };
+    default:
+      return { firstMs: grid.startMs - moved.offsetMs, stepMs: grid.stepMs };
+  }
+}
+
+export function* evaluateVector(expression: Expression, evaluation: Evaluation): Steps<VectorValue> {
+  const value = yield* evaluation.evaluate(expression, evaluation);
+  if (value.kind !== 'vector') throw new Error(`a vector was checked for and a ${value.kind} was evaluated`);
+  return value;
+}
+
+export function* evaluateScalar(expression: Expression, evaluation: Evaluation): Steps<Float64Array> {
+  const value = yield* evaluation.evaluate(expression, evaluation);
+  if (value.kind !== 'scalar') throw new Error(`a scalar was checked for and a ${value.kind} was evaluated`);
+  return value.values;
+}
+
+export function* evaluateString(expression: Expression, evaluation: Evaluation): Steps<string> {
+  const value = yield* evaluation.evaluate(expression, evaluation);
+  if (value.kind !== 'string') throw new Error(`a string was checked for and a ${value.kind} was evaluated`);
+  return value.text;
+}
+
+/** Room for one series of a result. */
+export function newSeries(labels: GridSeries['labels'], { grid, meter }: Evaluation): GridSeries {
+  meter.claim(grid.count);
+  return { labels, values: new Float64Array(grid.count), isPresent: new Uint8Array(grid.count) };
+}
+
+export const hasAny = ({ isPresent }: GridSeries): boolean => isPresent.includes(1);
+
+export const sameLabelset = 'vector cannot contain metrics with the same labelset';
+
+/** Whether dropping the metric's name leaves all label sets apart because there was one name only. */
+export function haveOneName(series: readonly { readonly labels: GridSeries['labels'] }[]): boolean {
+  const [first] = series;
+  if (first === undefined) return true;
+  const name = labelOf(first.labels, '__name__');
+  return series.every(({ labels }) => labelOf(labels, '__name__') === name);
+}
+
+/** Refuses two series of one label set. */
+export function* checkUnique<Series extends { readonly labels: GridSeries['labels'] }>(
+  series: readonly Series[],
+  meter: Meter,
+): Steps<readonly Series[]> {
+  const seen = new Set<string>();
+  for (const { labels } of series) {
+    const key = labelKey(labels);
+    if (seen.has(key)) throw executionError(sameLabelset);
+    seen.add(key);
+    if (meter.spend(2000)) yield;
+  }
+  return series;
+}
+
+/** Makes one series of those with one label set; they may not have a value at one point both. */
+export function* mergeEqual(
+  series: readonly GridSeries[],
+  meter: Meter,
+  messageFor: (a: GridSeries, b: GridSeries) => string = () => sameLabelset,
+): Steps<readonly GridSeries[]> {
+  const byKey = new Map<string, GridSeries>();
+  for (const one of series) {
+    const key = labelKey(one.labels);
+    const known = byKey.get(key);
+    if (meter.spend(2000 + (known === undefined ? 0 : one.values.length))) yield;
+    if (known === undefined) {
+      byKey.set(key, one);
+      continue;
+    }
+    const values = Float64Array.from(known.values);
+    const isPresent = Uint8Array.from(known.isPresent);
+    for (let i = 0; i < values.length; i++) {
+      if (one.isPresent[i] !== 1) continue;
+      if (isPresent[i] === 1) throw executionError(messageFor(known, one));
+      values[i] = one.values[i] ?? Number.NaN;
+      isPresent[i] = 1;
+    }
+    byKey.set(key, { labels: known.labels, values, isPresent });
+  }
+  return byKey.size === series.length ? series : [...byKey.values()];
+}
+
+/** Computes each series of a vector by itself, without its metric's name. */
+export function* mapValues(
+  { series, isOrdered = false }: VectorValue,
+  evaluation: Evaluation,
+  compute: (from: GridSeries, into: GridSeries) => void,
+): Steps<VectorValue> {
+  const found: GridSeries[] = [];
+  for (const from of series) {
+    const into = newSeries(withoutName(from.labels), evaluation);
+    compute(from, into);
+    found.push(into);
+    if (evaluation.meter.spend(500 + 5 * into.values.length)) yield;
+  }
+  if (haveOneName(series)) return { kind: 'vector', series: found, isOrdered };
+  return { kind: 'vector', series: yield* mergeEqual(found, evaluation.meter), isOrdered };
+}

@@ -1,0 +1,160 @@
+/** Vector matching: which elements of two vectors an operator puts together (promql/engine.go `VectorBinop`). */
+import { compareBytes, type Label } from '../../../model/sample.ts';
+import type { Binary, Matching } from '../ast.ts';
+import { type GridSeries, labelKey, labelOf, showLabels, type VectorValue, withoutName } from '../value.ts';
+import { type Evaluation, executionError, hasAny, type Meter, mergeEqual, newSeries, sameLabelset, type Steps } from './evaluation.ts';
+import { type Operation, operationOf } from './operators.ts';
+
+/** The labels by which two elements belong together. */
+export function matchingLabels(labels: readonly Label[], { isOn, labels: named }: Matching): readonly Label[] {
+  if (isOn) return labels.filter(([name]) => named.includes(name));
+  return labels.filter(([name]) => name !== '__name__' && !named.includes(name));
+}
+
+/** Elements of one vector by the key of what they are matched by. */
+export function* groupByMatching(
+  series: readonly GridSeries[],
+  matching: Matching,
+  meter: Meter,
+): Steps<Map<string, GridSeries[]>> {
+  const groups = new Map<string, GridSeries[]>();
+  for (const one of series) {
+    const key = labelKey(matchingLabels(one.labels, matching));
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [one]);
+    else group.push(one);
+    if (meter.spend(1000)) yield;
+  }
+  return groups;
+}
+
+/** 1 at each point where any of the series has a value. */
+export function presenceOf(series: readonly GridSeries[], count: number): Uint8Array {
+  const presence = new Uint8Array(count);
+  for (const { isPresent } of series) for (let i = 0; i < count; i++) presence[i] = (presence[i] ?? 0) | (isPresent[i] ?? 0);
+  return presence;
+}
+
+/** The labels of what came of an element of the many side and one of the one side. */
+function resultLabels(
+  many: readonly Label[],
+  one: readonly Label[],
+  { matching, dropsName }: { readonly matching: Matching; readonly dropsName: boolean },
+): readonly Label[] {
+  let labels = dropsName ? withoutName(many) : many;
+  if (matching.cardinality === 'one-to-one') {
+    if (matching.isOn) return labels.filter(([name]) => matching.labels.includes(name));
+    return matching.labels.length === 0 ? labels : labels.filter(([name]) => !matching.labels.includes(name));
+  }
+  for (const name of matching.include) {
+    const value = labelOf(one, name);
+    labels = labels.filter((label) => label[0] !== name);
+    if (value !== '') labels = [...labels, [name, value] as const].sort((a, b) => compareBytes(a[0], b[0]));
+  }
+  return labels;
+}
+
+interface Sides {
+  readonly left: VectorValue;
+  readonly right: VectorValue;
+  readonly dropsName: boolean;
+}
+
+/** Two elements of the one side may not belong to one group at any point where the other side has anything. */
+function checkOneSide(
+  group: readonly GridSeries[],
+  others: Uint8Array,
+  { matching, side }: { readonly matching: Matching; readonly side: 'left' | 'right' },
+): void {
+  const holder: (GridSeries | undefined)[] = [];
+  for (const series of group) {
+    for (let i = 0; i < others.length; i++) {
+      if (series.isPresent[i] !== 1 || others[i] !== 1) continue;
+      const other = holder[i];
+      holder[i] = series;
+      if (other === undefined) continue;
+      const shown = [showLabels(other.labels), showLabels(series.labels)].sort(compareBytes);
+      throw executionError(
+        `found duplicate series for the match group ${showLabels(matchingLabels(series.labels, matching))} on the ${side} hand-side of the operation: ` +
+          `[${shown.join(', ')}];many-to-many matching not allowed: matching labels must be unique on one side`,
+      );
+    }
+  }
+}
+
+/** Puts two elements together wherever both have a value. */
+function combine(into: GridSeries, pair: Pair, { compute, keeps }: Operation): void {
+  const { left, right } = pair;
+  for (let i = 0; i < into.values.length; i++) {
+    if (left.isPresent[i] !== 1 || right.isPresent[i] !== 1) continue;
+    const a = left.values[i] ?? Number.NaN;
+    const b = right.values[i] ?? Number.NaN;
+    if (keeps !== undefined && !keeps(a, b)) continue;
+    into.values[i] = compute(a, b);
+    into.isPresent[i] = 1;
+  }
+}
+
+interface Pair {
+  readonly left: GridSeries;
+  readonly right: GridSeries;
+}
+
+/** Several elements of the many side met one element where each may meet one only. */
+function checkOneToOne(results: readonly GridSeries[]): void {
+  const [first] = results;
+  if (first === undefined || results.length === 1) return;
+  const taken = new Uint8Array(first.values.length);
+  for (const { isPresent } of results) {
+    for (let i = 0; i < taken.length; i++) {
+      if (isPresent[i] !== 1) continue;
+      if (taken[i] === 1) {
+        throw executionError(
+          'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
+        );
+      }
+      taken[i] = 1;
+    }
+  }
+}
+
+export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluation): Steps<VectorValue> {
+  const { matching, op, returnsBool } = binary;
+  const { left, right, dropsName } = sides;
+  const { grid, meter } = evaluation;
+  if (left.series.length === 0 || right.series.length === 0) return { kind: 'vector', series: [] };
+  // `group_right` has its many side on the right; the operator's sides stay as they are written.
+  const isSwapped = matching.cardinality === 'one-to-many';
+  const many = isSwapped ? right : left;
+  const one = isSwapped ? left : right;
+  const ones = yield* groupByMatching(one.series, matching, meter);
+  for (const group of ones.values()) {
+    if (group.length > 1) {
+      checkOneSide(group, presenceOf(many.series, grid.count), { matching, side: isSwapped ? 'left' : 'right' });
+    }
+  }
+  const operation = operationOf(op, returnsBool);
+  const found: GridSeries[] = [];
+  const groupOf = new Map<GridSeries, string>();
+  for (const [key, members] of yield* groupByMatching(many.series, matching, meter)) {
+    const results: GridSeries[] = [];
+    for (const member of members) {
+      for (const partner of ones.get(key) ?? []) {
+        const into = newSeries(resultLabels(member.labels, partner.labels, { matching, dropsName }), evaluation);
+        combine(into, isSwapped ? { left: partner, right: member } : { left: member, right: partner }, operation);
+        if (hasAny(into)) results.push(into);
+        if (meter.spend(1000 + 8 * grid.count)) yield;
+      }
+    }
+    if (matching.cardinality === 'one-to-one') checkOneToOne(results);
+    for (const result of results) {
+      groupOf.set(result, key);
+      found.push(result);
+    }
+  }
+  const messageFor = (a: GridSeries, b: GridSeries): string =>
+    matching.cardinality !== 'one-to-one' && groupOf.get(a) === groupOf.get(b)
+      ? 'multiple matches for labels: grouping labels must ensure unique matches'
+      : sameLabelset;
+  return { kind: 'vector', series: yield* mergeEqual(found, meter, messageFor), isOrdered: many.isOrdered ?? false };
+}

@@ -1,0 +1,100 @@
+/** Range vectors: the samples of a range selector, or the points of a subquery, and the windows of them that each point of the grid sees. */
+import type { MatrixSelector, Subquery } from '../ast.ts';
+import type { Grid, GridSeries, RawSeries } from '../value.ts';
+import { type Evaluation, evaluateVector, type Steps, timesOf, tooManySamples } from './evaluation.ts';
+import { countUntil, samplesOf, withoutMarkers } from './selector.ts';
+
+/** What a range function sees of a series at one point of the grid. The object is the same for every point. */
+export interface RangeWindow {
+  /** Samples [from, to) are those with `afterMs` < timestamp <= `untilMs`. */
+  readonly timestampsMs: Float64Array;
+  readonly values: Float64Array;
+  from: number;
+  to: number;
+  afterMs: number;
+  untilMs: number;
+  /** The time of evaluation, which an offset or `@` does not move. */
+  timeMs: number;
+  /** The number of the point. */
+  index: number;
+}
+
+export interface RangeVector {
+  readonly series: readonly RawSeries[];
+  readonly rangeMs: number;
+  /** The end of the first point's window, and how far the next is. */
+  readonly firstMs: number;
+  readonly stepMs: number;
+}
+
+/** The grid of a subquery's points: multiples of its step, whatever the outer grid is. */
+export function subqueryGrid(subquery: Subquery, evaluation: Evaluation): Grid {
+  const stepMs = subquery.stepMs ?? evaluation.defaultStepMs;
+  const times = timesOf(subquery, evaluation);
+  const afterMs = times.firstMs - subquery.rangeMs;
+  const startMs = (Math.floor(afterMs / stepMs) + 1) * stepMs;
+  const endMs = times.firstMs + (evaluation.grid.count - 1) * times.stepMs;
+  const count = endMs < startMs ? 0 : Math.floor((endMs - startMs) / stepMs) + 1;
+  return { startMs, stepMs, count };
+}
+
+/** Longer grids are refused before room is made for them. */
+const maxSubqueryPoints = 10_000_000;
+
+function toRaw({ labels, values, isPresent }: GridSeries, grid: Grid): RawSeries {
+  let count = 0;
+  for (const present of isPresent) count += present;
+  const timestampsMs = new Float64Array(count);
+  const kept = new Float64Array(count);
+  let next = 0;
+  for (let i = 0; i < grid.count; i++) {
+    if (isPresent[i] !== 1) continue;
+    timestampsMs[next] = grid.startMs + i * grid.stepMs;
+    kept[next++] = values[i] ?? Number.NaN;
+  }
+  return { labels, timestampsMs, values: kept };
+}
+
+export function* evaluateRange(range: MatrixSelector | Subquery, evaluation: Evaluation): Steps<RangeVector> {
+  const { rangeMs } = range;
+  if (range.kind === 'matrix_selector') {
+    const series = samplesOf(range.selector, evaluation).map(withoutMarkers);
+    return { series, rangeMs, ...timesOf(range.selector, evaluation) };
+  }
+  const times = timesOf(range, evaluation);
+  const grid = subqueryGrid(range, evaluation);
+  if (grid.count === 0) return { series: [], rangeMs, ...times };
+  if (grid.count > maxSubqueryPoints) throw tooManySamples();
+  const { series } = yield* evaluateVector(range.inner, { ...evaluation, grid });
+  return { series: series.map((one) => toRaw(one, grid)), rangeMs, ...times };
+}
+
+/** Visits the windows of one series that hold a sample, in order of time; each costs what it holds. */
+export function* visitWindows(
+  { timestampsMs, values }: RawSeries,
+  range: RangeVector,
+  evaluation: Evaluation,
+  visit: (window: RangeWindow) => void,
+): Steps<void> {
+  const { grid, meter } = evaluation;
+  const { rangeMs, firstMs, stepMs } = range;
+  const length = timestampsMs.length;
+  let from = countUntil(timestampsMs, firstMs - rangeMs);
+  let to = from;
+  const window: RangeWindow = { timestampsMs, values, from, to, afterMs: 0, untilMs: 0, timeMs: 0, index: 0 };
+  for (let i = 0; i < grid.count; i++) {
+    const untilMs = firstMs + i * stepMs;
+    const afterMs = untilMs - rangeMs;
+    while (to < length && (timestampsMs[to] ?? 0) <= untilMs) to++;
+    while (from < to && (timestampsMs[from] ?? 0) <= afterMs) from++;
+    if (from === to) continue;
+    window.from = from;
+    window.to = to;
+    window.afterMs = afterMs;
+    window.untilMs = untilMs;
+    window.timeMs = grid.startMs + i * grid.stepMs;
+    window.index = i;
+    visit(window);
+    if (meter.spend(20 + 2 * (to - from))) yield;
+  }
+}

@@ -1,0 +1,412 @@
+/**
+ * PromQL text → expression, by recursive descent with precedence climbing: linear time, and Prometheus's own words for what is wrong
+ * (promql/parser/generated_parser.y). The grammar made for editors (lezer-promql) is not used: it takes `-1^2` for 1 and binds `offset` to `-x`.
+ */
+import { InvalidRegexError, type LabelMatcher, type MatchOp, matchesEmpty } from '../../../store/readers/label-matcher.ts';
+import { unquote } from '../../go-string.ts';
+import type { AggregationOp, BinaryOp, Expression, Matching, Place, VectorSelector } from '../ast.ts';
+import { parseError, unsupported } from '../error.ts';
+import { functions } from '../functions.ts';
+import { parseDuration, parseNumber } from '../literal.ts';
+import { withAt, withOffset } from './modifiers.ts';
+import { createLexer, describeToken, quote, type Lexer, type Token } from './tokens.ts';
+
+/** Deeper nesting is refused, because evaluation recurses. */
+export const maxDepth = 200;
+
+export interface Parser {
+  readonly query: string;
+  readonly lexer: Lexer;
+  /** The token that comes next. */
+  token: Token;
+  /** Where the last token that was taken ends. */
+  lastTo: number;
+  depth: number;
+}
+
+export function createParser(query: string): Parser {
+  const lexer = createLexer(query);
+  return { query, lexer, token: lexer.next(), lastTo: 0, depth: 0 };
+}
+
+function advance(parser: Parser): Token {
+  const { token } = parser;
+  parser.lastTo = token.to;
+  parser.token = parser.lexer.next();
+  return token;
+}
+
+export const failAt = (query: string, { from }: { readonly from: number }, message: string): never => {
+  throw parseError(query, from, message);
+};
+
+/** Refuses the token that comes next, as the grammar's rule named by `context` would. */
+export function unexpected(parser: Parser, context = '', expected = ''): never {
+  const where = context === '' ? '' : ` in ${context}`;
+  const wanted = expected === '' ? '' : `, expected ${expected}`;
+  return failAt(parser.query, parser.token, `unexpected ${describeToken(parser.token)}${where}${wanted}`);
+}
+
+const isNext = (parser: Parser, text: string): boolean =>
+  parser.token.text === text && parser.token.kind !== 'string' && parser.token.kind !== 'identifier';
+
+function accept(parser: Parser, text: string): boolean {
+  if (!isNext(parser, text)) return false;
+  advance(parser);
+  return true;
+}
+
+function stringOf(parser: Parser, token: Token): string {
+  const value = unquote(token.text);
+  if (value === undefined) return failAt(parser.query, token, `error unquoting string ${quote(token.text)}: invalid syntax`);
+  return value;
+}
+
+const matchOps: Readonly<Record<string, MatchOp>> = { '=': '=', '!=': '!=', '=~': '=~', '!~': '!~' };
+
+/** `name op "text"`, or a metric's name in quotes. */
+function parseMatcher(parser: Parser): LabelMatcher {
+  const label = parser.token;
+  if (label.kind !== 'identifier' && label.kind !== 'string') unexpected(parser, 'label matching', 'identifier or "}"');
+  advance(parser);
+  const name = label.kind === 'string' ? stringOf(parser, label) : label.text;
+  const op = parser.token.kind === 'operator' ? matchOps[parser.token.text] : undefined;
+  if (op === undefined) {
+    if (label.kind === 'string' && (isNext(parser, ',') || isNext(parser, '}'))) {
+      return { name: '__name__', op: '=', value: name };
+    }
+    return unexpected(parser, 'label matching', 'label matching operator');
+  }
+  advance(parser);
+  if (parser.token.kind !== 'string') return unexpected(parser, 'label matching', 'string');
+  const matcher: LabelMatcher = { name, op, value: stringOf(parser, advance(parser)) };
+  try {
+    matchesEmpty(matcher);
+  } catch (error) {
+    if (error instanceof InvalidRegexError) return failAt(parser.query, label, error.message);
+    throw error;
+  }
+  return matcher;
+}
+
+function parseMatchers(parser: Parser): LabelMatcher[] {
+  const matchers: LabelMatcher[] = [];
+  while (!isNext(parser, '}')) {
+    matchers.push(parseMatcher(parser));
+    if (isNext(parser, '}')) break;
+    if (!accept(parser, ',')) unexpected(parser, 'label matching', '"," or "}"');
+  }
+  advance(parser);
+  return matchers;
+}
+
+/** A selector whose name, if it has one before its braces, was just taken. */
+function parseSelector(parser: Parser, name: Token | undefined): VectorSelector {
+  const from = name?.from ?? parser.token.from;
+  const matchers = accept(parser, '{') ? parseMatchers(parser) : [];
+  const metricName = name === undefined ? undefined : parser.query.slice(name.from, name.to);
+  if (metricName !== undefined) matchers.push({ name: '__name__', op: '=', value: metricName });
+  return { kind: 'vector_selector', name: metricName, matchers, offsetMs: 0, at: undefined, from, to: parser.lastTo };
+}
+
+/** `(label, label)`. */
+function parseLabels(parser: Parser): string[] {
+  if (!accept(parser, '(')) unexpected(parser, 'grouping opts', '"("');
+  const labels: string[] = [];
+  while (!isNext(parser, ')')) {
+    const { token } = parser;
+    if (token.kind === 'string') labels.push(stringOf(parser, token));
+    else if (/^[a-zA-Z_]\w*$/.test(token.text) && token.kind !== 'metric_identifier') {
+      labels.push(parser.query.slice(token.from, token.to));
+    } else unexpected(parser, 'grouping opts', 'label');
+    advance(parser);
+    if (isNext(parser, ')')) break;
+    if (!accept(parser, ',')) unexpected(parser, 'grouping opts', '"," or ")"');
+  }
+  advance(parser);
+  return labels;
+}
+
+/** The arguments of a call or an aggregation, parentheses included. */
+function parseArguments(parser: Parser): Expression[] {
+  advance(parser);
+  const found: Expression[] = [];
+  if (accept(parser, ')')) return found;
+  for (;;) {
+    found.push(parseExpression(parser, 0));
+    if (accept(parser, ')')) return found;
+    const comma = parser.token;
+    if (!accept(parser, ',')) unexpected(parser);
+    if (isNext(parser, ')')) failAt(parser.query, comma, 'trailing commas not allowed in function call args');
+  }
+}
+
+interface Grouping {
+  readonly labels: readonly string[];
+  readonly isWithout: boolean;
+}
+
+function parseGrouping(parser: Parser): Grouping | undefined {
+  const isWithout = isNext(parser, 'without');
+  if (!isWithout && !isNext(parser, 'by')) return undefined;
+  advance(parser);
+  return { labels: parseLabels(parser), isWithout };
+}
+
+const withParameter: ReadonlySet<string> = new Set<AggregationOp>([
+  'topk',
+  'bottomk',
+  'count_values',
+  'quantile',
+  'limitk',
+  'limit_ratio',
+]);
+
+function parseAggregation(parser: Parser, op: Token): Expression {
+  const before = parseGrouping(parser);
+  if (!isNext(parser, '(')) unexpected(parser, 'aggregation');
+  const args = parseArguments(parser);
+  const grouping = before ?? parseGrouping(parser) ?? { labels: [], isWithout: false };
+  const place: Place = { from: op.from, to: parser.lastTo };
+  const wanted = withParameter.has(op.text) ? 2 : 1;
+  if (args.length === 0) return failAt(parser.query, place, 'no arguments for aggregate expression provided');
+  const [first, second] = args;
+  const inner = wanted === 2 ? second : first;
+  if (args.length !== wanted || inner === undefined) {
+    const message = `wrong number of arguments for aggregate expression provided, expected ${wanted}, got ${args.length}`;
+    return failAt(parser.query, place, message);
+  }
+  const parameter = wanted === 2 ? first : undefined;
+  return { kind: 'aggregation', op: op.text as AggregationOp, inner, parameter, ...grouping, ...place };
+}
+
+/** A duration within brackets or after `offset`: `5m`, or a number of seconds; undefined where the next token is none. */
+function parseDurationToken(parser: Parser): number | undefined {
+  const { token, query } = parser;
+  if (token.kind !== 'duration' && token.kind !== 'number') return undefined;
+  const seconds = token.kind === 'number' ? parseNumber(token.text) : undefined;
+  const ms = token.kind === 'duration' ? parseDuration(token.text) : Math.trunc((seconds ?? Number.NaN) * 1000);
+  if (ms === undefined) return failAt(query, token, `not a valid duration string: ${quote(token.text)}`);
+  if (!Number.isFinite(ms) || Math.abs(ms) > 9_223_372_036_854) return failAt(query, token, 'duration out of range');
+  advance(parser);
+  return ms;
+}
+
+function parseRangeDuration(parser: Parser, context: string, expected: string): number {
+  const { token } = parser;
+  if (['-', '+', '('].includes(token.text) || token.kind === 'identifier') throw unsupported('duration expression');
+  const ms = parseDurationToken(parser);
+  if (ms === undefined) return unexpected(parser, context, expected);
+  if (ms <= 0) return failAt(parser.query, token, 'duration must be greater than 0');
+  if (parser.token.kind === 'operator') throw unsupported('duration expression');
+  return ms;
+}
+
+/** `[range]` or `[range:step]` after an expression. */
+function parseBrackets(parser: Parser, inner: Expression): Expression {
+  const bracket = advance(parser);
+  const rangeMs = parseRangeDuration(parser, 'subquery or range selector', 'duration');
+  if (accept(parser, ']')) {
+    if (inner.kind !== 'vector_selector') return failAt(parser.query, bracket, 'ranges only allowed for vector selectors');
+    if (inner.offsetMs !== 0) return failAt(parser.query, bracket, 'no offset modifiers allowed before range');
+    if (inner.at !== undefined) return failAt(parser.query, bracket, 'no @ modifiers allowed before range');
+    return { kind: 'matrix_selector', selector: inner, rangeMs, from: inner.from, to: parser.lastTo };
+  }
+  if (!accept(parser, ':')) unexpected(parser, 'subquery or range', '":" or "]"');
+  const stepMs = isNext(parser, ']') ? undefined : parseRangeDuration(parser, 'subquery selector', 'duration or "]"');
+  if (!accept(parser, ']')) unexpected(parser, 'subquery selector', '"]"');
+  const { from } = inner;
+  return { kind: 'subquery', inner, rangeMs, stepMs, offsetMs: 0, at: undefined, from, to: parser.lastTo };
+}
+
+function parseOffset(parser: Parser, inner: Expression): Expression {
+  advance(parser);
+  const isNegative = isNext(parser, '-');
+  if (isNegative || isNext(parser, '+')) advance(parser);
+  if (isNext(parser, '(') || parser.token.kind === 'identifier') throw unsupported('duration expression');
+  const offsetMs = parseDurationToken(parser);
+  if (offsetMs === undefined) return unexpected(parser, 'offset', 'number, duration, step(), or range()');
+  return withOffset(parser.query, inner, isNegative ? -offsetMs : offsetMs, parser.lastTo);
+}
+
+function parseAt(parser: Parser, inner: Expression): Expression {
+  advance(parser);
+  for (const kind of ['start', 'end'] as const) {
+    if (!isNext(parser, kind)) continue;
+    advance(parser);
+    if (!accept(parser, '(') || !accept(parser, ')')) unexpected(parser, '@', 'timestamp');
+    return withAt(parser.query, inner, { kind }, parser.lastTo);
+  }
+  const isNegative = isNext(parser, '-');
+  if (isNegative || isNext(parser, '+')) advance(parser);
+  const { token } = parser;
+  if (token.kind !== 'number' && token.kind !== 'duration') return unexpected(parser, '@', 'timestamp');
+  const seconds = numberOf(parser, token) * (isNegative ? -1 : 1);
+  advance(parser);
+  if (!Number.isFinite(seconds) || Math.abs(seconds) >= 9_223_372_036_854_775) {
+    return failAt(parser.query, inner, `timestamp out of bounds for @ modifier: ${seconds.toFixed(6)}`);
+  }
+  return withAt(parser.query, inner, { kind: 'time', timeMs: Math.round(seconds * 1000) }, parser.lastTo);
+}
+
+/** `offset`, `@` and brackets bind tighter than any operator. */
+function parsePostfix(parser: Parser, primary: Expression): Expression {
+  let expression = primary;
+  for (let count = 0; ; count++) {
+    if (count > maxDepth) failAt(parser.query, parser.token, `expression is nested more than ${maxDepth} levels deep`);
+    if (isNext(parser, '[')) expression = parseBrackets(parser, expression);
+    else if (isNext(parser, 'offset')) expression = parseOffset(parser, expression);
+    else if (isNext(parser, '@')) expression = parseAt(parser, expression);
+    else if (isNext(parser, 'anchored') || isNext(parser, 'smoothed')) {
+      throw unsupported(`modifier "${parser.token.text}"`);
+    } else return expression;
+  }
+}
+
+function numberOf(parser: Parser, token: Token): number {
+  const value = parseNumber(token.text);
+  if (value === undefined) {
+    return failAt(
+      parser.query,
+      token,
+      token.kind === 'duration'
+        ? `not a valid duration string: ${quote(token.text)}`
+        : `error parsing number: strconv.ParseFloat: parsing ${quote(token.text)}: invalid syntax`,
+    );
+  }
+  return value;
+}
+
+/** A word: a call where a parenthesis follows, or else a metric's name. */
+function parseWord(parser: Parser): Expression {
+  const { kind } = parser.token;
+  const word = advance(parser);
+  if (kind === 'aggregator' && !isNext(parser, '{') && (isNext(parser, '(') || isNext(parser, 'by') || isNext(parser, 'without'))) {
+    return parseAggregation(parser, word);
+  }
+  const canBeCalled = kind === 'identifier' || word.text === 'start' || word.text === 'end';
+  if (!canBeCalled || !isNext(parser, '(')) return parseSelector(parser, word);
+  const name = parser.query.slice(word.from, word.to);
+  const args = parseArguments(parser);
+  if (!functions.has(name)) failAt(parser.query, word, `unknown function with name ${quote(name)}`);
+  return { kind: 'call', function: name, arguments: args, from: word.from, to: parser.lastTo };
+}
+
+/** Words that are no metric's name where an expression is expected (promql/parser/generated_parser.y, `metric_identifier`). */
+const reserved: ReadonlySet<string> = new Set(['on', 'ignoring', 'group_left', 'group_right', 'bool', 'atan2']);
+
+function parsePrimary(parser: Parser): Expression {
+  const { token } = parser;
+  const { from } = token;
+  switch (token.kind) {
+    case 'number':
+    case 'duration':
+      advance(parser);
+      return { kind: 'number', value: numberOf(parser, token), text: token.text, from, to: token.to };
+    case 'string':
+      advance(parser);
+      return { kind: 'string', value: stringOf(parser, token), from, to: token.to };
+    case 'punctuation': {
+      if (token.text === '{') return parseSelector(parser, undefined);
+      if (token.text !== '(') return unexpected(parser);
+      advance(parser);
+      const inner = parseExpression(parser, 0);
+      if (!accept(parser, ')')) unexpected(parser);
+      return { kind: 'parentheses', inner, from, to: parser.lastTo };
+    }
+    case 'end':
+      return unexpected(parser);
+    case 'operator':
+    case 'keyword':
+      if (reserved.has(token.text) || !/^[a-z]/.test(token.text)) return unexpected(parser);
+      return parseWord(parser);
+    default:
+      return parseWord(parser);
+  }
+}
+
+const precedences: Readonly<Record<string, number>> = {
+  or: 1,
+  and: 2,
+  unless: 2,
+  '==': 3,
+  '!=': 3,
+  '<': 3,
+  '<=': 3,
+  '>': 3,
+  '>=': 3,
+  '+': 4,
+  '-': 4,
+  '*': 5,
+  '/': 5,
+  '%': 5,
+  atan2: 5,
+  '^': 6,
+};
+const powPrecedence = 6;
+
+/** A sign binds looser than `^` and tighter than `*`; before a number it is the number's. */
+function parseUnary(parser: Parser): Expression {
+  const { token } = parser;
+  if (token.kind !== 'operator' || (token.text !== '-' && token.text !== '+')) {
+    return parsePostfix(parser, parsePrimary(parser));
+  }
+  advance(parser);
+  const inner = parseExpression(parser, powPrecedence);
+  const { text: op } = token;
+  if (inner.kind === 'number') {
+    const value = op === '-' ? -inner.value : inner.value;
+    return { ...inner, value, text: op === '-' ? `-${inner.text}` : inner.text, from: token.from };
+  }
+  return { kind: 'unary', op, inner, from: token.from, to: inner.to };
+}
+
+interface Modifiers {
+  readonly returnsBool: boolean;
+  readonly matching: Matching;
+}
+
+function parseModifiers(parser: Parser): Modifiers {
+  const returnsBool = accept(parser, 'bool');
+  const isOn = isNext(parser, 'on');
+  if (!isOn && !isNext(parser, 'ignoring')) {
+    return { returnsBool, matching: { cardinality: 'one-to-one', isOn: false, labels: [], include: [] } };
+  }
+  advance(parser);
+  const labels = parseLabels(parser);
+  const isLeft = isNext(parser, 'group_left');
+  if (!isLeft && !isNext(parser, 'group_right')) {
+    return { returnsBool, matching: { cardinality: 'one-to-one', isOn, labels, include: [] } };
+  }
+  advance(parser);
+  const include = isNext(parser, '(') ? parseLabels(parser) : [];
+  return { returnsBool, matching: { cardinality: isLeft ? 'many-to-one' : 'one-to-many', isOn, labels, include } };
+}
+
+/** An expression whose operators all bind at least as tight as `least`. */
+export function parseExpression(parser: Parser, least: number): Expression {
+  if (++parser.depth > maxDepth) {
+    failAt(parser.query, parser.token, `expression is nested more than ${maxDepth} levels deep`);
+  }
+  let left = parseUnary(parser);
+  let operators = 0;
+  for (;;) {
+    const { token } = parser;
+    const precedence = token.kind === 'operator' ? precedences[token.text] : undefined;
+    if (precedence === undefined || precedence < least) break;
+    if (++operators > maxDepth) {
+      failAt(parser.query, token, `expression has more than ${maxDepth} operators in a row`);
+    }
+    advance(parser);
+    const modifiers = parseModifiers(parser);
+    const right = parseExpression(parser, token.text === '^' ? precedence : precedence + 1);
+    left = { kind: 'binary', op: token.text as BinaryOp, left, right, ...modifiers, from: left.from, to: right.to };
+  }
+  parser.depth--;
+  return left;
+}
+
+/** Nothing may follow an expression. */
+export function expectEnd(parser: Parser): void {
+  if (parser.token.kind !== 'end') unexpected(parser);
+}
