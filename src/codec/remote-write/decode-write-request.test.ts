@@ -248,10 +248,37 @@ describe('series that are known', () => {
     }
   });
 
+  it('are not taken for known ones where a byte is no UTF-8 but has the number of their letter', () => {
+    const decode = decoder();
+    const body = (value: string) => encodeWriteRequest([{ labels: up(['a', value]), samples: [[1, 1]] }]);
+    expect(run(decode, body('é')).items).toHaveLength(1);
+    const latin = body('x');
+    latin[latin.lastIndexOf('x')] = 0xe9;
+    for (let i = 0; i < 2; i++) {
+      const { items, leftOut } = run(decode, latin);
+      expect([items.length, leftOut[0]?.reason]).toEqual([0, 'label a is not valid UTF-8: "\ufffd"']);
+    }
+  });
+
   it('share their labels', () => {
     const decode = decoder();
     const [a, b] = run(decode, bodyOf([1, 2])).items;
     expect(a?.series.labels[0]).toBe(b?.series.labels[0]);
+    const long = 'é'.repeat(100);
+    const bodyOfLong = (i: number) =>
+      encodeWriteRequest([
+        {
+          labels: [
+            ['n', `${i}`],
+            ['long', long],
+            ['__name__', 'up'],
+          ],
+          samples: [[1, 1]],
+        },
+      ]);
+    const [c, d] = [1, 2].map((i) => run(decode, bodyOfLong(i)).items[0]?.series.labels);
+    expect(c?.[1]).toEqual(['long', long]);
+    expect(c?.[1]).toBe(d?.[1]);
   });
 });
 

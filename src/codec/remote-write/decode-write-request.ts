@@ -27,10 +27,11 @@ export interface DecodedWrite {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** A body has more samples than are taken. */
+/** A body has more samples, exemplars and families together than are taken. */
 export class TooManySamplesError extends CodecError {}
 
 export interface WriteDecoderOptions {
+  /** Exemplars and what is said of families count too: each of them can be two bytes on the wire. */
   readonly maxSamples: number;
   /** Added to each series that lacks them. */
   readonly tags?: Readonly<Record<string, string>>;
@@ -40,6 +41,8 @@ export interface WriteDecoderOptions {
 
 const maxReasons = 20;
 const maxHelpChars = 4096;
+/** So many labels are not even read, whatever series may have: an empty one is two bytes on the wire and a hundred in memory. */
+const readLabelsAtMost = 1000;
 
 /** 1900: the store's times begin there. */
 const earliestMs = -2_208_988_800_000;
@@ -126,15 +129,20 @@ function readMetadata(cursor: WireCursor, end: number): MetricMetadata {
   return { family: texts[2] ?? '', type, help: (texts[4] ?? '').slice(0, maxHelpChars), unit: texts[5] ?? '' };
 }
 
-/** Exemplar { repeated Label labels = 1; double value = 2; int64 timestamp = 3 }. */
+/** Exemplar { repeated Label labels = 1; double value = 2; int64 timestamp = 3 }. One with more labels than there can be has none. */
 function readExemplar(cursor: WireCursor, end: number) {
-  const labels: Label[] = [];
+  let labels: Label[] | undefined = [];
   let value = 0;
   let timestampMs = 0;
   while (cursor.at < end) {
     const tag = cursor.uint32();
-    if (tag === 0x0a) labels.push(readLabel(cursor, cursor.part(end)));
-    else if (tag === 0x11) value = cursor.double();
+    if (tag === 0x0a) {
+      const stop = cursor.part(end);
+      if (labels === undefined || labels.length === readLabelsAtMost) {
+        labels = undefined;
+        cursor.at = stop;
+      } else labels.push(readLabel(cursor, stop));
+    } else if (tag === 0x11) value = cursor.double();
     else if (tag === 0x18) timestampMs = cursor.int64();
     else cursor.skip(tag, end);
   }
@@ -155,6 +163,7 @@ function isSorted(samples: readonly Sample[]): boolean {
 interface Fields {
   readonly samples: Sample[];
   readonly labels: { start: number; end: number };
+  labelCount: number;
   exemplars: ByteRange[] | undefined;
   histograms: number;
 }
@@ -163,6 +172,11 @@ interface SampleSink {
   readonly samples: Sample[];
   readonly into: Collected;
 }
+
+const refusedUnread = (count: number) => ({
+  series: undefined,
+  refusal: `a series has ${count} labels, more than ${readLabelsAtMost}`,
+});
 
 /** Each step tells how many samples there are so far. The body must stay as it is until the last one. */
 export type WriteDecoder = (body: Buffer) => Generator<number, DecodedWrite>;
@@ -194,20 +208,24 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
     for (const { start, end } of ranges) {
       cursor.at = start;
       const { labels, value, timestampMs } = readExemplar(cursor, end);
-      const kept = exemplarLabels(labels);
+      const kept = labels === undefined ? undefined : exemplarLabels(labels);
       if (kept === undefined)
         into.leaveOut('exemplars', 'labels of an exemplar are invalid or longer than 128 characters', 1);
       else into.exemplars.push({ series, labels: kept, value, timestampMs });
     }
   };
 
-  const takeSample = (cursor: WireCursor, end: number, { samples, into }: SampleSink): void => {
-    const sample = readSample(cursor, end);
-    if (sample.timestampMs >= earliestMs) samples.push(sample);
-    else into.leaveOut('samples', 'out of bounds: a time before 1900', 1);
+  const count = (into: Collected): void => {
     if (++into.seen > options.maxSamples) {
       throw new TooManySamplesError(`the body holds more than ${options.maxSamples} samples; send smaller batches`);
     }
+  };
+
+  const takeSample = (cursor: WireCursor, end: number, { samples, into }: SampleSink): void => {
+    count(into);
+    const sample = readSample(cursor, end);
+    if (sample.timestampMs >= earliestMs) samples.push(sample);
+    else into.leaveOut('samples', 'out of bounds: a time before 1900', 1);
   };
 
   /** TimeSeries { repeated Label labels = 1; repeated Sample samples = 2; repeated Exemplar exemplars = 3; repeated Histogram histograms = 4 }. */
@@ -218,6 +236,7 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
       exemplars: undefined,
       histograms: 0,
       labels: { start: cursor.at, end: cursor.at },
+      labelCount: 0,
     };
     const sink = { samples, into };
     let isPastLabels = false;
@@ -225,6 +244,7 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
       const tag = cursor.uint32();
       if (tag === 0x0a) {
         cursor.at = cursor.part(end);
+        fields.labelCount++;
         // Labels after other fields: nobody sends them so, and then all fields are looked through for labels.
         fields.labels.end = isPastLabels ? end : cursor.at;
         continue;
@@ -232,6 +252,7 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
       isPastLabels = true;
       if (tag === 0x12) takeSample(cursor, cursor.part(end), sink);
       else if (tag === 0x1a) {
+        count(into);
         const stop = cursor.part(end);
         fields.exemplars ??= [];
         fields.exemplars.push({ start: cursor.at, end: stop });
@@ -246,8 +267,8 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
   };
 
   const takeSeries = (cursor: WireCursor, end: number, into: Collected): void => {
-    const { samples, exemplars, histograms, labels } = readFields(cursor, end, into);
-    const known = seriesAt(cursor, labels, into);
+    const { samples, exemplars, histograms, labels, labelCount } = readFields(cursor, end, into);
+    const known = labelCount > readLabelsAtMost ? refusedUnread(labelCount) : seriesAt(cursor, labels, into);
     if (histograms > 0) into.leaveOut('histograms', 'native histograms are not stored; send classic ones', histograms);
     if (known.series === undefined) {
       into.leaveOut('samples', known.refusal, samples.length);
@@ -274,14 +295,15 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
       const tag = cursor.uint32();
       if (tag === 0x0a) {
         takeSeries(cursor, cursor.part(end), into);
-        if (cursor.at > stepEnd) {
-          stepEnd = cursor.at + stepBytes;
-          yield into.seen;
-        }
       } else if (tag === 0x1a) {
+        count(into);
         const metadata = readMetadata(cursor, cursor.part(end));
         if (metadata.family !== '') into.metadata.push(metadata);
       } else cursor.skip(tag, end);
+      if (cursor.at > stepEnd) {
+        stepEnd = cursor.at + stepBytes;
+        yield into.seen;
+      }
     }
     cursor.leave(end);
     return into.result();

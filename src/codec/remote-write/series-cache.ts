@@ -55,7 +55,7 @@ interface Generation {
 const emptyGeneration = (): Generation => ({ byHash: new Map(), bytes: 0 });
 
 /** A hash of 30 bits, so that it stays a small integer. */
-function hashOf(bytes: Buffer, start: number, end: number): number {
+export function hashBytes(bytes: Buffer, start: number, end: number): number {
   let hash = end - start;
   let at = start;
   for (; at + 4 <= end; at += 4) {
@@ -116,7 +116,7 @@ export function createSeriesCache({ maxBytes }: SeriesCacheLimits): SeriesCache 
   };
 
   const add = (bytes: Buffer, { start, end }: ByteRange, { series, refusal }: Found) => {
-    const hash = hashOf(bytes, start, end);
+    const hash = hashBytes(bytes, start, end);
     let sameHash = young.byHash.get(hash);
     if (sameHash !== undefined && sameHash.depth >= maxDepth) {
       forget(sameHash);
@@ -141,7 +141,7 @@ export function createSeriesCache({ maxBytes }: SeriesCacheLimits): SeriesCache 
       const { start, end } = labels;
       const next = before?.next;
       if (next !== undefined && !next.isForgotten && isSame(next, bytes, labels)) return next;
-      const hash = hashOf(bytes, start, end);
+      const hash = hashBytes(bytes, start, end);
       let known = findIn(young, bytes, { labels, hash });
       if (known === undefined) {
         known = findIn(old, bytes, { labels, hash });
