@@ -28,7 +28,7 @@ export const remoteWriteInputConfig = component(
       .describe('The largest body after decompressing. A larger one is refused with 413.'),
     max_samples: count(1, 1_000_000)
       .default(100_000)
-      .describe('The most samples in one body. More are refused with 413.'),
+      .describe('The most samples, exemplars and descriptions of metrics in one body. More are refused with 413.'),
   }),
   {
     isShippedOn: true,

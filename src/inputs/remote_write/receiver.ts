@@ -66,7 +66,8 @@ export function createReceiver(config: RemoteWriteInputConfig, host: Host, accep
       if (each.what !== 'exemplars') sentences.push(sentence);
     }
     if (sentences.length === 0) return kept;
-    return { status: 400, body: `${sentences.join('; ')}; ${keptSamples} samples of this request were kept\n` };
+    const were = keptSamples === 1 ? 'sample of this request was' : 'samples of this request were';
+    return { status: 400, body: `${sentences.join('; ')}; ${keptSamples} ${were} kept\n` };
   };
 
   return async (request: IngestRequest): Promise<IngestResponse> => {

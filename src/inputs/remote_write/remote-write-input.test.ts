@@ -90,7 +90,7 @@ describe('the input remote_write', () => {
         ]),
       ]),
     );
-    expect(answer).toMatchObject({ status: 400, text: `${text}; 1 samples of this request were kept\n` });
+    expect(answer).toMatchObject({ status: 400, text: `${text}; 1 sample of this request was kept\n` });
     host.close();
   });
 
