@@ -15,7 +15,7 @@ export interface KnownMetadata {
 
 /** Two versions of a program may say different things of a family at the same time: each of them is said once a day, not in turn for ever. */
 const keyOf = ({ family, type, help, unit }: MetricMetadata): string =>
-  `${family}\u0000${type}\u0000${unit}\u0000${help}`;
+  `${family.length} ${unit.length} ${type} ${family}${unit}${help}`;
 
 export function createKnownMetadata(): KnownMetadata {
   const days = new Map<string, number>();

@@ -50,8 +50,9 @@ export function identityOf(series: Series): SeriesIdentity {
 }
 
 function makeIdentity(series: Series): SeriesIdentity {
+  // By their lengths, since any character may stand in either: a series could otherwise be made up that has another's id.
   let text = '';
-  for (const [name, value] of series.labels) text += `${name}\u0000${value}\u0000`;
+  for (const [name, value] of series.labels) text += `${name.length} ${value.length} ${name}${value}`;
   const digest = createHash('sha256').update(text).digest();
   const identity: SeriesIdentity = {
     id: digest.readBigUInt64LE(0),
