@@ -16,6 +16,8 @@ export interface ExposedSeries {
   readonly name: string;
   /** Sorted, `__name__` among them, none empty. */
   readonly labels: readonly Label[];
+  /** Names that the line gives an empty value, where there are any: those labels are absent. */
+  readonly emptyLabels?: readonly string[];
   /** The family by the TYPE lines of the page: of `h_bucket` it is `h`; the name itself where no TYPE line says more. */
   readonly family: string;
   readonly type: MetricType;

@@ -59,6 +59,12 @@ describe('a page in text format 0.0.4', () => {
     expect(page.metadata.get('m')).toEqual({ family: 'm', type: 'unknown', help: 'a\\b\nc\\"d', unit: '' });
   });
 
+  it('tells which labels a line has empty, which is more than not having them', () => {
+    const parser = createExpositionParser({ remember: ({ emptyLabels }) => emptyLabels });
+    const page = parser.parse(Buffer.from('a{b="",c="1",d=""} 1\na{c="1"} 1\na 1\n'), 'text');
+    expect(page.series).toEqual([['b', 'd'], undefined, undefined]);
+  });
+
   it('writes le and quantile as floats below a TYPE line of their kind only, and not at all when told', () => {
     const page =
       'x{le="1"} 1\n# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="1e6",quantile="1"} 1\n# TYPE g gauge\nx{le="1"} 1\n';
@@ -249,6 +255,14 @@ describe('the memory of a parser', () => {
     expect(asked).toEqual(['a gauge', 'b unknown', 'c unknown']);
     parser.parse(Buffer.from('# TYPE a counter\na 1\nb 1\nc 1\n'), 'text');
     expect(asked.slice(3)).toEqual(['a counter']);
+  });
+
+  it('takes a page for another one where its text is the same and a series of it is of another type', () => {
+    const parser = createExpositionParser({ remember: ({ type }) => type });
+    parser.parse(Buffer.from('# TYPE a gauge\na 1\nb 1\n'), 'text');
+    expect(parser.parse(Buffer.from('# TYPE a gauge\n# HELP a A.\na 1\nb 1\n'), 'text').isSameSeries).toBe(true);
+    const page = parser.parse(Buffer.from('# TYPE a counter\na 1\nb 1\n'), 'text');
+    expect([page.isSameSeries, ...page.series]).toEqual([false, 'counter', 'unknown']);
   });
 
   it('hands out the same metadata while nothing of it has changed', () => {

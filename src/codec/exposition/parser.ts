@@ -8,6 +8,7 @@ import { compareBytes, type Label } from '../../model/sample.ts';
 import type {
   ExposedExemplar,
   ExposedPage,
+  ExposedSeries,
   ExpositionFormat,
   ExpositionParser,
   ExpositionParserOptions,
@@ -20,7 +21,7 @@ import { createMetadataMemory, type MetadataMap, type MetadataReader } from './m
 import { hash, isBlank, lineFeed, openPage, type PageCursor, refuse } from './page-cursor.ts';
 import { type LineExemplar, readExemplarAndEnd, readSecondsTimestamp, readTextEnd, readValue } from './sample-line.ts';
 import { createSeriesMemory, type KnownSeries, type SeriesReader } from './series-memory.ts';
-import { type NumberLabel, readSeriesPart, sortSeries } from './series-part.ts';
+import { type NumberLabel, readSeriesPart, type SeriesPart, sortSeries } from './series-part.ts';
 
 interface Columns {
   values: Float64Array;
@@ -34,10 +35,12 @@ interface Reading<T> {
   readonly metadata: MetadataReader;
   readonly exemplars: ExposedExemplar[];
   /** The labels of the series that are new. */
-  readonly fresh: Map<KnownSeries, readonly Label[]>;
+  readonly fresh: Map<KnownSeries, ReadLabels>;
   hasTimestamps: boolean;
   longExemplars: number;
 }
+
+type ReadLabels = Pick<ExposedSeries, 'labels' | 'emptyLabels'>;
 
 interface KnownFamily {
   readonly family: string;
@@ -64,7 +67,7 @@ export function createExpositionParser<T>(options: ExpositionParserOptions<T>): 
     const { page } = reading;
     const start = page.at;
     const part = readSeriesPart(page);
-    const labels = sortSeries(page, part, numberLabel);
+    const labels = labelsOf(page, part, numberLabel);
     let name = names.get(part.name);
     if (name === undefined) {
       name = part.name;
@@ -117,7 +120,7 @@ export function createExpositionParser<T>(options: ExpositionParserOptions<T>): 
       },
       make(series, start) {
         const labels = reading.fresh.get(series) ?? readAgain(page, start, series.numberLabel);
-        return options.remember({ name: series.name, labels, ...familyOf(series.name) });
+        return options.remember({ name: series.name, ...labels, ...familyOf(series.name) });
       },
     });
     metadata = nextMetadata;
@@ -268,9 +271,16 @@ function labelLength(labels: readonly Label[]): number {
   return length;
 }
 
-function readAgain(page: PageCursor, start: number, numberLabel: NumberLabel): readonly Label[] {
+function labelsOf(page: PageCursor, part: SeriesPart, numberLabel: NumberLabel): ReadLabels {
+  const labels = sortSeries(page, part, numberLabel);
+  // The name stands among the labels, and is never empty.
+  if (labels.length === part.labels.length + 1) return { labels };
+  return { labels, emptyLabels: part.labels.filter(([, value]) => value === '').map(([name]) => name) };
+}
+
+function readAgain(page: PageCursor, start: number, numberLabel: NumberLabel): ReadLabels {
   const again = { ...page, at: start };
-  return sortSeries(again, readSeriesPart(again), numberLabel);
+  return labelsOf(again, readSeriesPart(again), numberLabel);
 }
 
 /** Names that no series has any more are few, but a target could make up new ones for ever. */

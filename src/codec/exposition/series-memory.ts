@@ -83,10 +83,10 @@ export function createSeriesMemory<T>(): SeriesMemory<T> {
     );
   };
 
-  /** What stands for each of the series, made anew where it must be. */
-  const rememberAll = (next: readonly KnownSeries[], { isOutdated, mayBeOutdated, make }: Remembering<T>): T[] => {
+  /** What stands for each of the series, made anew where it must be; and whether any was. */
+  const rememberAll = (next: readonly KnownSeries[], { isOutdated, mayBeOutdated, make }: Remembering<T>) => {
     const made = new Map<KnownSeries, T>();
-    return next.map((series, i) => {
+    const values = next.map((series, i) => {
       let value = made.get(series);
       if (value === undefined) {
         value = remembered[series.position];
@@ -96,6 +96,7 @@ export function createSeriesMemory<T>(): SeriesMemory<T> {
       }
       return value;
     });
+    return { values, isAnyNew: made.size > 0 };
   };
 
   const open = (): SeriesReader<T> => {
@@ -163,10 +164,13 @@ export function createSeriesMemory<T>(): SeriesMemory<T> {
       },
       finish(page, remembering) {
         if (changed === undefined && length < order.length) changed = order.slice(0, length);
-        const isSame = changed === undefined;
+        let isSame = changed === undefined;
         if (!isSame || remembering.mayBeOutdated) {
           const next = changed ?? order;
-          remembered = rememberAll(next, remembering);
+          const { values, isAnyNew } = rememberAll(next, remembering);
+          remembered = values;
+          // The same text may mean another series, or none, below another TYPE line.
+          if (isAnyNew) isSame = false;
           for (const [i, series] of next.entries()) series.position = i;
           order = next;
         }

@@ -112,6 +112,15 @@ function mergeSorted(scraped: readonly Label[], target: readonly Label[]): reado
   return merged;
 }
 
+/**
+ * With honor_labels a label that the page has empty is one that the series must not have, as Prometheus and its Pushgateway take it:
+ * the target's does not stand in for it.
+ */
+function without(labels: ReadonlyMap<string, string>, names: readonly string[] = []): ReadonlyMap<string, string> {
+  if (!names.some((name) => labels.has(name))) return labels;
+  return new Map([...labels].filter(([name]) => !names.includes(name)));
+}
+
 /** The rules of a block for the target that has these labels. */
 export function createSeriesRules(config: PromInputConfig, targetLabels: ReadonlyMap<string, string>): TargetRules {
   const keeps = createFilter(config);
@@ -144,12 +153,13 @@ export function createSeriesRules(config: PromInputConfig, targetLabels: Readonl
     seriesOf(exposed): Series | undefined {
       const family = textFamilyOf(exposed);
       if (!keeps(family, exposed.type)) return undefined;
-      const plain = isPlain ? mergeSorted(exposed.labels, sortedTargetLabels) : undefined;
+      const own = config.honor_labels ? without(targetLabels, exposed.emptyLabels) : targetLabels;
+      const plain = isPlain && own === targetLabels ? mergeSorted(exposed.labels, sortedTargetLabels) : undefined;
       if (plain !== undefined) {
         checkLabels(plain, limits);
         return { labels: plain, datakit: nameSeries(exposed.name, family, naming) };
       }
-      const merged = mergeLabels(exposed.labels, targetLabels, labelRules).set('__name__', exposed.name);
+      const merged = mergeLabels(exposed.labels, own, labelRules).set('__name__', exposed.name);
       const labels = relabelRules.length === 0 ? merged : relabel(merged, relabelRules);
       if (labels === undefined || labels.size === 0) return undefined;
       const name = labels.get('__name__');

@@ -104,4 +104,14 @@ describe('targets', () => {
     expect(new Set(prints).size).toBe(prints.length);
     expect(makeOne().fingerprint).toBe(prints[0]);
   });
+
+  it("lets an empty label of the page's stand for none with honor_labels, as the Pushgateway means it", () => {
+    const labelsOf = (config: Record<string, unknown>) => {
+      const exposed = { name: 'm', labels: [['__name__', 'm'] as const], family: 'm', type: 'gauge' as const };
+      const series = makeOne(config).rules.seriesOf({ ...exposed, emptyLabels: ['instance', 'other'] });
+      return Object.fromEntries(series?.labels ?? []);
+    };
+    expect(labelsOf({ honor_labels: true })).toEqual({ __name__: 'm', job: 'prom' });
+    expect(labelsOf({})).toEqual({ __name__: 'm', job: 'prom', instance: '10.0.0.1:15020' });
+  });
 });
