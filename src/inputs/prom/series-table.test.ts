@@ -69,6 +69,10 @@ function table({ seriesLimit = 1000, nowMs = () => 0, ...rules }: Options = {}) 
   };
   return {
     ...series,
+    /** A page that is refused before it is taken. */
+    resolveOnly(samples: readonly ExposedSample[]) {
+      series.resolve(pageOf(samples), 0);
+    },
     take(samples: readonly ExposedSample[], scrapeMs: number) {
       const page = pageOf(samples);
       for (let at = 0; at < page.length; ) at = series.resolve(page, at);
@@ -177,6 +181,20 @@ describe('series of a target', () => {
       );
       expect(series.size()).toBe(1);
     }
+  });
+
+  it('forgets the series of pages that failed on a limit, so that a target that always fails does not grow', () => {
+    const series = table();
+    for (let n = 0; n < 100; n++) {
+      series.resolveOnly([sample(exposed(`churn_${n}`))]);
+      series.endAll(n);
+      expect(series.size()).toBe(0);
+    }
+    series.take([sample(a)], 1000);
+    series.resolveOnly([sample(a), sample(b)]);
+    expect(show(series.endAll(2000).items)).toEqual(['a@2000=stale']);
+    const back = series.take([sample(a), sample(b)], 3000);
+    expect([show(back.items), back.added]).toEqual([['a@3000=1', 'b@3000=1'], 1]);
   });
 
   it('takes a page of the same series for settled, and still marks what ends later', () => {

@@ -324,6 +324,8 @@ export function createSeriesTable({ rules, budget, nowMs }: SeriesTableOptions):
       isSettled = false;
       const items: ScrapedItem[] = [];
       const ended = endSeries(scrapeMs, items);
+      // Series of pages that failed on a limit, and so were never taken.
+      index.sweep((tracked) => tracked.seenIn > 0);
       return {
         items,
         exemplars: [],
