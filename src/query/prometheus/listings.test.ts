@@ -115,7 +115,7 @@ describe('/api/v1/series', () => {
     await error('/api/v1/series', 'no match[] parameter provided');
     await error(
       '/api/v1/series?match[]=up&match[]=foo{',
-      'invalid parameter "match[]": 1:5: parse error: unexpected end of input',
+      'invalid parameter "match[]": 1:5: parse error: unexpected end of input inside braces',
     );
     await error(
       '/api/v1/series?match[]={}',
@@ -173,7 +173,7 @@ describe('metadata', () => {
     ]);
     await error(
       '/api/v1/targets/metadata?match_target={',
-      'invalid parameter "match_target": 1:2: parse error: unexpected end of input',
+      'invalid parameter "match_target": 1:2: parse error: unexpected end of input inside braces',
     );
   });
 });
@@ -192,7 +192,7 @@ describe('/api/v1/query_exemplars', () => {
 
   it('has nothing for a query without selectors, and refuses what is none', async () => {
     expect((await ask('/api/v1/query_exemplars?query=1')).body.data).toEqual([]);
-    await error('/api/v1/query_exemplars?query=up{', '1:4: parse error: unexpected end of input');
+    await error('/api/v1/query_exemplars?query=up{', '1:4: parse error: unexpected end of input inside braces');
     await error('/api/v1/query_exemplars', '1:1: parse error: no expression found in input');
     await error('/api/v1/query_exemplars?query=up&start=5&end=1', 'end timestamp must not be before start timestamp');
   });

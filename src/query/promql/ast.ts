@@ -38,7 +38,11 @@ export interface VectorSelector extends Place, Moved {
   readonly name: string | undefined;
   /** The metric's name is the matcher `__name__ = …` among them, the last where it stands before the braces. */
   readonly matchers: readonly LabelMatcher[];
+  /** How samples beyond the window count. */
+  readonly edges: Edges | undefined;
 }
+
+export type Edges = 'anchored' | 'smoothed';
 
 export interface MatrixSelector extends Place {
   readonly kind: 'matrix_selector';

@@ -97,8 +97,7 @@ function createApis(suite: Suite): (loads: readonly string[]) => PrometheusApi {
   return (loads) => {
     const key = loads.join(' ');
     const api =
-      apis.get(key) ??
-      createPrometheusApi({ samples: createMemorySource(storedBefore(suite, loads)), now: () => 0 });
+      apis.get(key) ?? createPrometheusApi({ samples: createMemorySource(storedBefore(suite, loads)), now: () => 0 });
     apis.set(key, api);
     return api;
   };
@@ -115,7 +114,10 @@ async function ask(api: PrometheusApi, evaluation: Evaluation): Promise<Answer> 
           step: String(evaluation.stepMs / 1000),
         };
   const { signal } = new AbortController();
-  const { body } = await (evaluation.kind === 'instant' ? api.query : api.queryRange)((name) => given[name] ?? '', signal);
+  const { body } = await (evaluation.kind === 'instant' ? api.query : api.queryRange)(
+    (name) => given[name] ?? '',
+    signal,
+  );
   return JSON.parse(body.toString());
 }
 
@@ -129,7 +131,7 @@ function middleOf(test: Case): { readonly evaluation: Evaluation; readonly expec
     expected:
       expected.result === 'scalar'
         ? { ...expected, result: 'vector', series: [{ metric: {}, value: expected.value ?? '' }] }
-        : { ...expected, ordered: false } as Expected,
+        : ({ ...expected, ordered: false } as Expected),
   };
 }
 
@@ -144,7 +146,10 @@ async function differences(rules: Rules, api: PrometheusApi, test: Case): Promis
     return [rules.checkMessage(test.expect, answer.error ?? '')].filter((reason) => reason !== null);
   }
   if (answer.status !== 'success') return [answer.error ?? 'no error text'];
-  const found = [rules.compareResult(test.expect, answer.data), rules.checkAnnotations(test.expect, answer, 'presence')];
+  const found = [
+    rules.compareResult(test.expect, answer.data),
+    rules.checkAnnotations(test.expect, answer, 'presence'),
+  ];
   const middle = middleOf(test);
   if (middle !== undefined && test.eval.kind === 'instant') {
     const timeS = test.eval.timeMs / 1000;
@@ -173,20 +178,23 @@ for (const { file, what } of suites) {
     const apiFor = createApis(suite);
     const must = suite.cases.filter(({ tier = 'core' }) => tier === 'core');
 
-    it.each(must.map((test) => [test.id, test.eval.expr.slice(0, 200), test] as const))('%s %s', async (_, __, test) => {
-      expect(await differences(rules, apiFor(test.loads), test)).toEqual([]);
-    });
+    it.each(must.map((test) => [test.id, test.eval.expr.slice(0, 200), test] as const))(
+      '%s %s',
+      async (_, __, test) => {
+        expect(await differences(rules, apiFor(test.loads), test)).toEqual([]);
+      },
+    );
 
     const others = suite.cases.filter(({ tier = 'core' }) => tier !== 'core');
     it.skipIf(others.length === 0)('of newer or experimental parts: as many as are there, counted', async () => {
-      let passed = 0;
+      const failed: string[] = [];
       for (const test of others) {
         const reasons = await differences(rules, apiFor(test.loads), test);
-        if (reasons.length === 0) passed++;
-        else if (process.env['CONFORMANCE_VERBOSE'] !== undefined) console.log(test.tier, test.id, test.eval.expr, reasons);
+        if (reasons.length > 0) failed.push([test.tier, test.id, test.eval.expr, ...reasons].join('  '));
       }
-      console.log(`${passed} of ${others.length} cases of newer or experimental parts pass`);
-      expect(passed).toBeGreaterThan(0);
+      process.stdout.write(`${others.length - failed.length} of ${others.length} newer or experimental cases pass\n`);
+      if (process.env['CONFORMANCE_VERBOSE'] !== undefined) process.stdout.write(`${failed.join('\n')}\n`);
+      expect(failed.length).toBeLessThan(others.length);
     });
   });
 }

@@ -191,16 +191,16 @@ describe('what is not a query', () => {
     ['', '1:1: parse error: no expression found in input'],
     ['1 + ', '1:5: parse error: unexpected end of input'],
     ['foo bar', '1:5: parse error: unexpected identifier "bar"'],
-    ['foo{a=5}', '1:7: parse error: unexpected number "5"'],
-    ['rate(foo', '1:9: parse error: unexpected end of input'],
+    ['foo{a=5}', "1:7: parse error: unexpected character inside braces: '5'"],
+    ['rate(foo', '1:9: parse error: unclosed left parenthesis'],
     ['nosuch(foo)', '1:1: parse error: unknown function with name "nosuch"'],
     ['rate(foo)', '1:6: parse error: expected type range vector in call to function "rate", got instant vector'],
     ['rate(foo[1m], 1)', '1:1: parse error: expected 1 argument(s) in call to "rate", got 2'],
     ['{}', '1:1: parse error: vector selector must contain at least one non-empty matcher'],
     ['{a=~".*"}', '1:1: parse error: vector selector must contain at least one non-empty matcher'],
-    ['foo{a=~"["}', '1:1: parse error: error parsing regexp: missing closing ]: `[`'],
+    ['foo{a=~"["}', '1:5: parse error: error parsing regexp: missing closing ]: `[`'],
     ['foo[0s]', '1:5: parse error: duration must be greater than 0'],
-    ['foo{__name__="bar"}', '1:1: parse error: metric name must not be set twice: "foo"'],
+    ['foo{__name__="bar"}', '1:1: parse error: metric name must not be set twice: "foo" or "bar"'],
     ['\n  foo bar', '2:7: parse error: unexpected identifier "bar"'],
     ['"é" bar', '1:6: parse error: unexpected identifier "bar"'],
   ])('%j is refused with its place', (query, message) => {
@@ -208,13 +208,7 @@ describe('what is not a query', () => {
   });
 
   it.each([
-    ['sum_over_time(x[5m])', 'unsupported: function "sum_over_time"'],
-    ['sum by (a) (x)', 'unsupported: aggregation "sum"'],
-    ['x + y', 'unsupported: binary operator "+"'],
-    ['-x', 'unsupported: unary operator "-"'],
-    ['x[5m:1m]', 'unsupported: subquery'],
-    ['x @ 0', 'unsupported: modifier "@"'],
-    ['x[5m + 1m]', 'unsupported: duration expression "5m + 1m"'],
+    ['x[5m + 1m]', 'unsupported: duration expression'],
     ['rate(x[5m] anchored)', 'unsupported: modifier "anchored"'],
   ])('%s parses and is refused by name', (query, message) => {
     expect(() => parsePromql(query)).toThrow(new PromqlError('unsupported', message));

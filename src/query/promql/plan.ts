@@ -1,6 +1,7 @@
 /** Which samples an expression needs, so that all of them are read before anything is evaluated, and each of them once. */
 import type { SampleSelection } from '../../store/readers/samples.ts';
-import { type Expression, type Moved, type VectorSelector, unwrap } from './ast.ts';
+import { type Expression, type Moved, unwrap, type VectorSelector } from './ast.ts';
+import { infoSelector } from './info-selector.ts';
 import { endOf, type Grid } from './value.ts';
 
 /** One read, for every selector that it serves. */
@@ -63,6 +64,12 @@ function wantedBy(expression: Expression, times: Times, options: PlanOptions): W
       return wantedBy(inner.inner, { firstMs: firstMs - inner.rangeMs, lastMs }, options);
     }
     case 'call':
+      if (inner.function === 'info') {
+        return [
+          ...wantedBy(inner.arguments[0] ?? inner, times, options),
+          ...wantedBy(infoSelector(inner), times, options),
+        ];
+      }
       return inner.arguments.flatMap((argument) => wantedBy(argument, times, options));
     case 'aggregation':
       return [inner.inner, ...(inner.parameter === undefined ? [] : [inner.parameter])].flatMap((part) =>

@@ -63,9 +63,20 @@ export function labelKey(labels: readonly Label[]): string {
   return key;
 }
 
+/** What says which metric a series is of, and no longer holds once its values were changed: Prometheus drops type and unit with the name. */
+const metricLabels: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__']);
+
 /** The labels without the metric's name, which is what most functions give. */
 export const withoutName = (labels: readonly Label[]): readonly Label[] =>
-  labels.some(([name]) => name === '__name__') ? labels.filter(([name]) => name !== '__name__') : labels;
+  labels.some(([name]) => metricLabels.has(name)) ? labels.filter(([name]) => !metricLabels.has(name)) : labels;
+
+/** What `withoutName` takes away, as one text. */
+export function metricKey(labels: readonly Label[]): string {
+  let key = '';
+  for (const [name, value] of labels)
+    if (name.startsWith('__') && metricLabels.has(name)) key += `${name}\ud800${value}`;
+  return key;
+}
 
 /** A label set as Prometheus's messages show it: `{__name__="up", job="a"}`. */
 export const showLabels = (labels: readonly Label[]): string =>

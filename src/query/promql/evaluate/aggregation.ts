@@ -186,7 +186,8 @@ function* quantileOfGroup(group: Group, quantiles: Float64Array, evaluation: Eva
   const column = new Float64Array(group.members.length);
   for (let i = 0; i < into.values.length; i++) {
     let count = 0;
-    for (const { values, isPresent } of group.members) if (isPresent[i] === 1) column[count++] = values[i] ?? Number.NaN;
+    for (const { values, isPresent } of group.members)
+      if (isPresent[i] === 1) column[count++] = values[i] ?? Number.NaN;
     if (count > 0) {
       into.values[i] = quantileOf(quantiles[i] ?? Number.NaN, column.subarray(0, count));
       into.isPresent[i] = 1;

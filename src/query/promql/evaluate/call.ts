@@ -4,8 +4,17 @@ import { unsupported } from '../error.ts';
 import { endOf, type Value, type VectorValue } from '../value.ts';
 import { evaluateAbsent, evaluateAbsentOverTime } from './absent.ts';
 import { dateFunctions, evaluateDate } from './dates.ts';
-import { type Evaluation, evaluateScalar, evaluateVector, hasAny, mapValues, newSeries, type Steps } from './evaluation.ts';
+import {
+  type Evaluation,
+  evaluateScalar,
+  evaluateVector,
+  hasAny,
+  mapValues,
+  newSeries,
+  type Steps,
+} from './evaluation.ts';
 import { evaluateHistogramFraction, evaluateHistogramQuantile, evaluateHistogramQuantiles } from './histogram.ts';
+import { evaluateInfo } from './info.ts';
 import { evaluateLabelJoin, evaluateLabelReplace } from './labels.ts';
 import { evaluateHeld, evaluateMath, heldFunctions, mathFunctions } from './math.ts';
 import { evaluateRangeFunction, isRangeFunction } from './range-functions.ts';
@@ -96,6 +105,8 @@ function* evaluateNamed(call: Call, evaluation: Evaluation): Steps<Value> {
       return yield* evaluateHistogramQuantile(call, evaluation);
     case 'histogram_quantiles':
       return yield* evaluateHistogramQuantiles(call, evaluation);
+    case 'info':
+      return yield* evaluateInfo(call, evaluation);
     case 'label_join':
       return yield* evaluateLabelJoin(call, evaluation);
     case 'label_replace':

@@ -8,11 +8,7 @@ const dayMs = 86_400_000;
 export const dateFunctions: ReadonlyMap<string, (date: Date) => number> = new Map<string, (date: Date) => number>([
   ['day_of_month', (date) => date.getUTCDate()],
   ['day_of_week', (date) => date.getUTCDay()],
-  [
-    'day_of_year',
-    (date) =>
-      Math.floor((date.getTime() - new Date(date).setUTCMonth(0, 1)) / dayMs) + 1,
-  ],
+  ['day_of_year', (date) => Math.floor((date.getTime() - new Date(date).setUTCMonth(0, 1)) / dayMs) + 1],
   ['days_in_month', (date) => new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate()],
   ['hour', (date) => date.getUTCHours()],
   ['minute', (date) => date.getUTCMinutes()],

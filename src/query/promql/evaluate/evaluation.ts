@@ -3,7 +3,16 @@ import type { SeriesPoints } from '../../../store/readers/samples.ts';
 import type { Annotations } from '../annotations.ts';
 import type { Expression, Moved, VectorSelector } from '../ast.ts';
 import { PromqlError } from '../error.ts';
-import { type Grid, type GridSeries, endOf, labelKey, labelOf, type Value, type VectorValue, withoutName } from '../value.ts';
+import {
+  endOf,
+  type Grid,
+  type GridSeries,
+  labelKey,
+  metricKey,
+  type Value,
+  type VectorValue,
+  withoutName,
+} from '../value.ts';
 
 /**
  * Evaluation is a generator, so that it stays a function of its inputs and whoever drives it can give others their turn: it yields whenever about
@@ -106,8 +115,8 @@ export const sameLabelset = 'vector cannot contain metrics with the same labelse
 export function haveOneName(series: readonly { readonly labels: GridSeries['labels'] }[]): boolean {
   const [first] = series;
   if (first === undefined) return true;
-  const name = labelOf(first.labels, '__name__');
-  return series.every(({ labels }) => labelOf(labels, '__name__') === name);
+  const key = metricKey(first.labels);
+  return series.every(({ labels }) => metricKey(labels) === key);
 }
 
 /** Refuses two series of one label set. */
@@ -163,7 +172,7 @@ export function* mapValues(
   for (const from of series) {
     const into = newSeries(withoutName(from.labels), evaluation);
     compute(from, into);
-    found.push(into);
+    if (hasAny(into)) found.push(into);
     if (evaluation.meter.spend(500 + 5 * into.values.length)) yield;
   }
   if (haveOneName(series)) return { kind: 'vector', series: found, isOrdered };

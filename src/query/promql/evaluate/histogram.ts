@@ -4,7 +4,17 @@ import { badBucketLabel, forcedMonotonicity, invalidQuantile } from '../annotati
 import type { Call, Expression } from '../ast.ts';
 import { formatG } from '../go-number.ts';
 import { type GridSeries, labelKey, labelOf, type VectorValue, withoutName } from '../value.ts';
-import { type Evaluation, evaluateScalar, evaluateString, evaluateVector, executionError, hasAny, mergeEqual, newSeries, type Steps } from './evaluation.ts';
+import {
+  type Evaluation,
+  evaluateScalar,
+  evaluateString,
+  evaluateVector,
+  executionError,
+  hasAny,
+  mergeEqual,
+  newSeries,
+  type Steps,
+} from './evaluation.ts';
 import { withLabel } from './labels.ts';
 import { isQuantile } from './quantile.ts';
 
@@ -196,7 +206,10 @@ export function* evaluateHistogramQuantile(call: Call, evaluation: Evaluation): 
   warnQuantiles(quantiles, place, evaluation);
   const histograms = yield* groupBuckets(yield* evaluateVector(argument, evaluation), argument, evaluation);
   const compute = quantileAt(quantiles, argument, evaluation);
-  return { kind: 'vector', series: yield* perHistogram(histograms, { labels: (labels) => labels, compute }, evaluation) };
+  return {
+    kind: 'vector',
+    series: yield* perHistogram(histograms, { labels: (labels) => labels, compute }, evaluation),
+  };
 }
 
 export function* evaluateHistogramQuantiles(call: Call, evaluation: Evaluation): Steps<VectorValue> {
@@ -223,5 +236,8 @@ export function* evaluateHistogramFraction(call: Call, evaluation: Evaluation): 
   const histograms = yield* groupBuckets(yield* evaluateVector(argument, evaluation), argument, evaluation);
   const compute = (buckets: Bucket[], i: number): number =>
     bucketFraction(lower[i] ?? Number.NaN, upper[i] ?? Number.NaN, buckets);
-  return { kind: 'vector', series: yield* perHistogram(histograms, { labels: (labels) => labels, compute }, evaluation) };
+  return {
+    kind: 'vector',
+    series: yield* perHistogram(histograms, { labels: (labels) => labels, compute }, evaluation),
+  };
 }

@@ -3,7 +3,14 @@ import { compareBytes, type Label } from '../../../model/sample.ts';
 import { compilePattern, type Pattern } from '../../../pattern/pattern.ts';
 import type { Call } from '../ast.ts';
 import { type GridSeries, labelOf, type VectorValue } from '../value.ts';
-import { checkUnique, type Evaluation, evaluateString, evaluateVector, executionError, type Steps } from './evaluation.ts';
+import {
+  checkUnique,
+  type Evaluation,
+  evaluateString,
+  evaluateVector,
+  executionError,
+  type Steps,
+} from './evaluation.ts';
 
 /** The labels with one of them set; '' takes it away. */
 export function withLabel(labels: readonly Label[], name: string, value: string): readonly Label[] {

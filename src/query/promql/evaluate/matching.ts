@@ -2,7 +2,16 @@
 import { compareBytes, type Label } from '../../../model/sample.ts';
 import type { Binary, Matching } from '../ast.ts';
 import { type GridSeries, labelKey, labelOf, showLabels, type VectorValue, withoutName } from '../value.ts';
-import { type Evaluation, executionError, hasAny, type Meter, mergeEqual, newSeries, sameLabelset, type Steps } from './evaluation.ts';
+import {
+  type Evaluation,
+  executionError,
+  hasAny,
+  type Meter,
+  mergeEqual,
+  newSeries,
+  type Steps,
+  sameLabelset,
+} from './evaluation.ts';
 import { type Operation, operationOf } from './operators.ts';
 
 /** The labels by which two elements belong together. */
@@ -31,7 +40,8 @@ export function* groupByMatching(
 /** 1 at each point where any of the series has a value. */
 export function presenceOf(series: readonly GridSeries[], count: number): Uint8Array {
   const presence = new Uint8Array(count);
-  for (const { isPresent } of series) for (let i = 0; i < count; i++) presence[i] = (presence[i] ?? 0) | (isPresent[i] ?? 0);
+  for (const { isPresent } of series)
+    for (let i = 0; i < count; i++) presence[i] = (presence[i] ?? 0) | (isPresent[i] ?? 0);
   return presence;
 }
 

@@ -3,31 +3,33 @@ import type { Call } from '../ast.ts';
 import type { VectorValue } from '../value.ts';
 import { type Evaluation, evaluateScalar, evaluateVector, mapValues, type Steps } from './evaluation.ts';
 
-export const mathFunctions: ReadonlyMap<string, (value: number) => number> = new Map<string, (value: number) => number>([
-  ['abs', Math.abs],
-  ['acos', Math.acos],
-  ['acosh', Math.acosh],
-  ['asin', Math.asin],
-  ['asinh', Math.asinh],
-  ['atan', Math.atan],
-  ['atanh', Math.atanh],
-  ['ceil', Math.ceil],
-  ['cos', Math.cos],
-  ['cosh', Math.cosh],
-  ['deg', (value) => (value * 180) / Math.PI],
-  ['exp', Math.exp],
-  ['floor', Math.floor],
-  ['ln', Math.log],
-  ['log10', Math.log10],
-  ['log2', Math.log2],
-  ['rad', (value) => (value * Math.PI) / 180],
-  ['sgn', (value) => (value < 0 ? -1 : value > 0 ? 1 : value)],
-  ['sin', Math.sin],
-  ['sinh', Math.sinh],
-  ['sqrt', Math.sqrt],
-  ['tan', Math.tan],
-  ['tanh', Math.tanh],
-]);
+export const mathFunctions: ReadonlyMap<string, (value: number) => number> = new Map<string, (value: number) => number>(
+  [
+    ['abs', Math.abs],
+    ['acos', Math.acos],
+    ['acosh', Math.acosh],
+    ['asin', Math.asin],
+    ['asinh', Math.asinh],
+    ['atan', Math.atan],
+    ['atanh', Math.atanh],
+    ['ceil', Math.ceil],
+    ['cos', Math.cos],
+    ['cosh', Math.cosh],
+    ['deg', (value) => (value * 180) / Math.PI],
+    ['exp', Math.exp],
+    ['floor', Math.floor],
+    ['ln', Math.log],
+    ['log10', Math.log10],
+    ['log2', Math.log2],
+    ['rad', (value) => (value * Math.PI) / 180],
+    ['sgn', (value) => (value < 0 ? -1 : value > 0 ? 1 : value)],
+    ['sin', Math.sin],
+    ['sinh', Math.sinh],
+    ['sqrt', Math.sqrt],
+    ['tan', Math.tan],
+    ['tanh', Math.tanh],
+  ],
+);
 
 type Held = (value: number, limits: readonly number[]) => number;
 
@@ -60,7 +62,9 @@ export function* evaluateHeld(call: Call, compute: Held, evaluation: Evaluation)
   const vector = yield* evaluateVector(argument, evaluation);
   const scalars: Float64Array[] = [];
   for (const scalar of rest) scalars.push(yield* evaluateScalar(scalar, evaluation));
-  const limits = Array.from({ length: evaluation.grid.count }, (_, i) => scalars.map((values) => values[i] ?? Number.NaN));
+  const limits = Array.from({ length: evaluation.grid.count }, (_, i) =>
+    scalars.map((values) => values[i] ?? Number.NaN),
+  );
   return yield* mapValues(vector, evaluation, (from, into) => {
     limits.forEach((held, i) => {
       if (from.isPresent[i] !== 1) return;

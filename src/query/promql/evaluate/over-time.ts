@@ -54,7 +54,8 @@ function extreme({ values, from, to }: RangeWindow, isMore: (a: number, b: numbe
 function timeOfExtreme(window: RangeWindow, isMore: (a: number, b: number) => boolean): number {
   const { values, timestampsMs, from, to } = window;
   let found = from;
-  for (let i = from; i < to; i++) if (isMore(at(values, i), at(values, found)) || Number.isNaN(at(values, found))) found = i;
+  for (let i = from; i < to; i++)
+    if (isMore(at(values, i), at(values, found)) || Number.isNaN(at(values, found))) found = i;
   return at(timestampsMs, found) / 1000;
 }
 

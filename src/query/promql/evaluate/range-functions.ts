@@ -2,7 +2,15 @@
 import { invalidQuantile, possibleNonCounter } from '../annotations.ts';
 import { type Call, type Expression, type MatrixSelector, type Subquery, unwrap } from '../ast.ts';
 import { type GridSeries, labelOf, type RawSeries, type VectorValue, withoutName } from '../value.ts';
-import { checkUnique, type Evaluation, evaluateScalar, executionError, haveOneName, newSeries, type Steps } from './evaluation.ts';
+import {
+  checkUnique,
+  type Evaluation,
+  evaluateScalar,
+  executionError,
+  haveOneName,
+  newSeries,
+  type Steps,
+} from './evaluation.ts';
 import { predict, smooth, windowFunctions } from './over-time.ts';
 import { isQuantile, quantileOf } from './quantile.ts';
 import { evaluateRange, type RangeWindow, visitWindows } from './range-vector.ts';
@@ -27,7 +35,11 @@ const instantKinds: Readonly<Record<string, Compute>> = {
 /** Those whose result is a sample as it was stored. */
 const keepsName: ReadonlySet<string> = new Set(['last_over_time', 'first_over_time']);
 
-const withScalars: ReadonlySet<string> = new Set(['quantile_over_time', 'predict_linear', 'double_exponential_smoothing']);
+const withScalars: ReadonlySet<string> = new Set([
+  'quantile_over_time',
+  'predict_linear',
+  'double_exponential_smoothing',
+]);
 
 export const isRangeFunction = (name: string): boolean =>
   windowFunctions.has(name) || name in rateKinds || name in instantKinds || withScalars.has(name);

@@ -50,9 +50,17 @@ export function* combineSets(
   const isOrdered = left.isOrdered ?? false;
   switch (binary.op) {
     case 'and':
-      return { kind: 'vector', series: yield* keep({ of: left, among: right, wanted: 1 }, binary, evaluation), isOrdered };
+      return {
+        kind: 'vector',
+        series: yield* keep({ of: left, among: right, wanted: 1 }, binary, evaluation),
+        isOrdered,
+      };
     case 'unless':
-      return { kind: 'vector', series: yield* keep({ of: left, among: right, wanted: 0 }, binary, evaluation), isOrdered };
+      return {
+        kind: 'vector',
+        series: yield* keep({ of: left, among: right, wanted: 0 }, binary, evaluation),
+        isOrdered,
+      };
     default: {
       const added = yield* keep({ of: right, among: left, wanted: 0 }, binary, evaluation);
       const series = yield* mergeEqual([...left.series, ...added], evaluation.meter);

@@ -20,12 +20,12 @@ export function compareNaturally(a: string, b: string): number {
   return partsA.length - partsB.length;
 }
 
-const valueOf = ({ values }: GridSeries): number => values[0] ?? Number.NaN;
+const firstValue = ({ values }: GridSeries): number => values[0] ?? Number.NaN;
 
 /** NaN goes last either way. */
 const byValue = (sign: 1 | -1) => (a: GridSeries, b: GridSeries) => {
-  const x = valueOf(a);
-  const y = valueOf(b);
+  const x = firstValue(a);
+  const y = firstValue(b);
   if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
   return x === y ? 0 : sign * (x < y ? -1 : 1);
 };

@@ -4,15 +4,17 @@ import {
   type Aggregation,
   type Binary,
   type Call,
+  type Edges,
   type Expression,
   isComparison,
   isSetOp,
   type Place,
   typeNames,
+  unwrap,
   type ValueType,
   type VectorSelector,
 } from '../ast.ts';
-import { parseError } from '../error.ts';
+import { PromqlError, parseError, unsupported } from '../error.ts';
 import { type FunctionSignature, functions } from '../functions.ts';
 import { quote } from './tokens.ts';
 
@@ -21,7 +23,8 @@ const fail = (query: string, { from }: Pick<Place, 'from'>, message: string): ne
 };
 
 function checkSelector(query: string, selector: VectorSelector): void {
-  const { name, matchers } = selector;
+  const { name, matchers, edges } = selector;
+  if (edges !== undefined) throw unsupported(`modifier "${edges}"`);
   if (name !== undefined) {
     const other = matchers.slice(0, -1).find((matcher) => matcher.name === '__name__');
     if (other === undefined) return;
@@ -51,7 +54,11 @@ function operatorPlace(query: string, { left }: Binary): Pick<Place, 'from'> {
   return { from };
 }
 
-function checkOperator(query: string, binary: Binary, types: { readonly left: ValueType; readonly right: ValueType }): void {
+function checkOperator(
+  query: string,
+  binary: Binary,
+  types: { readonly left: ValueType; readonly right: ValueType },
+): void {
   const { op, returnsBool, matching } = binary;
   if (returnsBool && !isComparison(op)) {
     fail(query, operatorPlace(query, binary), 'bool modifier can only be used on comparison operators');
@@ -105,15 +112,34 @@ function checkInfoMatchers(query: string, argument: Expression): void {
   }
 }
 
+const withEdges: Readonly<Record<Edges, readonly string[]>> = {
+  anchored: ['changes', 'delta', 'increase', 'rate', 'resets'],
+  smoothed: ['delta', 'increase', 'rate'],
+};
+
+/** Only some functions can take notice of what is beyond the window. */
+function checkEdges(call: Call): void {
+  for (const argument of call.arguments.map(unwrap)) {
+    const edges = argument.kind === 'matrix_selector' ? argument.selector.edges : undefined;
+    if (edges === undefined || withEdges[edges].includes(call.function)) continue;
+    const known = withEdges[edges].join(', ');
+    throw new PromqlError('execution', `${edges} modifier can only be used with: ${known} - not with ${call.function}`);
+  }
+}
+
 function checkCall(query: string, call: Call): ValueType {
   const signature = functions.get(call.function);
   if (signature === undefined) return fail(query, call, `unknown function with name ${quote(call.function)}`);
   checkCount(query, call, signature);
-  call.arguments.forEach((argument, i) => {
-    if (call.function === 'info' && i === 1) return checkInfoMatchers(query, argument);
+  checkEdges(call);
+  for (const [i, argument] of call.arguments.entries()) {
+    if (call.function === 'info' && i === 1) {
+      checkInfoMatchers(query, argument);
+      continue;
+    }
     const wanted = signature.parameters[Math.min(i, signature.parameters.length - 1)] ?? 'scalar';
-    return expectType(query, argument, wanted, `call to function ${quote(call.function)}`);
-  });
+    expectType(query, argument, wanted, `call to function ${quote(call.function)}`);
+  }
   return signature.returns;
 }
 
@@ -146,7 +172,11 @@ export function checkTypes(query: string, expression: Expression): ValueType {
       const type = checkTypes(query, expression.inner);
       if (type === 'scalar' || type === 'vector') return type;
       const got = quote(typeNames[type]);
-      return fail(query, expression, `unary expression only allowed on expressions of type scalar or instant vector, got ${got}`);
+      return fail(
+        query,
+        expression,
+        `unary expression only allowed on expressions of type scalar or instant vector, got ${got}`,
+      );
     }
     case 'parentheses':
       return checkTypes(query, expression.inner);

@@ -1,5 +1,5 @@
 /** `offset` and `@`, which a selector or a subquery may each have once, in either order. */
-import type { At, Expression, Moved } from '../ast.ts';
+import type { At, Edges, Expression, Moved } from '../ast.ts';
 import { parseError } from '../error.ts';
 
 interface Change {
@@ -50,3 +50,20 @@ export const withAt = (query: string, expression: Expression, at: At, to: number
     isSet: (moved) => moved.at !== undefined,
     fields: { at },
   });
+
+/** `anchored` or `smoothed` on a selector. */
+export function withEdges(query: string, expression: Expression, edges: Edges, to: number): Expression {
+  const selector = expression.kind === 'matrix_selector' ? expression.selector : expression;
+  if (selector.kind !== 'vector_selector') {
+    throw parseError(
+      query,
+      expression.from,
+      `${edges} modifier not allowed after ${expression.kind.replaceAll('_', ' ')}`,
+    );
+  }
+  if (selector.edges !== undefined) {
+    throw parseError(query, expression.from, 'anchored and smoothed may not be set multiple times');
+  }
+  const changed = { ...selector, edges };
+  return expression.kind === 'matrix_selector' ? { ...expression, selector: changed, to } : { ...changed, to };
+}

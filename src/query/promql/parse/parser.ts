@@ -2,14 +2,19 @@
  * PromQL text → expression, by recursive descent with precedence climbing: linear time, and Prometheus's own words for what is wrong
  * (promql/parser/generated_parser.y). The grammar made for editors (lezer-promql) is not used: it takes `-1^2` for 1 and binds `offset` to `-x`.
  */
-import { InvalidRegexError, type LabelMatcher, type MatchOp, matchesEmpty } from '../../../store/readers/label-matcher.ts';
+import {
+  InvalidRegexError,
+  type LabelMatcher,
+  type MatchOp,
+  matchesEmpty,
+} from '../../../store/readers/label-matcher.ts';
 import { unquote } from '../../go-string.ts';
 import type { AggregationOp, BinaryOp, Expression, Matching, Place, VectorSelector } from '../ast.ts';
 import { parseError, unsupported } from '../error.ts';
 import { functions } from '../functions.ts';
 import { parseDuration, parseNumber } from '../literal.ts';
-import { withAt, withOffset } from './modifiers.ts';
-import { createLexer, describeToken, quote, type Lexer, type Token } from './tokens.ts';
+import { withAt, withEdges, withOffset } from './modifiers.ts';
+import { createLexer, describeToken, type Lexer, quote, type Token } from './tokens.ts';
 
 /** Deeper nesting is refused, because evaluation recurses. */
 export const maxDepth = 200;
@@ -58,7 +63,8 @@ function accept(parser: Parser, text: string): boolean {
 
 function stringOf(parser: Parser, token: Token): string {
   const value = unquote(token.text);
-  if (value === undefined) return failAt(parser.query, token, `error unquoting string ${quote(token.text)}: invalid syntax`);
+  if (value === undefined)
+    return failAt(parser.query, token, `error unquoting string ${quote(token.text)}: invalid syntax`);
   return value;
 }
 
@@ -106,7 +112,17 @@ function parseSelector(parser: Parser, name: Token | undefined): VectorSelector 
   const matchers = accept(parser, '{') ? parseMatchers(parser) : [];
   const metricName = name === undefined ? undefined : parser.query.slice(name.from, name.to);
   if (metricName !== undefined) matchers.push({ name: '__name__', op: '=', value: metricName });
-  return { kind: 'vector_selector', name: metricName, matchers, offsetMs: 0, at: undefined, from, to: parser.lastTo };
+  const to = parser.lastTo;
+  return {
+    kind: 'vector_selector',
+    name: metricName,
+    matchers,
+    edges: undefined,
+    offsetMs: 0,
+    at: undefined,
+    from,
+    to,
+  };
 }
 
 /** `(label, label)`. */
@@ -207,7 +223,8 @@ function parseBrackets(parser: Parser, inner: Expression): Expression {
   const bracket = advance(parser);
   const rangeMs = parseRangeDuration(parser, 'subquery or range selector', 'duration');
   if (accept(parser, ']')) {
-    if (inner.kind !== 'vector_selector') return failAt(parser.query, bracket, 'ranges only allowed for vector selectors');
+    if (inner.kind !== 'vector_selector')
+      return failAt(parser.query, bracket, 'ranges only allowed for vector selectors');
     if (inner.offsetMs !== 0) return failAt(parser.query, bracket, 'no offset modifiers allowed before range');
     if (inner.at !== undefined) return failAt(parser.query, bracket, 'no @ modifiers allowed before range');
     return { kind: 'matrix_selector', selector: inner, rangeMs, from: inner.from, to: parser.lastTo };
@@ -243,7 +260,7 @@ function parseAt(parser: Parser, inner: Expression): Expression {
   if (token.kind !== 'number' && token.kind !== 'duration') return unexpected(parser, '@', 'timestamp');
   const seconds = numberOf(parser, token) * (isNegative ? -1 : 1);
   advance(parser);
-  if (!Number.isFinite(seconds) || Math.abs(seconds) >= 9_223_372_036_854_775) {
+  if (!Number.isFinite(seconds) || Math.abs(seconds) >= 9e15) {
     return failAt(parser.query, inner, `timestamp out of bounds for @ modifier: ${seconds.toFixed(6)}`);
   }
   return withAt(parser.query, inner, { kind: 'time', timeMs: Math.round(seconds * 1000) }, parser.lastTo);
@@ -257,9 +274,12 @@ function parsePostfix(parser: Parser, primary: Expression): Expression {
     if (isNext(parser, '[')) expression = parseBrackets(parser, expression);
     else if (isNext(parser, 'offset')) expression = parseOffset(parser, expression);
     else if (isNext(parser, '@')) expression = parseAt(parser, expression);
-    else if (isNext(parser, 'anchored') || isNext(parser, 'smoothed')) {
-      throw unsupported(`modifier "${parser.token.text}"`);
-    } else return expression;
+    else {
+      const edges = (['anchored', 'smoothed'] as const).find((word) => isNext(parser, word));
+      if (edges === undefined) return expression;
+      const { to } = advance(parser);
+      expression = withEdges(parser.query, expression, edges, to);
+    }
   }
 }
 
@@ -281,7 +301,11 @@ function numberOf(parser: Parser, token: Token): number {
 function parseWord(parser: Parser): Expression {
   const { kind } = parser.token;
   const word = advance(parser);
-  if (kind === 'aggregator' && !isNext(parser, '{') && (isNext(parser, '(') || isNext(parser, 'by') || isNext(parser, 'without'))) {
+  if (
+    kind === 'aggregator' &&
+    !isNext(parser, '{') &&
+    (isNext(parser, '(') || isNext(parser, 'by') || isNext(parser, 'without'))
+  ) {
     return parseAggregation(parser, word);
   }
   const canBeCalled = kind === 'identifier' || word.text === 'start' || word.text === 'end';
@@ -409,4 +433,15 @@ export function parseExpression(parser: Parser, least: number): Expression {
 /** Nothing may follow an expression. */
 export function expectEnd(parser: Parser): void {
   if (parser.token.kind !== 'end') unexpected(parser);
+}
+
+/** A selector that is the whole text. */
+export function parseSelectorAlone(parser: Parser): VectorSelector {
+  const { kind, text } = parser.token;
+  const isBrace = kind === 'punctuation' && text === '{';
+  const isWord = /^[a-z_:]/i.test(text) && kind !== 'number' && kind !== 'duration' && !reserved.has(text);
+  if (!isBrace && !isWord) unexpected(parser);
+  const selector = parseSelector(parser, isBrace ? undefined : advance(parser));
+  expectEnd(parser);
+  return selector;
 }

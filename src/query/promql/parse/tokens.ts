@@ -258,12 +258,24 @@ export function createLexer(query: string): Lexer {
   };
 }
 
+const namedEscapes: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '"': '\\"',
+  '\n': '\\n',
+  '\t': '\\t',
+  '\r': '\\r',
+};
+
 /** A string as Go's %q shows it. */
-export const quote = (text: string): string =>
-  `"${text.replace(/[\\"\u0000-\u001f\u007f]/g, (c) => {
-    const named: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\t': '\\t', '\r': '\\r' };
-    return named[c] ?? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  })}"`;
+export function quote(text: string): string {
+  let quoted = '';
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    const isControl = code < 32 || code === 127;
+    quoted += namedEscapes[character] ?? (isControl ? `\\x${code.toString(16).padStart(2, '0')}` : character);
+  }
+  return `"${quoted}"`;
+}
 
 const shorten = (text: string): string => (text.length > 10 ? `${quote(text.slice(0, 10))}...` : quote(text));
 
