@@ -10,20 +10,12 @@ export interface ValueAxis {
   readonly high: number;
   /** From the lowest to the highest, equally far from each other; the first is `low`, the last `high`. */
   readonly ticks: readonly Tick[];
+  /** Lines from one tick to the next. */
+  readonly rowsPerTick: number;
 }
 
-/** Beyond these the difference of two numbers overflows. */
-const largest = Number.MAX_VALUE / 8;
-const mostIntervals = 60;
-
-/** The least of 1, 2 and 5 times a power of ten that is no smaller than `least`. */
-function roundStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(least));
-  // A power below the least number that there is, or above the greatest.
-  if (power === 0 || !Number.isFinite(power)) return least;
-  const factor = [1, 2, 5, 10].find((each) => each * power >= least * (1 - 1e-9)) ?? 10;
-  return factor * power;
-}
+/** Larger values are drawn as this: ten times the difference of two is still a number. */
+const largest = 1e300;
 
 /** What the axis must reach: around a value that does not change, and down to zero where that is not far. */
 function extentOf(values: Iterable<number>): readonly [low: number, high: number] {
@@ -43,20 +35,67 @@ function extentOf(values: Iterable<number>): readonly [low: number, high: number
   return [low, high];
 }
 
-/** An axis for these values with about so many intervals between its ticks; numbers that are not finite have no place on it. */
-export function valueAxis(values: Iterable<number>, intervals: number): ValueAxis {
-  const [least, most] = extentOf(values);
-  const step = roundStep((most - least) / Math.max(1, intervals));
-  const first = Math.floor(least / step + 1e-9);
-  const last = Math.ceil(most / step - 1e-9);
-  const count = Math.min(Math.max(1, last - first), mostIntervals);
-  const high = (first + count) * step;
+/** Each with how much less pleasant it is. */
+const roundFactors = [
+  [1, 0],
+  [2, 0],
+  [2.5, 0.08],
+  [4, 0.05],
+  [5, 0],
+] as const;
+const powers = [0, 1, 2, 3] as const;
+/** Lines from one tick to the next that are pleasant to read. */
+const idealLines = 4;
+
+interface Division {
+  readonly step: number;
+  readonly first: number;
+  readonly intervals: number;
+  readonly rowsPerTick: number;
+}
+
+/** The division into round steps that shows the values largest on so many rows, with neither too many ticks nor too few. */
+function divide(least: number, most: number, rows: number): Division {
+  const span = most - least;
+  const power = 10 ** Math.floor(Math.log10(span / Math.max(1, rows - 1)));
+  let best: Division = {
+    step: span,
+    first: Math.floor(least / span),
+    intervals: 2,
+    rowsPerTick: Math.max(1, Math.floor((rows - 1) / 2)),
+  };
+  let bestScore = Number.NEGATIVE_INFINITY;
+  // Numbers so small that no power of ten is left below them.
+  if (power === 0) return best;
+  const steps = powers.flatMap((each) =>
+    roundFactors.map(([factor, cost]) => ({ step: factor * 10 ** each * power, cost })),
+  );
+  for (const { step, cost } of steps) {
+    const first = Math.floor(least / step + 1e-9);
+    const intervals = Math.max(1, Math.ceil(most / step - 1e-9) - first);
+    const rowsPerTick = Math.floor((rows - 1) / intervals);
+    if (rowsPerTick < 1) continue;
+    const shown = span / (intervals * step);
+    const used = (intervals * rowsPerTick) / (rows - 1);
+    const crowded = (rowsPerTick < 2 ? 0.3 : 0) + (intervals < 2 ? 0.15 : 0);
+    const score = 0.6 * shown + 0.4 * used - 0.04 * Math.abs(rowsPerTick - idealLines) - crowded - cost;
+    if (score <= bestScore) continue;
+    bestScore = score;
+    best = { step, first, intervals, rowsPerTick };
+  }
+  return best;
+}
+
+/** An axis for these values on at most `rows` lines, of which there are 3 or more; numbers that are not finite have no place on it. */
+export function valueAxis(values: Iterable<number>, rows: number): ValueAxis {
+  const { step, first, intervals, rowsPerTick } = divide(...extentOf(values), rows);
+  const high = (first + intervals) * step;
   const text = tickText(step, Math.max(Math.abs(first * step), Math.abs(high)));
-  const ticks = Array.from({ length: count + 1 }, (_, i) => ({
+  const ticks = Array.from({ length: intervals + 1 }, (_, i) => ({
     at: (first + i) * step,
     text: text((first + i) * step),
   }));
-  return { low: first * step, high, ticks };
+  return { low: first * step, high, ticks, rowsPerTick };
 }
 
 const scales = [
@@ -70,8 +109,10 @@ const scales = [
 /** How the ticks of one axis are written: all with the same unit and as many decimals. */
 function tickText(step: number, size: number): (value: number) => string {
   if (size >= 1e18 || size < 1e-4) return (value) => (value === 0 ? '0' : exponentText(value, 3));
-  const [scale, unit] = (size >= 1e4 && scales.find(([each]) => size >= each && step >= each / 1000)) || [1, ''];
-  const decimals = Math.min(12, Math.max(0, -Math.floor(Math.log10(step / scale) + 1e-9)));
+  const [scale, unit] = (size >= 1e4 &&
+    scales.find(([each]) => size >= each && size < each * 1e4 && step >= each / 100)) || [1, ''];
+  const isWhole = (decimals: number) => Math.abs((((step / scale) * 10 ** decimals + 0.5) % 1) - 0.5) < 1e-6;
+  const decimals = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].find(isWhole) ?? 12;
   return (value) => (Math.abs(value) < step / 2 ? '0' : `${(value / scale).toFixed(decimals)}${unit}`);
 }
 

@@ -39,26 +39,17 @@ export function symbolOf(series: number, isUnicode: boolean): string {
 /** Cells between two symbols of a series. */
 const symbolSpacing = 24;
 const fewestRows = 3;
-/** Lines between two ticks of the value axis, about. */
-const linesPerTick = 4;
 const axisLines = 2;
 
 /** The lines of the chart. */
 export function drawChart(series: readonly ChartSeries[], options: ChartOptions): string[] {
-  const mostRows = Math.max(fewestRows, options.height - axisLines);
-  const axis = valueAxis(valuesOf(series), Math.max(1, Math.floor((mostRows - 1) / linesPerTick)));
-  const intervals = axis.ticks.length - 1;
-  // Every tick stands on a line of its own, all equally far from each other.
-  const rowsPerTick = Math.max(1, Math.floor((mostRows - 1) / intervals));
-  const rows = intervals * rowsPerTick + 1;
+  const axis = valueAxis(valuesOf(series), Math.max(fewestRows, options.height - axisLines));
+  const rows = (axis.ticks.length - 1) * axis.rowsPerTick + 1;
   const margin = Math.max(...axis.ticks.map(({ text }) => text.length));
   const columns = Math.max(1, options.width - margin - 2);
   const canvas = createCanvas(columns, rows, options.isUnicode ? dotsOfBraille : { across: 1, down: 1 });
   drawSeries(series, { canvas, axis, columns, rows, options });
-  return [
-    ...plotLines({ canvas, axis, columns, rows, options }, margin, rowsPerTick),
-    ...timeLines(options, margin, columns),
-  ];
+  return [...plotLines({ canvas, axis, columns, rows, options }, margin), ...timeLines(options, margin, columns)];
 }
 
 function* valuesOf(series: readonly ChartSeries[]): Generator<number> {
@@ -156,11 +147,11 @@ function tracePath(
 }
 
 /** The rows of the plot with the value axis to their left. */
-function plotLines({ canvas, axis, columns, rows, options }: Plot, margin: number, rowsPerTick: number): string[] {
+function plotLines({ canvas, axis, columns, rows, options }: Plot, margin: number): string[] {
   const [bar, tick] = options.isUnicode ? ['│', '┤'] : ['|', '+'];
   return Array.from({ length: rows }, (_, row) => {
-    const isTick = row % rowsPerTick === 0;
-    const text = isTick ? (axis.ticks.at(-1 - row / rowsPerTick)?.text ?? '') : '';
+    const isTick = row % axis.rowsPerTick === 0;
+    const text = isTick ? (axis.ticks.at(-1 - row / axis.rowsPerTick)?.text ?? '') : '';
     let line = options.paintAxis(`${text.padStart(margin)} ${isTick ? tick : bar}`);
     let run = '';
     let runInk: number | undefined;

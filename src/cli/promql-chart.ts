@@ -1,10 +1,10 @@
 /** A range query's answer as a chart with its legend. */
-import { cutTo, widthOf } from './cells.ts';
+import { cutTo } from './cells.ts';
 import { type ChartSeries, drawChart, symbolOf } from './chart.ts';
 import { shortNumber } from './chart-axis.ts';
-import { numberOf, type Series } from './promql-answer.ts';
-import { differenceText, type SharedLabels, shareLabels } from './promql-labels.ts';
-import { commonLine } from './promql-table.ts';
+import { type Metric, numberOf, type Series } from './promql-answer.ts';
+import { metricText, type SharedLabels, shareLabels } from './promql-labels.ts';
+import { type Column, columnOf, commonLine, labelColumns, tableLine, widthOfColumns } from './promql-table.ts';
 import type { Screen, Style } from './screen.ts';
 import { momentText, shortDuration } from './time-text.ts';
 
@@ -13,8 +13,8 @@ export interface RangeChartOptions {
   readonly endMs: number;
   readonly stepMs: number;
   readonly screen: Screen;
-  /** Lines for all of it. */
-  readonly height: number;
+  /** How many lines all of it may take; where nobody looks on, the chart alone has its usual height. */
+  readonly height: number | undefined;
   /** How many series are drawn. */
   readonly limit: number;
 }
@@ -56,7 +56,8 @@ function inOrder(summaries: readonly Summary[]): Summary[] {
   });
 }
 
-const linesLeast = 10;
+const usualLines = 20;
+const fewestLines = 10;
 
 /** The lines for series of which there is at least one. */
 export function drawRange(series: readonly Series[], options: RangeChartOptions): string[] {
@@ -64,10 +65,11 @@ export function drawRange(series: readonly Series[], options: RangeChartOptions)
   const shared = shareLabels(series.map(({ metric }) => metric));
   const ordered = inOrder(series.map(summarize));
   const drawn = ordered.slice(0, limit);
-  const legend = drawLegend(drawn, shared, screen);
+  const legend = drawLegend(drawn, shared, options);
   const above = commonLine(shared, screen);
   const below = [rangeLine(options), ...notes(drawn, series.length - drawn.length, screen)];
-  const height = Math.max(linesLeast, options.height - above.length - legend.length - below.length - 2);
+  const others = above.length + below.length + 1 + legend.length;
+  const height = options.height === undefined ? usualLines : Math.max(fewestLines, options.height - others);
   const chart = drawChart(
     drawn.map(({ points }) => points),
     {
@@ -102,7 +104,7 @@ function notes(drawn: readonly Summary[], left: number, screen: Screen): string[
   const lines: string[] = [];
   if (left > 0)
     lines.push(
-      `the ${drawn.length} with the largest last values; ${left} more ${left === 1 ? 'is' : 'are'} left out (--limit)`,
+      `the ${drawn.length} with the largest last values; ${left} more ${left === 1 ? 'is' : 'are'} left out (--limit ${drawn.length + left})`,
     );
   const missing = drawn.reduce((sum, each) => sum + each.missing, 0);
   if (missing > 0) lines.push(`${missing} ${missing === 1 ? 'value is' : 'values are'} NaN, and a gap`);
@@ -112,42 +114,60 @@ function notes(drawn: readonly Summary[], left: number, screen: Screen): string[
 }
 
 const gap = '  ';
-const narrowestLabel = 16;
+const narrowestLabels = 12;
 const titles = ['last', 'min', 'max'] as const;
 
-/** A line for each series; where the labels have no room beside the numbers, the numbers stand below. */
-function drawLegend(drawn: readonly Summary[], shared: SharedLabels, screen: Screen): string[] {
-  const rows = drawn.map(({ series, last, min, max }) => ({
-    label: shared.differing.length === 0 ? '' : screen.show(differenceText(series.metric, shared.differing)),
-    numbers: [last, min, max].map(shortNumber),
-  }));
-  const [only] = rows;
-  if (rows.length === 1 && only !== undefined)
-    return [
-      titles
-        .map((title, i) => `${screen.paint(title, 'dim')} ${screen.paint(only.numbers[i] ?? '', 'bold')}`)
-        .join(gap),
-    ];
-  const widths = titles.map((title, i) =>
-    Math.max(title.length, ...rows.map(({ numbers }) => numbers[i]?.length ?? 0)),
+/** A line for each series; where its labels have no room beside the numbers, the numbers stand below. */
+function drawLegend(
+  drawn: readonly Summary[],
+  shared: SharedLabels,
+  { screen, endMs, stepMs }: RangeChartOptions,
+): string[] {
+  const numbers = titles.map((title) =>
+    columnOf(
+      title,
+      drawn.map((each) => shortNumber(each[title])),
+      true,
+    ),
   );
-  const symbol = (index: number) => screen.paint(symbolOf(index, screen.isUnicode), inkOf(index));
-  const fixed = 2 + widths.reduce((sum, width) => sum + width + gap.length, 0);
-  const longest = Math.max(...rows.map(({ label }) => widthOf(label)));
-  const room = Math.min(longest, screen.width - fixed);
-  const cells = (texts: readonly string[]) => texts.map((text, i) => text.padStart(widths[i] ?? 0)).join(gap);
-  const isOneLine = room >= Math.min(longest, Math.max(narrowestLabel, Math.floor(screen.width / 3)));
-  if (!isOneLine) {
-    return rows.flatMap(({ label, numbers }, i) => [
-      `${symbol(i)} ${cutTo(label, screen.width - 2, screen.ellipsis)}`,
-      `${gap}${titles.map((title, at) => `${screen.paint(title, 'dim')} ${numbers[at] ?? ''}`).join(gap)}`,
+  const ends = drawn.map(({ points }) => {
+    const lastMs = points.at(-1)?.timeMs ?? endMs;
+    return lastMs >= endMs - 1.5 * stepMs ? '' : `until ${shortMoment(lastMs).slice(11)}`;
+  });
+  const numbersBelow = (row: number) =>
+    [...numbers.map(({ title, texts }) => `${screen.paint(title, 'dim')} ${texts[row] ?? ''}`), ends[row] ?? '']
+      .join(gap)
+      .trimEnd();
+  if (drawn.length === 1) return [numbersBelow(0)];
+  const metrics = drawn.map(({ series }) => series.metric);
+  const labels = labelColumns(metrics, shared.differing, screen);
+  const right = ends.some((text) => text !== '') ? [...numbers, columnOf('', ends)] : numbers;
+  const left = cutWidest(labels, screen.width - widthOfColumns(right) - 2 * gap.length);
+  const symbol = (row: number) => screen.paint(symbolOf(row, screen.isUnicode), inkOf(row));
+  if (left === undefined) {
+    const room = screen.width - gap.length;
+    const cut = cutWidest(labels, room);
+    const text = (metric: Metric) => cutTo(screen.show(metricText(metric, shared.differing)), room, screen.ellipsis);
+    return metrics.flatMap((metric, row) => [
+      `${symbol(row)} ${cut === undefined ? text(metric) : tableLine(cut, screen, row)}`,
+      `${gap}${numbersBelow(row)}`,
     ]);
   }
+  const columns = [...left, ...right];
   return [
-    screen.paint(`${' '.repeat(room + 2)}${gap}${cells(titles)}`, 'dim'),
-    ...rows.map(({ label, numbers }, i) => {
-      const cut = cutTo(label, room, screen.ellipsis);
-      return `${symbol(i)} ${cut}${' '.repeat(room - widthOf(cut))}${gap}${cells(numbers)}`;
-    }),
+    screen.paint(`${gap}${tableLine(columns, screen)}`, 'dim'),
+    ...drawn.map((_, row) => `${symbol(row)} ${tableLine(columns, screen, row)}`),
   ];
+}
+
+/** The columns within so many cells, the widest cut first; undefined where they would say too little. */
+function cutWidest(columns: readonly Column[], room: number): readonly Column[] | undefined {
+  let cut = [...columns];
+  while (widthOfColumns(cut) > room) {
+    const widest = Math.max(...cut.map(({ width }) => width));
+    if (widest <= narrowestLabels) return undefined;
+    const at = cut.findIndex(({ width }) => width === widest);
+    cut = cut.map((column, i) => (i === at ? { ...column, width: widest - 1 } : column));
+  }
+  return cut;
 }

@@ -22,7 +22,7 @@ interface Empty {
 
 /** A few lines for a person; the first selector that explains it. */
 export async function explainEmpty({ query, times, agent }: Empty): Promise<string[]> {
-  const nothing = `nothing at ${timesText(times)}`;
+  const nothing = `no series ${timesText(times)}`;
   const names = await listOf(agent, '/api/v1/label/__name__/values');
   if (names === undefined) return [nothing];
   if (names.length === 0) {
@@ -42,15 +42,15 @@ export async function explainEmpty({ query, times, agent }: Empty): Promise<stri
   }
   return [
     nothing,
-    'what it selects has samples then, but nothing is left of them: a comparison that none meets, sides of an operator with no labels alike, or a window with fewer than two samples',
+    'what it selects has samples then, but nothing is left of them: a comparison that none meets, sides of an operator with no labels alike, or a window with too few samples',
     'ask for its parts one by one',
   ];
 }
 
 const timesText = (times: QueryTimes): string =>
   times.kind === 'instant'
-    ? `${moment(times.timeMs)} UTC`
-    : `any moment from ${moment(times.startMs)} to ${moment(times.endMs)} UTC`;
+    ? `at ${moment(times.timeMs)} UTC`
+    : `from ${moment(times.startMs)} to ${moment(times.endMs)} UTC`;
 
 const moment = (ms: number): string => momentText(ms * 1000).slice(0, 19);
 
@@ -127,7 +127,7 @@ async function explainSelector(selector: SelectorText, times: QueryTimes, agent:
     return [`${shown} has no sample then, nor in the 24 hours before; its series are from another time`];
   const at = moment(lastMs).slice(0, 16).replace(' ', 'T');
   return [
-    `${shown} has no sample in the 5 minutes before; its last ones are about ${durationText((untilMs - lastMs) * 1000)} older`,
+    `${shown} has no sample in the 5 minutes before; its last ones are from about ${durationText((untilMs - lastMs) * 1000)} earlier`,
     `ask for them with --time ${at}, or see how it went with --range 1h --end ${at}`,
   ];
 }

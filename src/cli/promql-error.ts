@@ -16,6 +16,8 @@ export interface RefusalContext {
   readonly screen: Screen;
 }
 
+/** Where two names are equally near, the one that is written more often. */
+const usual = ['rate', 'sum', 'increase', 'histogram_quantile', 'max', 'min', 'avg', 'count', 'irate'];
 const aggregations = [
   ...['avg', 'bottomk', 'count', 'count_values', 'group', 'limit_ratio', 'limitk', 'max', 'min'],
   ...['quantile', 'stddev', 'stdvar', 'sum', 'topk'],
@@ -90,7 +92,8 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
     'take the window in brackets away, or put a function around it that takes one, such as rate(METRIC[5m])',
   ],
   [/^unclosed left (paren|bracket|brace)|unclosed left/, 'what is opened there is never closed'],
-  [/inside braces/, 'labels are written as {job="api", code=~"5.."}'],
+  [/in subquery or range/, 'a window is written in brackets:  METRIC[5m]'],
+  [/inside braces|in label matching/, 'labels are written as {job="api", code=~"5.."}'],
   [/^unexpected identifier/, 'an operator or a comma is missing before it; labels are written as METRIC{job="api"}'],
   [/unexpected end of input/, 'something is still missing at the end'],
   [
@@ -111,7 +114,7 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
 function hintFor(what: string): string | undefined {
   const unknown = /unknown function with name "(\w+)"/.exec(what)?.[1];
   if (unknown !== undefined) {
-    const near = nearest(unknown, [...functions.keys(), ...aggregations]);
+    const near = nearest(unknown, [...usual, ...functions.keys(), ...aggregations]);
     return near === undefined ? 'no function has such a name' : `did you mean "${near}"?`;
   }
   const [pattern, hint] = hints.find(([each]) => each.test(what)) ?? [];

@@ -34,12 +34,3 @@ export function metricText(metric: Metric, names: readonly string[] = Object.key
   if (isQuoted) return `{${[name, ...labels].join(', ')}}`;
   return labels.length === 0 ? name || '{}' : `${name}{${labels.join(', ')}}`;
 }
-
-/** What tells one series from the others: the bare value where it is one label, else `{a="x", b="y"}`. */
-export function differenceText(metric: Metric, differing: readonly string[]): string {
-  const [only] = differing;
-  if (differing.length !== 1 || only === undefined) return metricText(metric, differing);
-  const value = metric[only];
-  if (value === undefined) return only === '__name__' ? 'without a name' : `without ${only}`;
-  return only === '__name__' ? value : `${nameText(only)}=${JSON.stringify(value)}`;
-}

@@ -1,7 +1,7 @@
 /** An instant query's answer as a table: a series a line, its value at the end. */
-import { widthOf } from './cells.ts';
-import type { QueryData, Sample, Series } from './promql-answer.ts';
-import { differenceText, metricText, type SharedLabels, shareLabels } from './promql-labels.ts';
+import { cutTo, widthOf } from './cells.ts';
+import type { Metric, QueryData, Sample, Series } from './promql-answer.ts';
+import { metricText, type SharedLabels, shareLabels } from './promql-labels.ts';
 import type { Screen } from './screen.ts';
 import { momentText } from './time-text.ts';
 
@@ -27,8 +27,7 @@ export function alignNumbers(texts: readonly string[]): string[] {
 /** The lines for an answer that has something in it. */
 export function drawData(data: QueryData, screen: Screen): string[] {
   if ('sample' in data) {
-    const { text } = data.sample;
-    return [screen.show(data.kind === 'scalar' ? text : JSON.stringify(text).slice(1, -1))];
+    return [screen.show(data.sample.text)];
   }
   return data.kind === 'vector' ? drawVector(data.series, screen) : drawMatrix(data.series, screen);
 }
@@ -37,33 +36,67 @@ export function drawData(data: QueryData, screen: Screen): string[] {
 export const commonLine = ({ common }: SharedLabels, screen: Screen): string[] =>
   Object.keys(common).length === 0 ? [] : [screen.paint(screen.show(metricText(common)), 'bold'), ''];
 
+/** Texts one below the other. */
+export interface Column {
+  readonly title: string;
+  readonly texts: readonly string[];
+  readonly width: number;
+  readonly isNumber: boolean;
+}
+
+export const columnOf = (title: string, texts: readonly string[], isNumber = false): Column => ({
+  title,
+  texts,
+  width: Math.max(widthOf(title), ...texts.map(widthOf)),
+  isNumber,
+});
+
+/** A column for each label by which the series differ. */
+export const labelColumns = (metrics: readonly Metric[], differing: readonly string[], screen: Screen): Column[] =>
+  differing.map((name) =>
+    columnOf(
+      screen.show(name),
+      metrics.map((metric) => screen.show(metric[name] ?? '')),
+    ),
+  );
+
+/** How wide a line of these columns is. */
+export const widthOfColumns = (columns: readonly Column[]): number =>
+  columns.reduce((sum, { width }) => sum + width, (columns.length - 1) * gap.length);
+
+/** The line of a table: its head without `row`. */
+export function tableLine(columns: readonly Column[], screen: Screen, row?: number): string {
+  const cells = columns.map(({ title, texts, width, isNumber }) => {
+    const text = cutTo(row === undefined ? title : (texts[row] ?? ''), width, screen.ellipsis);
+    const padding = ' '.repeat(Math.max(0, width - widthOf(text)));
+    return isNumber ? padding + text : text + padding;
+  });
+  return cells.join(gap).trimEnd();
+}
+
+/** Stands above what is before the points. */
+function valueTitle(values: readonly string[]): string {
+  const points = values.map((text) => text.search(/[.e]/)).filter((at) => at >= 0);
+  const whole = points.length === 0 ? 0 : Math.min(...points);
+  return whole === 0 ? 'value' : 'value'.padStart(whole).padEnd(values[0]?.length ?? 0);
+}
+
 function drawVector(series: readonly Series[], screen: Screen): string[] {
-  const shared = shareLabels(series.map(({ metric }) => metric));
+  const metrics = series.map(({ metric }) => metric);
+  const shared = shareLabels(metrics);
   const values = alignNumbers(series.map(({ samples }) => screen.show(samples[0]?.text ?? '')));
   const [only] = series;
   if (series.length === 1 && only !== undefined)
     return drawOne(screen.show(metricText(only.metric)), values[0] ?? '', screen);
-  const columns = shared.differing.map((name) => {
-    const texts = series.map(({ metric }) => screen.show(metric[name] ?? ''));
-    const title = screen.show(name);
-    return { title, texts, width: Math.max(widthOf(title), ...texts.map(widthOf)) };
-  });
-  const valueWidth = Math.max('value'.length, ...values.map((text) => text.length));
-  const width = columns.reduce((sum, column) => sum + column.width + gap.length, valueWidth);
-  if (width > screen.width) {
-    const differences = series.map(({ metric }) => screen.show(differenceText(metric, shared.differing)));
+  const columns = [...labelColumns(metrics, shared.differing, screen), columnOf(valueTitle(values), values, true)];
+  if (widthOfColumns(columns) > screen.width) {
+    const differences = metrics.map((metric) => screen.show(metricText(metric, shared.differing)));
     return [...commonLine(shared, screen), ...differences.flatMap((text, i) => drawOne(text, values[i] ?? '', screen))];
   }
-  const line = (cells: readonly string[], value: string) => [...cells, value].join(gap).trimEnd();
-  const padded = (text: string, to: number) => text + ' '.repeat(Math.max(0, to - widthOf(text)));
-  const head = columns.map(({ title, width: to }) => padded(title, to));
   return [
     ...commonLine(shared, screen),
-    screen.paint(line(head, 'value'.padStart(valueWidth)), 'dim'),
-    ...series.map((_, i) => {
-      const cells = columns.map(({ texts, width: to }) => padded(texts[i] ?? '', to));
-      return line(cells, screen.paint((values[i] ?? '').padStart(valueWidth), 'bold'));
-    }),
+    screen.paint(tableLine(columns, screen), 'dim'),
+    ...series.map((_, row) => tableLine(columns, screen, row)),
   ];
 }
 

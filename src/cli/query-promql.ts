@@ -13,8 +13,7 @@ import { type QueryTimes, readTimes } from './promql-times.ts';
 import { type Screen, screenOf } from './screen.ts';
 
 const usualLimit = 10;
-const usualRows = 20;
-const mostRows = 32;
+const mostRows = 36;
 /** The prompt and the line that was typed. */
 const keptRows = 2;
 /** About the cells that an axis takes. */
@@ -82,8 +81,8 @@ function chartWidth(args: Arguments, terminal: Terminal): number | undefined {
   return countOf(args, 'width', 1) ?? ofEnvironment;
 }
 
-const heightOf = ({ isTty, rows }: Terminal): number =>
-  isTty === true && rows !== undefined ? Math.min(rows - keptRows, mostRows) : usualRows;
+const heightOf = ({ isTty, rows }: Terminal): number | undefined =>
+  isTty === true && rows !== undefined ? Math.min(rows - keptRows, mostRows) : undefined;
 
 function pathOf(query: string, times: QueryTimes): string {
   const parameters = new URLSearchParams({ query });
@@ -115,7 +114,7 @@ interface Drawing {
   readonly times: QueryTimes;
   readonly screen: Screen;
   readonly limit: number;
-  readonly height: number;
+  readonly height: number | undefined;
 }
 
 function draw(data: QueryData, { times, screen, limit, height }: Drawing): string[] {
