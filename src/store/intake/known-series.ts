@@ -1,9 +1,10 @@
 /** Which series the store has been given already, so that they are not written with every sample. */
 import type { SeriesSamples } from '../../model/sample.ts';
-import { dayOf, type SeriesRow } from '../writers/samples.ts';
+import { dayOf, lastDate, type SeriesRow } from '../writers/samples.ts';
 import { identityOf, type SeriesIdentity } from '../writers/series-id.ts';
+import { SeriesIdTable } from './series-id-table.ts';
 
-/** About 100 bytes each; when full the memory begins anew, and series are written once more. */
+/** 12 to 32 bytes each; when full the memory begins anew, and series are written once more. */
 const maxKnown = 1_000_000;
 
 export interface KnownSeries {
@@ -22,9 +23,31 @@ interface Days {
   readonly lastDay: number;
 }
 
+/** Both days as one number, which is never 0: the distance of the first from the last Date in the upper half, the last in the lower. */
+const packDays = ({ firstDay, lastDay }: Days): number => (((lastDate - firstDay) << 16) | lastDay) >>> 0;
+
+const unpackDays = (packed: number): Days | undefined =>
+  packed === 0 ? undefined : { firstDay: lastDate - (packed >>> 16), lastDay: packed & 0xffff };
+
+/** The days of samples, most of which are of the same one. */
+function createDayFinder(): (timestampMs: number) => number {
+  let fromMs = 0;
+  let toMs = 0;
+  let day = -1;
+  return (timestampMs) => {
+    if (timestampMs >= fromMs && timestampMs < toMs) return day;
+    day = dayOf(timestampMs);
+    fromMs = day * 86_400_000;
+    toMs = fromMs + 86_400_000;
+    return day;
+  };
+}
+
 export function createKnownSeries(): KnownSeries {
-  let daysOf = new Map<bigint, Days>();
-  /** Series objects carry what is in the map, so that it is asked once for each; another memory than this one says nothing. */
+  const daysOf = new SeriesIdTable();
+  /** The rows that are about to be written, by their places counted from 1. */
+  const rowOf = new SeriesIdTable();
+  /** Series objects carry what is in the table, so that it is asked once for each; another memory than this one says nothing. */
   let memory = {};
 
   const remember = (identity: SeriesIdentity, { firstDay, lastDay }: Days) => {
@@ -33,23 +56,15 @@ export function createKnownSeries(): KnownSeries {
     identity.lastDay = lastDay;
   };
   const clear = () => {
-    daysOf = new Map();
+    daysOf.clear();
     memory = {};
   };
 
   return {
     missing(items) {
-      const rows = new Map<bigint, SeriesRow & Days>();
-      let fromMs = 0;
-      let toMs = 0;
-      let today = -1;
-      const dayAt = (timestampMs: number): number => {
-        if (timestampMs >= fromMs && timestampMs < toMs) return today;
-        today = dayOf(timestampMs);
-        fromMs = today * 86_400_000;
-        toMs = fromMs + 86_400_000;
-        return today;
-      };
+      const rows: (SeriesRow & Days)[] = [];
+      const dayAt = createDayFinder();
+      rowOf.clear();
       for (const { series, samples } of items) {
         const oldest = samples[0];
         const newest = samples.at(-1);
@@ -58,25 +73,28 @@ export function createKnownSeries(): KnownSeries {
         const lastDay = dayAt(newest.timestampMs);
         const identity = identityOf(series);
         if (identity.writtenBy === memory && identity.firstDay <= firstDay && identity.lastDay >= lastDay) continue;
-        const before = rows.get(identity.id) ?? daysOf.get(identity.id);
+        const place = rowOf.get(identity);
+        const before = rows[place - 1] ?? unpackDays(daysOf.get(identity));
         if (before !== undefined && before.firstDay <= firstDay && before.lastDay >= lastDay) {
-          if (!rows.has(identity.id)) remember(identity, before);
+          if (place === 0) remember(identity, before);
           continue;
         }
-        rows.set(identity.id, {
+        const row = {
           series,
           firstDay: Math.min(before?.firstDay ?? firstDay, firstDay),
           lastDay: Math.max(before?.lastDay ?? lastDay, lastDay),
-        });
+        };
+        if (place === 0) rowOf.set(identity, rows.push(row));
+        else rows[place - 1] = row;
       }
-      return [...rows.values()];
+      return rows;
     },
     add(rows) {
       if (daysOf.size + rows.length > maxKnown) clear();
       for (const { series, firstDay, lastDay } of rows) {
         const identity = identityOf(series);
         const days = { firstDay: firstDay ?? lastDay, lastDay };
-        daysOf.set(identity.id, days);
+        daysOf.set(identity, packDays(days));
         remember(identity, days);
       }
     },

@@ -1,8 +1,8 @@
 /** Samples as rows of `samples`, and the series they belong to as rows of `series` (columns: `../schema/migrations.ts`). */
-import { labelValue, type Series, type SeriesSamples } from '../../model/sample.ts';
+import type { Series, SeriesSamples } from '../../model/sample.ts';
 import { type Column, NativeBlock } from './native-block.ts';
 import { encodeValue } from './samples-value.ts';
-import { identityOf, type MetricName, seriesId } from './series-id.ts';
+import { identityOf, type MetricName } from './series-id.ts';
 
 const metric = ['metric', 'LowCardinality(String)'] as const;
 const id = ['id', 'UInt64'] as const;
@@ -21,7 +21,7 @@ export const seriesColumns: readonly Column[] = [metric, id, labels, measurement
 const dayMs = 86_400_000;
 const two32 = 2 ** 32;
 /** The last day that a Date column holds. */
-const lastDate = 65_535;
+export const lastDate = 65_535;
 
 /** The day a sample lies on, counted from 1970; within what a Date column holds. */
 export const dayOf = (timestampMs: number): number => Math.min(Math.max(Math.floor(timestampMs / dayMs), 0), lastDate);
@@ -123,9 +123,13 @@ export function createSampleEncoder(): SampleEncoder {
     },
     series(rows) {
       seriesBlock.begin(seriesColumns.length, rows.length);
-      seriesBlock.lowCardinality(metric, rows, (row) => labelValue(row.series, '__name__'));
+      seriesBlock.lowCardinality(metric, rows, (row) => identityOf(row.series).metric.text);
       const out = seriesBlock.column(id);
-      for (const row of rows) out.bigU64(seriesId(row.series));
+      for (const row of rows) {
+        const { low, high } = identityOf(row.series);
+        out.u32(low);
+        out.u32(high);
+      }
       seriesBlock.map(labels, rows, (row, put) => {
         for (const [name, text] of row.series.labels) put(name, text);
       });
