@@ -111,7 +111,8 @@ describe('a write request', () => {
     ['a series without labels', []],
     ['a series without a metric name', [['a', 'b']]],
     ['invalid label name ""', up(['', 'c'])],
-    ['label a is not valid UTF-8: "\ufffd"', up(['a', '\ufffd'])],
+    // Half of a character, which the writer writes as three bytes that are none.
+    ['label a is not valid UTF-8: "\ufffd\ufffd\ufffd"', up(['a', '\udfff'])],
     ['duplicate label name "a"', up(['a', '1'], ['a', '2'])],
   ] as const)('leaves out %s and keeps its neighbours', (reason, labels) => {
     const { items, samples, leftOut } = decodeOnce([
@@ -154,7 +155,7 @@ describe('a write request', () => {
       (_, i): WriteSeries => ({
         labels: [
           ['__name__', 'x'],
-          ['a', `\ufffd${i}`],
+          ['a', `\udfff${i}`],
         ],
         samples: [[1, 1]],
       }),
@@ -167,6 +168,11 @@ describe('a write request', () => {
     const good = encodeWriteRequest([{ labels: up(), samples: [[1, 1]] }]);
     const unknown = Buffer.from([0x98, 0x06, 0x05, 0x9a, 0x06, 0x02, 1, 2, 0x9d, 0x06, 1, 2, 3, 4]);
     expect(run(decoder(), Buffer.concat([unknown, good, unknown])).samples).toBe(1);
+  });
+
+  it('keeps the character that stands for what was no text: the sender wrote it, as many exporters do', () => {
+    const labels = up(['a', 'caf\ufffd']);
+    expect(decodeOnce([{ labels, samples: [[1, 1]] }]).items[0]?.series.labels).toEqual(labels);
   });
 
   it('takes names of any characters, as Prometheus 3 does', () => {

@@ -1,4 +1,5 @@
 /** The labels of a TimeSeries, checked as Prometheus checks them. */
+import { isUtf8 } from 'node:buffer';
 import {
   compareBytes,
   createSeries,
@@ -15,11 +16,13 @@ export type CheckedLabels =
   | { readonly series: Series; readonly refusal: '' }
   | { readonly series: undefined; readonly refusal: string };
 
-/** What decoding leaves where bytes were no UTF-8; a sender that means this very character is not told apart, and need not be. */
+/** What decoding leaves where bytes were no UTF-8. Many exporters write this very character in place of such bytes: then it is text. */
 const replacement = '\ufffd';
+/** Stands for bytes that were no UTF-8 until their label is refused: half of a character, which no UTF-8 decodes to. */
+const notText = '\udfff';
 
 /** Prometheus 3 takes any text as a name, as OpenTelemetry's names need, and so do we: what is left to refuse is no text at all. */
-const isName = (text: string): boolean => text !== '' && !text.includes(replacement);
+const isName = (text: string): boolean => text !== '' && !text.includes(notText);
 
 /** As reliability asks of scrapes: no series needs more. */
 const maxLabels = 128;
@@ -27,7 +30,8 @@ const maxNameBytes = 1024;
 const maxValueBytes = 16 * 1024;
 const maxShown = 200;
 
-const shown = (text: string): string => JSON.stringify(text.length > maxShown ? `${text.slice(0, maxShown)}…` : text);
+const shown = (text: string): string =>
+  JSON.stringify((text.length > maxShown ? `${text.slice(0, maxShown)}…` : text).replaceAll(notText, replacement));
 
 /**
  * Most labels are the same in many series: those of a pod, of a job. Each is one object for all of them, which is what makes a hundred
@@ -38,6 +42,13 @@ const maxMeasurements = 50_000;
 
 export type ReadLabels = (cursor: WireCursor, end: number) => CheckedLabels;
 
+function readText(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString('utf8', start, end);
+  return !text.includes(replacement) || isUtf8(bytes.subarray(start, end))
+    ? text
+    : text.replaceAll(replacement, notText);
+}
+
 /** Reads one Label message up to `end`. */
 export function readLabel(cursor: WireCursor, end: number): [name: string, value: string] {
   let name = '';
@@ -46,7 +57,7 @@ export function readLabel(cursor: WireCursor, end: number): [name: string, value
     const tag = cursor.uint32();
     if (tag === 0x0a || tag === 0x12) {
       const stop = cursor.part(end);
-      const text = cursor.bytes.toString('utf8', cursor.at, stop);
+      const text = readText(cursor.bytes, cursor.at, stop);
       cursor.at = stop;
       if (tag === 0x0a) name = text;
       else value = text;
@@ -77,7 +88,7 @@ function labelRefusal(name: string, value: string): string {
   if (!isName(name)) return `invalid label name ${shown(name)}`;
   if (name.length > maxNameBytes) return `a label name of ${name.length} bytes, more than ${maxNameBytes}`;
   if (value.length > maxValueBytes) return `label ${name} has ${value.length} bytes, more than ${maxValueBytes}`;
-  if (value.includes(replacement)) return `label ${name} is not valid UTF-8: ${shown(value)}`;
+  if (value.includes(notText)) return `label ${name} is not valid UTF-8: ${shown(value)}`;
   return '';
 }
 
@@ -228,7 +239,7 @@ export function exemplarLabels(labels: readonly Label[]): readonly Label[] | und
   let characters = 0;
   let before: string | undefined;
   for (const [name, value] of sorted) {
-    if (name === before || !isName(name) || value.includes(replacement)) return undefined;
+    if (name === before || !isName(name) || value.includes(notText)) return undefined;
     before = name;
     characters += [...name].length + [...value].length;
   }
