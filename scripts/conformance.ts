@@ -18,6 +18,8 @@ interface Suite {
   agentRuns?(agent: TestAgent): readonly (readonly string[])[];
   /** The arguments of each time that it starts by itself what it asks. */
   readonly ownRuns?: readonly (readonly string[])[];
+  /** Runs whose counts are printed and do not decide: what is newer than what is promised. */
+  readonly reportedRuns?: readonly (readonly string[])[];
 }
 
 /** Which of `zipkin`, `jaeger`, `jaeger-v3` and `zipkin-in-jaeger` are answered completely: what their clients ask is run. */
@@ -37,6 +39,14 @@ const directory = resolve(
 const trawl = `${process.execPath} ${fileURLToPath(new URL('../dist/main.js', import.meta.url))}`;
 const scrapingAgent = `${trawl} agent --config {{CONFD}} --data {{DIR}}/data --listen 127.0.0.1:{{PORT}} --set store.retention=forever`;
 const expositionCases: readonly string[] = ['cases.json', 'cases.openmetrics-spec.json'];
+
+const emptyAgent = `${trawl} agent --data {{DIR}}/data --listen 127.0.0.1:{{PORT}} --set store.retention=forever`;
+
+/** Every check that the runner of PromQL's cases has, against agents that start empty. */
+const promqlRun = (file: string, ...more: readonly string[]): readonly string[] => [
+  ...['--cases', join(directory, file), '--start-cmd', emptyAgent, '--flush-path', 'POST /api/trawl/flush'],
+  ...['--range-check', '--annotations', 'presence', '--messages', 'strict', '--check-sort', ...more],
+];
 
 const suites: readonly Suite[] = [
   {
@@ -59,6 +69,20 @@ const suites: readonly Suite[] = [
         [...every, '--start-cmd', scrapingAgent, '--flush-path', 'POST /api/trawl/flush', '--skip-tag', 'strict-only'],
       ];
     }),
+  },
+  {
+    name: 'promql',
+    covers:
+      "Prometheus's own cases, its recorded answers, and the queries of Istio's dashboards; parts newer than 3.5 are counted apart",
+    runner: 'promql/run.mjs',
+    ownRuns: [
+      promqlRun('promql/cases.json', '--tier', 'core'),
+      promqlRun('promql/recorded.json'),
+      promqlRun('mesh/dashboard-cases.json'),
+    ],
+    reportedRuns: ['feature', 'modern'].map((tier) =>
+      promqlRun('promql/cases.json', '--tier', tier, '--list-fail', '0'),
+    ),
   },
 ];
 
@@ -88,6 +112,7 @@ function run(file: string, args: readonly string[]): Promise<Counts> {
 async function runSuite(suite: Suite, runner: string): Promise<readonly Counts[]> {
   const counts: Counts[] = [];
   for (const args of suite.ownRuns ?? []) counts.push(await run(runner, args));
+  for (const args of suite.reportedRuns ?? []) await run(runner, args);
   if (suite.agentRuns === undefined) return counts;
   // One of the cases asks as the page of another origin, which is a stranger to an agent that is not open.
   const agent = await startAgent({ sets: ['store.retention=forever', 'http.query=open'] });
