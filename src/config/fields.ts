@@ -121,7 +121,12 @@ export function tags() {
 /** HTTP header names and their values, which are secrets, since most of them carry credentials. */
 export function headers() {
   return z
-    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a name that an HTTP header can have'), secret())
+    .record(
+      z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a name that an HTTP header can have'),
+      secret().refine((value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value.reveal()), {
+        error: 'holds a line break or another character that no HTTP header can have',
+      }),
+    )
     .meta({ secret: true, typeName: 'table of secrets' });
 }
 

@@ -74,7 +74,15 @@ describe("a URL of a pod's annotation", () => {
   });
 
   it('of a pod whose status claims the address of a metadata service is refused', () => {
-    for (const ip of ['169.254.169.254', 'fd00:ec2::254', 'fe80::1', '::ffff:10.0.0.1', '0.0.0.0']) {
+    for (const ip of [
+      '169.254.169.254',
+      'fd00:ec2::254',
+      'fe80::1',
+      '::ffff:10.0.0.1',
+      '::169.254.169.254',
+      '64:ff9b::a9fe:a9fe',
+      '0.0.0.0',
+    ]) {
       const url = ip.includes(':') ? `http://[${ip}]/` : `http://${ip}/`;
       expect(judgeOwnAddress(url, makePod({ ip }))).toMatchObject({ ok: false });
     }

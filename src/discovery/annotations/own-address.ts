@@ -16,10 +16,11 @@ function spelledInUrl(ip: string): string | undefined {
 }
 
 /**
- * Addresses that no pod has, whatever its status says: cloud metadata services answer on link-local ones and on fd00:ec2::254. They could
- * be reached through `status.podIP` by whoever may write that.
+ * Addresses that no pod has, whatever its status says: cloud metadata services answer on link-local ones and on fd00:ec2::254, and an IPv4
+ * address within an IPv6 one (mapped, compatible, NAT64) may be theirs. They could be reached through `status.podIP` by whoever may write that.
  */
-const neverAPod = /^(?:169\.254\.|0\.|2(?:2[4-9]|[3-5]\d)\.|\[fe[89ab]|\[ff|\[::\]$|\[fd00:ec2::254\]$|\[::ffff:)/;
+const neverAPod =
+  /^(?:169\.254\.|0\.|2(?:2[4-9]|[3-5]\d)\.|\[fe[89ab]|\[ff|\[::\]$|\[fd00:ec2::254\]$|\[::ffff:|\[::[\da-f]+:[\da-f]+\]$|\[64:ff9b:)/;
 
 /** The port that a URL's connection goes to. */
 const portOf = (url: URL): number => Number(url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port);

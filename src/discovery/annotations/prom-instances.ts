@@ -32,8 +32,11 @@ export const maxAnnotationBytes = 8 * 1024;
 export const maxBlocks = 10;
 /** Of one block. */
 export const maxUrls = 10;
-/** Warnings and refusals that are told of one annotation. */
+/** Of one annotation as many warnings are told, and as many refusals. */
 const maxFindings = 20;
+
+/** Stands in a block that is not scraped. */
+const unused = 'unused.invalid';
 
 /** The labels that tell a pod's series from another pod's; a node that is not known is left out. */
 export function identityOf(pod: Pod): Readonly<Record<string, string>> {
@@ -71,7 +74,7 @@ export function readPromInstances<Config>(
   }
   const reader = createReader({ annotation, document: parsed.document, pod, schema });
   const blocks = reader.readBlocks();
-  return { blocks, findings: reader.findings.slice(0, maxFindings) };
+  return { blocks, findings: reader.findings };
 }
 
 interface ReaderOptions<Config> {
@@ -86,10 +89,18 @@ function createReader<Config>(options: ReaderOptions<Config>) {
   const findings: Finding[] = [];
   const identity = identityOf(pod);
 
-  const tell = (refused: RefusalReason | undefined, { message, hint, line }: Problem) =>
+  let warnings = 0;
+  /** Hundreds of warnings must not hide a refusal; and to find their lines takes time. */
+  const isTold = (refused: RefusalReason | undefined): boolean =>
+    (refused === undefined ? warnings : findings.length - warnings) < maxFindings;
+  const tell = (refused: RefusalReason | undefined, { message, hint, line }: Problem) => {
+    if (!isTold(refused)) return;
     findings.push(createFinding({ annotation, line, refused, message: hint === '' ? message : `${message}; ${hint}` }));
-  const tellAt = (path: Path, at: 'key' | 'value', { refused, message }: Omit<BlockFault, 'path'>) =>
-    tell(refused, document.problemAt({ path, at, message }));
+    if (refused === undefined) warnings++;
+  };
+  const tellAt = (path: Path, at: 'key' | 'value', { refused, message }: Omit<BlockFault, 'path'>) => {
+    if (isTold(refused)) tell(refused, document.problemAt({ path, at, message }));
+  };
 
   /** The block's addresses, those that it may not name taken out; undefined where they are no texts, which the schema says better. */
   const judgeUrls = (block: Table, base: Path): readonly string[] | undefined => {
@@ -122,9 +133,10 @@ function createReader<Config>(options: ReaderOptions<Config>) {
     const faults = screenBlock(block, { identity, schema });
     for (const fault of faults) tellAt([...base, ...fault.path], 'key', fault);
     const urls = judgeUrls(block, base);
-    if (urls?.length === 0 || faults.some(({ refused }) => refused !== undefined)) return undefined;
+    if (faults.some(({ refused }) => refused !== undefined)) return undefined;
     if (urls !== undefined) {
-      block['urls'] = urls;
+      // A block without an address of its own is read on: a misspelled key may be why.
+      block['urls'] = urls.length === 0 ? [`http://${unused}/`] : urls;
       delete block['url'];
     }
     completeBlock(block, pod);
@@ -141,7 +153,7 @@ function createReader<Config>(options: ReaderOptions<Config>) {
     const config = validateStranger(subject, told);
     for (const problem of told.warnings) tell(undefined, problem);
     for (const problem of told.problems) tell('malformed', problem);
-    return config;
+    return urls?.length === 0 ? undefined : config;
   };
 
   const tellOthers = (table: Table, base: Path, wanted: string) => {

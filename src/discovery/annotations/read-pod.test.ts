@@ -155,6 +155,47 @@ describe('the annotation datakit/prom.instances', () => {
     expect(warnings(`${block('')}\n[[inputs.cpu]]\n`)).toEqual([expect.stringContaining('"cpu" has no effect')]);
   });
 
+  it('is read on without an address, so that a misspelled key is named', () => {
+    const { blocks, findings } = readText('[[inputs.prom]]\nulr = "http://$IP:9090/metrics"\n');
+    expect(blocks).toEqual([]);
+    expect(findings.map(({ line, refused }) => [line, refused])).toEqual([
+      [1, 'malformed'],
+      [2, undefined],
+    ]);
+    expect(findings[1]?.message).toContain('did you mean "url"?');
+  });
+
+  it('says why nothing runs, however many warnings it has', () => {
+    const tags = Array.from({ length: 39 }, (_, i) => `a${i} = "$HOME"`).join('\n');
+    const { findings } = readText(`[[inputs.prom]]\nurl = "http://10.9.9.9/"\n[inputs.prom.tags]\n${tags}\n`);
+    expect(findings.filter(({ refused }) => refused === undefined)).toHaveLength(20);
+    expect(findings.filter(({ refused }) => refused !== undefined)).toMatchObject([{ refused: 'not_this_pod' }]);
+  });
+
+  it.each([
+    ['many', Array.from({ length: 101 }, (_, i) => `"m${i}"`), 'there are 101 patterns'],
+    ['long repeats', ['"[a-z]{1000}"'], 'come to 11000'],
+    ['repeats within repeats', ['"((a{1,100}){1,10})x"'], 'come to 19000'],
+    ['many classes of Unicode', [`"${'\\\\pL'.repeat(60)}"`], 'come to 2580'],
+  ])('may not have patterns that take the agent seconds for each metric: %s', (_title, patterns, said) => {
+    for (const key of ['metric_name_filter', 'metric_name_filter_ignore']) {
+      expect(refusals(block(`${key} = [${patterns.join(', ')}]`))).toEqual([
+        expect.stringMatching(new RegExp(`^over_limit: .*${said}`)),
+      ]);
+    }
+    expect(refusals(block(`ignore_tag_kv_match = { a = [${patterns.join(', ')}] }`))).toHaveLength(1);
+  });
+
+  it('may have patterns as people write them', () => {
+    const patterns = Array.from({ length: 20 }, (_, i) => `"istio_requests_${i}_[a-z]{1,2}.*"`);
+    expect(refusals(block(`metric_name_filter = [${patterns.join(', ')}]`))).toEqual([]);
+  });
+
+  it('holds no header that would begin another', () => {
+    const text = block('[inputs.prom.http_headers]\n"X-A" = "a\\r\\nX-B: b"\n');
+    expect(refusals(text)).toEqual([expect.stringContaining('holds a line break')]);
+  });
+
   it('clamps what is beyond a limit', () => {
     const config = (line: string) => readText(block(line)).blocks[0]?.config;
     expect(config('interval = "1ms"')?.interval).toBe(1_000);

@@ -93,6 +93,14 @@ const loweredLimits = [
   'label_value_length_limit',
 ] as const;
 const maxTags = 40;
+/**
+ * What the patterns of a block may weigh together: compiling takes about 0.1 ms for 10 of these, and trying a new metric's name on such patterns
+ * well below a millisecond. 400 times `[\\pL\\pN]{1000}` in 7 KiB took two seconds for each name.
+ */
+const maxPatternWeight = 2_000;
+const maxPatterns = 100;
+/** A class such as `\pL` has hundreds of ranges. */
+const unicodeClassWeight = 40;
 
 /** A value that switches nothing on, as samples of DataKit's are full of. */
 const isIdle = (value: unknown): boolean =>
@@ -115,6 +123,7 @@ export function screenBlock(block: Table, { identity, schema }: Screening): read
     ...screenUnlisted(block, schema),
     ...screenHeaders(block),
     ...screenTags(block, identity),
+    ...screenPatterns(block),
     ...screenLimits(block, schema),
     ...findReferences(block, []),
   ];
@@ -192,6 +201,40 @@ function screenTags(block: Table, identity: Readonly<Record<string, string>>): B
   return faults;
 }
 
+/** What a pattern costs to compile and to try: its length as many times as its counted repeats may come to. */
+function weightOf(pattern: string): number {
+  const classes = pattern.match(/\\[pP]/g)?.length ?? 0;
+  const repeats = [...pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)];
+  const times = repeats.reduce((product, [, least = '', most = '']) => product * Math.max(1, Number(most || least)), 1);
+  return (pattern.length + classes * unicodeClassWeight) * times;
+}
+
+function screenPatterns(block: Table): BlockFault[] {
+  const { ignore_tag_kv_match: byTag } = block;
+  const lists = [
+    block['metric_name_filter'],
+    block['metric_name_filter_ignore'],
+    ...(isTable(byTag) ? Object.values(byTag) : []),
+  ];
+  const patterns = lists
+    .flatMap((list) => (Array.isArray(list) ? list : []))
+    .filter((text) => typeof text === 'string');
+  const weight = patterns.reduce((sum, text) => sum + weightOf(text), 0);
+  if (patterns.length <= maxPatterns && weight <= maxPatternWeight) return [];
+  const message =
+    patterns.length > maxPatterns
+      ? `there are ${patterns.length} patterns; an annotation may have ${maxPatterns} a block`
+      : `its patterns are too much to try on every metric: the characters of all of them, each as often as {…} repeats it, come to ${weight}, and ${maxPatternWeight} are taken`;
+  const path = ['metric_name_filter', 'metric_name_filter_ignore', 'ignore_tag_kv_match'].find((key) => key in block);
+  return [
+    {
+      path: path === undefined ? [] : [path],
+      refused: 'over_limit',
+      message: `${message}; write fewer or plainer ones`,
+    },
+  ];
+}
+
 function defaultOf(schema: z.ZodType, key: string): unknown {
   const found = keysOf(schema)?.get(key);
   return found === undefined ? undefined : unwrap(found).defaultValue;
@@ -199,24 +242,24 @@ function defaultOf(schema: z.ZodType, key: string): unknown {
 
 function screenLimits(block: Table, schema: z.ZodType): BlockFault[] {
   const faults: BlockFault[] = [];
-  const clamp = (key: string, to: unknown, words: string) => {
+  const clamp = (key: string, to: unknown, limits = `above ${to}, which an annotation cannot raise`) => {
     block[key] = to;
-    faults.push({ path: [key], refused: undefined, message: `"${key}" is beyond its limits; ${words} is taken` });
+    faults.push({ path: [key], refused: undefined, message: `"${key}" is ${limits}; ${to} is taken` });
   };
   const interval = parseDurationMs(block['interval']);
-  if (interval.ok && interval.value < intervalLimits.minMs) clamp('interval', '1s', '1s');
-  if (interval.ok && interval.value > intervalLimits.maxMs) clamp('interval', '5m', '5m');
+  if (interval.ok && interval.value < intervalLimits.minMs) clamp('interval', '1s', 'outside of 1s to 5m');
+  if (interval.ok && interval.value > intervalLimits.maxMs) clamp('interval', '5m', 'outside of 1s to 5m');
   for (const key of loweredLimits) {
     const value = block[key];
     const most = defaultOf(schema, key);
     if (typeof value === 'number' && typeof most === 'number' && (value > most || value === 0)) {
-      clamp(key, most, String(most));
+      clamp(key, most, value === 0 ? 'no limit at 0' : undefined);
     }
   }
   const body = parseSizeBytes(block['body_size_limit']);
   const most = defaultOf(schema, 'body_size_limit');
   const mostBytes = parseSizeBytes(most);
-  if (body.ok && mostBytes.ok && body.value > mostBytes.value) clamp('body_size_limit', most, String(most));
+  if (body.ok && mostBytes.ok && body.value > mostBytes.value) clamp('body_size_limit', most);
   return faults;
 }
 
