@@ -1,12 +1,21 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { parseDockerfile, parseEnv } from '../../scripts/dockerfile.ts';
 import { kinds } from '../../src/cli/agent/kinds.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problem.ts';
-import { createSchemaCheck, kustomizations, manifestsOf, parseManifest, readKustomization } from './manifests.ts';
+import {
+  createSchemaCheck,
+  deployDirectory,
+  kustomizations,
+  manifestsOf,
+  parseManifest,
+  readKustomization,
+} from './manifests.ts';
 
 const versions = ['1.28', '1.37'];
 const all = kustomizations().flatMap((folder) => manifestsOf(folder));
@@ -180,25 +189,77 @@ describe('the pods', () => {
   });
 });
 
+/** What a ConfigMap's files and an environment come to. */
+async function loadConfigMap(object: Readonly<Record<string, unknown>>, env: Readonly<Record<string, string>>) {
+  const files = z.record(z.string(), z.string()).parse(object['data']);
+  const directory = await mkdtemp(join(tmpdir(), 'trawl-configmap-'));
+  try {
+    for (const secret of ['store-token', 'query-token']) await writeFile(join(directory, secret), 'a-token-of-a-test');
+    for (const [name, text] of Object.entries(files))
+      await writeFile(join(directory, name), text.replaceAll('/etc/trawl/secrets', directory));
+    const loaded = await loadConfiguration({ directory, kinds, env, sets: [] });
+    const problems = loaded.ok ? [] : loaded.problems;
+    expect([...problems, ...loaded.warnings].map((problem) => formatProblem(problem))).toEqual([]);
+    if (!loaded.ok) throw new Error('the configuration is refused');
+    return loaded.configuration;
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** The environment that the image brings. */
+function imageEnvironment(): Readonly<Record<string, string>> {
+  const stages = parseDockerfile(readFileSync(join(deployDirectory, '../Dockerfile'), 'utf8'));
+  const set = stages.at(-1)?.instructions.filter(({ name }) => name === 'ENV') ?? [];
+  return Object.assign({}, ...set.map((instruction) => parseEnv(instruction)));
+}
+
+const literalVariable = z.object({ name: z.string(), value: z.string() });
+
+/** What a workload's container sets itself, beside what the API server fills in. */
+function ownEnvironment(kind: string, name: string): Readonly<Record<string, string>> {
+  const entries = podOf(kind, name).containers.flatMap(({ env = [] }) => env);
+  const literal = entries.map((entry) => literalVariable.safeParse(entry)).flatMap(({ data }) => data ?? []);
+  return Object.fromEntries(literal.map((variable) => [variable.name, variable.value]));
+}
+
 describe('the configuration in the ConfigMaps', () => {
   const maps = all.filter(({ object }) => object.kind === 'ConfigMap');
 
   it.each(maps.map(({ object }) => [object.metadata.name, object] as const))(
     'is taken without a problem or a warning: %s',
     async (_name, object) => {
-      const files = z.record(z.string(), z.string()).parse(object['data']);
-      const directory = await mkdtemp(join(tmpdir(), 'trawl-configmap-'));
-      try {
-        for (const secret of ['store-token', 'query-token'])
-          await writeFile(join(directory, secret), 'a-token-of-a-test');
-        for (const [name, text] of Object.entries(files))
-          await writeFile(join(directory, name), text.replaceAll('/etc/trawl/secrets', directory));
-        const loaded = await loadConfiguration({ directory, kinds, env: {}, sets: [] });
-        const problems = loaded.ok ? [] : loaded.problems;
-        expect([...problems, ...loaded.warnings].map((problem) => formatProblem(problem))).toEqual([]);
-      } finally {
-        await rm(directory, { recursive: true });
-      }
+      await loadConfigMap(object, {});
+    },
+  );
+
+  it.each(workloads.filter(([, name]) => name !== 'trawl-store'))(
+    'and the image together open the ports that are declared, and no others: %s %s',
+    async (kind, name) => {
+      const { main } = await loadConfigMap(find('ConfigMap', name), {
+        ...imageEnvironment(),
+        ...ownEnvironment(kind, name),
+      });
+      const { listen, zipkin_listen, otlp_grpc_listen, otlp_listen } = main.http;
+      const addresses = [listen, zipkin_listen, otlp_grpc_listen, otlp_listen].filter((address) => address !== '');
+      const declared = podOf(kind, name).containers.flatMap(({ ports }) => ports);
+      expect(addresses).toEqual(declared.map(({ containerPort }) => `0.0.0.0:${containerPort}`));
+      expect(main.store.data_directory).toBe('/var/lib/trawl');
+    },
+  );
+
+  it.each(maps.map(({ object }) => [object.metadata.name, object] as const))(
+    'sets nothing that the image sets, which would have no effect: %s',
+    (_name, object) => {
+      const keys = Object.keys(imageEnvironment()).map((name) => name.toLowerCase());
+      const main = z.object({ 'trawl.conf': z.string() }).parse(object['data'])['trawl.conf'];
+      let section = '';
+      const set = main.split('\n').flatMap((line) => {
+        section = /^\s*\[(\w+)\]/.exec(line)?.[1] ?? section;
+        const key = /^\s*(\w+)\s*=/.exec(line)?.[1];
+        return key === undefined ? [] : [`trawl_${section}_${key}`];
+      });
+      expect(set.filter((key) => keys.includes(key))).toEqual([]);
     },
   );
 
