@@ -3,11 +3,13 @@
 import { type Parameters, parametersOf } from '../parameters.ts';
 import { instantQuery, type QueryAnswer, rangeQuery, type SampleSource } from '../promql/engine.ts';
 import { parsePromql, type Query } from '../promql/parse/parse.ts';
+import { prettyPrint } from '../promql/print.ts';
 import type { Value } from '../promql/value.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
 import { type Answer, answerData, answerFor, truncated } from './answer.ts';
 import { formatInstant, formatRange } from './format.ts';
 import { durationParameter, limitParameter, rangeParameters, timeParameter } from './parameters.ts';
+import { syntaxTree } from './syntax-tree.ts';
 
 export interface PrometheusLimits {
   readonly timeoutMs: number;
@@ -34,6 +36,19 @@ export interface PrometheusApiOptions {
 export interface PrometheusApi {
   query(parameters: Parameters, signal: AbortSignal): Promise<Answer>;
   queryRange(parameters: Parameters, signal: AbortSignal): Promise<Answer>;
+  /** The query as people would write it. */
+  formatQuery(parameters: Parameters): Answer;
+  /** The query as a tree. */
+  parseQuery(parameters: Parameters): Answer;
+}
+
+/** Answers what needs the query's text alone. */
+function answerText(parameters: Parameters, show: (query: Query) => unknown): Answer {
+  try {
+    return answerData(JSON.stringify(show(parsePromql(parameters('query')))));
+  } catch (error) {
+    return answerFor(error);
+  }
 }
 
 /** At most `limit` series, and the warning that says so. */
@@ -102,16 +117,18 @@ export function createPrometheusApi(options: PrometheusApiOptions): PrometheusAp
         return answerFor(error);
       }
     },
+    formatQuery: (parameters) => answerText(parameters, ({ expression }) => prettyPrint(expression)),
+    parseQuery: (parameters) => answerText(parameters, ({ expression }) => syntaxTree(expression)),
   };
 }
 
-/** The routes `/api/v1/query` and `/api/v1/query_range`, each for GET and POST. */
+/** The routes of queries, each for GET and POST. */
 export function createPrometheusRoutes(options: PrometheusApiOptions): readonly QueryRoute[] {
   const api = createPrometheusApi(options);
   const route = (
     method: QueryRoute['method'],
     path: string,
-    answer: (parameters: Parameters, signal: AbortSignal) => Promise<Answer>,
+    answer: (parameters: Parameters, signal: AbortSignal) => Promise<Answer> | Answer,
   ): QueryRoute => ({
     method,
     path,
@@ -122,5 +139,7 @@ export function createPrometheusRoutes(options: PrometheusApiOptions): readonly 
   return (['GET', 'POST'] as const).flatMap((method) => [
     route(method, '/api/v1/query', api.query),
     route(method, '/api/v1/query_range', api.queryRange),
+    route(method, '/api/v1/format_query', api.formatQuery),
+    route(method, '/api/v1/parse_query', api.parseQuery),
   ]);
 }

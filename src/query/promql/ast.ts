@@ -10,8 +10,8 @@ export interface Place {
 export interface NumberLiteral extends Place {
   readonly kind: 'number';
   readonly value: number;
-  /** As it was written, so that `5m` is printed as such. */
-  readonly text: string;
+  /** Whether it was written as a duration, as in `5m`. */
+  readonly isDuration: boolean;
 }
 
 export interface StringLiteral extends Place {

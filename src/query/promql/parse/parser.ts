@@ -326,7 +326,13 @@ function parsePrimary(parser: Parser): Expression {
     case 'number':
     case 'duration':
       advance(parser);
-      return { kind: 'number', value: numberOf(parser, token), text: token.text, from, to: token.to };
+      return {
+        kind: 'number',
+        value: numberOf(parser, token),
+        isDuration: token.kind === 'duration',
+        from,
+        to: token.to,
+      };
     case 'string':
       advance(parser);
       return { kind: 'string', value: stringOf(parser, token), from, to: token.to };
@@ -380,7 +386,7 @@ function parseUnary(parser: Parser): Expression {
   const { text: op } = token;
   if (inner.kind === 'number') {
     const value = op === '-' ? -inner.value : inner.value;
-    return { ...inner, value, text: op === '-' ? `-${inner.text}` : inner.text, from: token.from };
+    return { ...inner, value, from: token.from };
   }
   return { kind: 'unary', op, inner, from: token.from, to: inner.to };
 }
