@@ -116,6 +116,10 @@ describe('trawl check metrics', () => {
     expect(slow.errors).toEqual(['http://127.0.0.1:PORT/metrics: no whole answer within 0.2 s']);
     expect([notFound, away, slow].map(({ exitCode }) => exitCode)).toEqual([1, 1, 1]);
     expect(await runCommand(['check', 'metrics', join(directory, 'none')])).toMatchObject({ exitCode: 1 });
+    const closed = await runCommand(['check', 'metrics', 'http://127.0.0.1:1/metrics']);
+    expect(closed).toMatchObject({ exitCode: 1, errors: [expect.stringContaining('nothing listens there')] });
+    const bare = await runCommand(['check', 'metrics', '127.0.0.1:9100/metrics']);
+    expect(bare.errors).toEqual([expect.stringContaining('write http://127.0.0.1:9100/metrics')]);
   });
 
   it('answers programs a line for a line, and exits 1 when a page was refused', async () => {
@@ -147,6 +151,7 @@ describe('trawl check metrics', () => {
     for (const argv of [
       ['--format', 'xml', '/dev/null'],
       ['a', 'b'],
+      ['--json-lines', 'a'],
       ['http://x/', '--timeout', '-1'],
       ['http://x/', '--header', 'x'],
     ])

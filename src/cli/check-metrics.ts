@@ -47,8 +47,11 @@ export const checkMetrics: Command = {
   },
   example: 'trawl check metrics http://127.0.0.1:9100/metrics',
   async run(args, terminal) {
-    if (args.isSet('json-lines')) return await answerJsonLines(terminal);
     const source = args.positionals[0] ?? '-';
+    if (args.isSet('json-lines')) {
+      if (source !== '-') throw new UsageError(`--json-lines reads standard input, not ${source}`);
+      return await answerJsonLines(terminal);
+    }
     const screen = screenOf(terminal);
     try {
       const page = await openSource(source, args, terminal);

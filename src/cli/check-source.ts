@@ -27,6 +27,18 @@ const maxRedirects = 3;
 const accept =
   'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,' +
   'text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
+/** `127.0.0.1:9100/metrics`, as it is written into a browser. */
+const looksLikeAddress = /^(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}(?:\/|$)/;
+const noAnswer: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there (connection refused): is the program up, and is this its port?',
+  ENOTFOUND: 'the name of its host cannot be resolved: is it spelled right?',
+  EAI_AGAIN: 'the name of its host cannot be resolved now: the DNS does not answer',
+  ECONNRESET: 'the connection was closed before the answer was complete',
+  UND_ERR_SOCKET: 'the connection was closed before the answer was complete',
+  EHOSTUNREACH: 'there is no route to its host',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: write http://',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS: write http://',
+};
 const gzipStart = Buffer.from([0x1f, 0x8b]);
 
 /** Reads a file, or standard input for `-`; what is packed with gzip is unpacked. Throws an ApiError. */
@@ -35,7 +47,13 @@ export async function readPageFile(name: string, terminal: Terminal): Promise<Ch
     const body = await readAll(name === '-' ? (terminal.input?.() ?? []) : createReadStream(name));
     return { body: await unpack(body), format: undefined, answer: undefined };
   } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') throw new ApiError('there is no such file', { cause });
+    if (errorCode(cause) === 'ENOENT')
+      throw new ApiError(
+        `there is no such file${looksLikeAddress.test(name) ? `; to ask a program, write http://${name}` : ''}`,
+        {
+          cause,
+        },
+      );
     if (errorCode(cause) === 'EISDIR') throw new ApiError('this is a directory', { cause });
     if (errorCode(cause) === 'EACCES') throw new ApiError('may not be read by this user', { cause });
     throw cause;
@@ -60,9 +78,10 @@ export async function fetchCheckedPage(address: string, { headers, timeoutMs }: 
   } catch (cause) {
     if (cause instanceof ApiError) throw cause;
     if (signal.aborted) throw new ApiError(`no whole answer within ${timeoutMs / 1000} s`, { cause });
-    throw new ApiError(`no answer (${errorCode(cause) ?? (cause instanceof Error ? cause.message : String(cause))})`, {
-      cause,
-    });
+    const code = errorCode(cause);
+    const known = code === undefined ? undefined : noAnswer[code];
+    const said = code ?? (cause instanceof Error ? cause.message : String(cause));
+    throw new ApiError(`no answer: ${known ?? said}`, { cause });
   } finally {
     await dispatcher.destroy();
   }

@@ -63,6 +63,7 @@ describe('targets', () => {
     expect(target).toMatchObject({ intervalMs: 5000, timeoutMs: 5000 });
     expect(Object.fromEntries(target.labels)).toEqual({ job: 'prom', instance: '10.0.0.1:9090', mesh: 'main' });
     expect(target.discoveredLabels.get('__address__')).toBe('10.0.0.1:15020');
+    expect(target.discoveredLabels.get('__scrape_interval__')).toBe('30s');
   });
 
   it('leaves out what a rule drops, and refuses what cannot be scraped', () => {

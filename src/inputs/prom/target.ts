@@ -1,6 +1,6 @@
 /** What one target is and how it is scraped, as its block and whoever discovered it say. */
 import { createHash } from 'node:crypto';
-import { parseDurationMs } from '../../config/quantity.ts';
+import { formatDuration, parseDurationMs } from '../../config/quantity.ts';
 import type { PromInputConfig } from './config.ts';
 import { type ConnectionRules, connectionRules } from './connections.ts';
 import { relabel } from './relabel.ts';
@@ -107,8 +107,8 @@ function labelsBefore(url: URL, config: PromInputConfig, extras: TargetExtras): 
     ['__address__', addressOf(url)],
     ['__scheme__', url.protocol.slice(0, -1)],
     ['__metrics_path__', url.pathname],
-    ['__scrape_interval__', `${config.interval}ms`],
-    ['__scrape_timeout__', `${Math.min(config.timeout, config.interval)}ms`],
+    ['__scrape_interval__', formatDuration(config.interval)],
+    ['__scrape_timeout__', formatDuration(Math.min(config.timeout, config.interval))],
     ...[...url.searchParams].reverse().map(([name, value]): [string, string] => [`__param_${name}`, value]),
     ['job', config.source],
     ...(extras.discovered ?? []),
