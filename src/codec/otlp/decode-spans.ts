@@ -10,6 +10,7 @@ import {
   decodeInstrumentationScope,
   decodeResource,
   decodeSpan,
+  type ExportTraceServiceRequest,
   type InstrumentationScope,
   type Resource,
   readExportTraceServiceRequest,
@@ -121,10 +122,10 @@ function decodeRanges(reader: WireReader, ranges: readonly ByteRange[]): Span[] 
   return ranges.map((range) => decodeSpan(reader, reader.enterAt(range)));
 }
 
-/** Decodes what `decodeJsonSpans` does. The text is parsed in one step. */
+/** Decodes what `decodeJsonSpans` does. A text that only the reader of everything reads is parsed in one step. */
 export function* decodeJsonInSteps(body: Buffer): Steps<DecodedSpans> {
   const collector = createSpanCollector();
-  const { resourceSpans } = readRequestFast(body) ?? readRequest(parseJson(body));
+  const { resourceSpans } = (yield* readRequestFast(body)) ?? (yield* readUnusualRequest(body));
   for (const { resource, schemaUrl, scopeSpans } of resourceSpans) {
     const emitter = toEmitter(resource, schemaUrl);
     for (const message of scopeSpans) {
@@ -138,7 +139,12 @@ export function* decodeJsonInSteps(body: Buffer): Steps<DecodedSpans> {
   return collector.finish();
 }
 
-function readRequest(json: unknown): ReturnType<typeof readExportTraceServiceRequest> {
+/** So large a text is parsed and read in two steps. */
+const largeText = 256 * 1024;
+
+function* readUnusualRequest(body: Buffer): Steps<ExportTraceServiceRequest> {
+  const json = parseJson(body);
+  if (body.length > largeText) yield 0;
   try {
     return readExportTraceServiceRequest(json);
   } catch (error) {

@@ -23,6 +23,9 @@ const colon = 0x3a;
 const exactDigits = 15;
 const jsonNumber = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 
+/** What takes a few milliseconds to read. */
+const stepLength = 256 * 1024;
+
 /** Places with a memory of what stood there. */
 const maxPlaces = 64;
 
@@ -44,11 +47,19 @@ export class JsonCursor {
   /** The same, a character a byte: to cut text out of it is cheaper than to ask for it piece by piece. */
   readonly #text: string;
   #at = 0;
+  #stepStart = 0;
   readonly #lastTexts: string[] = [];
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
     this.#text = bytes.toString('latin1');
+  }
+
+  /** Whether so much was read since it last was that others should have their turn. */
+  isStepOver(): boolean {
+    if (this.#at - this.#stepStart < stepLength) return false;
+    this.#stepStart = this.#at;
+    return true;
   }
 
   /** Passes over what stands here if it is just this, to the byte. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { otlpJsonBodies } from '../../../bench/lib/otlp-bodies.ts';
 import { makeMutants } from '../../../test/contract/decoder-kit.ts';
@@ -6,6 +7,16 @@ import { readRequestFast } from './json-messages.ts';
 import { parseJson } from './json-text.ts';
 import { readExportTraceServiceRequest } from './otlp.generated.ts';
 
+/** The request, and after how many steps. */
+function readInSteps(body: Buffer) {
+  const steps = readRequestFast(body);
+  for (let count = 1; ; count++) {
+    const step = steps.next();
+    if (step.done === true) return { request: step.value, count };
+  }
+}
+
+const readFast = (body: Buffer) => readInSteps(body).request;
 const readAll = (body: Buffer) => readExportTraceServiceRequest(parseJson(body));
 
 /** A request whose only span has this in it. */
@@ -17,7 +28,7 @@ describe('the reader of requests as senders write them', () => {
   it('reads what the reader of everything reads, whatever becomes of a message on its way', () => {
     let read = 0;
     for (const mutant of makeMutants(otlpJson, { mutants: 6000, seed: 4318 })) {
-      const request = readRequestFast(mutant);
+      const request = readFast(mutant);
       if (request === undefined) continue;
       read++;
       expect(request, mutant.toString()).toEqual(readAll(mutant));
@@ -28,7 +39,22 @@ describe('the reader of requests as senders write them', () => {
   it('reads bodies of SDKs and collectors, compact or spread over lines', () => {
     const messages = [...otlpJson.validMessages, ...otlpJsonBodies(2, 7)];
     const spread = messages.map((body) => Buffer.from(JSON.stringify(JSON.parse(body.toString()), null, '\t')));
-    for (const body of [...messages, ...spread]) expect(readRequestFast(body)).toEqual(readAll(body));
+    for (const body of [...messages, ...spread]) expect(readFast(body)).toEqual(readAll(body));
+  });
+
+  it('reads a large body in steps, be it one list of spans or many', () => {
+    const list = (count: number) => `[${Array.from({ length: count }, (_, n) => `{"name":"span ${n}"}`).join(',')}]`;
+    const scopes = (count: number, spans: number) =>
+      `[${Array.from({ length: count }, () => `{"spans":${list(spans)}}`).join(',')}]`;
+    for (const scopeSpans of [scopes(1, 30_000), scopes(30_000, 1), scopes(150, 200)]) {
+      for (const end of ['', ' ', ',', ']']) {
+        const body = Buffer.from(`{"resourceSpans":[{"scopeSpans":${scopeSpans}${end}}]}`);
+        const { request, count } = readInSteps(body);
+        if (end.trim() === '') expect(isDeepStrictEqual(request, readAll(body))).toBe(true);
+        else expect(request).toBeUndefined();
+        expect(count).toBeGreaterThan(2);
+      }
+    }
   });
 
   it.each([
@@ -43,7 +69,7 @@ describe('the reader of requests as senders write them', () => {
     ],
     ['a field twice', ofSpan('"name":"a","name":"b","attributes":[{"key":"a"}],"attributes":[]')],
   ])('reads %s', (_, body) => {
-    expect(readRequestFast(body)).toEqual(readAll(body));
+    expect(readFast(body)).toEqual(readAll(body));
   });
 
   it.each([
@@ -60,6 +86,6 @@ describe('the reader of requests as senders write them', () => {
     ['capital digits of ids', ofSpan('"spanId":"AB"')],
     ['nesting without end', ofValue('{"arrayValue":{"values":['.repeat(1000))],
   ])('leaves %s to the reader of everything', (_, body) => {
-    expect(readRequestFast(body)).toBeUndefined();
+    expect(readFast(body)).toBeUndefined();
   });
 });
