@@ -43,11 +43,12 @@ describe('the reader of requests as senders write them', () => {
   });
 
   it('reads a large body in steps, be it one list of spans or many', () => {
-    const list = (count: number) => `[${Array.from({ length: count }, (_, n) => `{"name":"span ${n}"}`).join(',')}]`;
+    const list = (count: number) =>
+      `[${Array.from({ length: count }, (_, n) => `{"name":"${String(n).padEnd(70)}"}`).join(',')}]`;
     const scopes = (count: number, spans: number) =>
       `[${Array.from({ length: count }, () => `{"spans":${list(spans)}}`).join(',')}]`;
-    for (const scopeSpans of [scopes(1, 30_000), scopes(30_000, 1), scopes(150, 200)]) {
-      for (const end of ['', ' ', ',', ']']) {
+    for (const scopeSpans of [scopes(1, 8000), scopes(8000, 1), scopes(40, 200)]) {
+      for (const end of [' ', ',']) {
         const body = Buffer.from(`{"resourceSpans":[{"scopeSpans":${scopeSpans}${end}}]}`);
         const { request, count } = readInSteps(body);
         if (end.trim() === '') expect(isDeepStrictEqual(request, readAll(body))).toBe(true);
