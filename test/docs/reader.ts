@@ -69,7 +69,7 @@ export async function startReader(): Promise<Reader> {
     translate(text)
       .replaceAll(/^node dist\/main\.js agent(?!.*--help)/gm, 'run_agent')
       .replaceAll(
-        /node dist\/main\.js (query traces?|send span|send traces|targets|why pod)\b(?!.*--(help|url))/g,
+        /node dist\/main\.js (query (?:traces?|promql)|send span|send traces|targets|why pod)\b(?!.*--(help|url))/g,
         `$& --url ${agent.url}`,
       );
   return {
