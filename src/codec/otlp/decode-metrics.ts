@@ -5,8 +5,6 @@
  */
 import { CodecError } from '../codec-error.ts';
 import { type ByteRange, malformed, WireReader } from '../protobuf/wire-reader.ts';
-import { WireWriter } from '../protobuf/wire-writer.ts';
-import { parseJson } from './json-text.ts';
 import type { MetricKind } from './metric-names.ts';
 import {
   type PointContext,
@@ -18,11 +16,8 @@ import {
 } from './metric-points.ts';
 import { createSeriesMemory, type KnownMetric, type KnownResource, type SeriesMemory } from './metric-series.ts';
 import { type DecodedMetrics, MetricsCollector } from './metrics-collector.ts';
-import {
-  encodeExportMetricsServiceRequest,
-  numbersOfAggregationTemporality,
-  readExportMetricsServiceRequest,
-} from './otlp.generated.ts';
+import { jsonToProtobuf } from './metrics-json.ts';
+import { numbersOfAggregationTemporality } from './otlp.generated.ts';
 
 export interface MetricsDecoderOptions {
   /** A body with more is refused. */
@@ -45,7 +40,7 @@ interface Reading {
 export function createMetricsDecoder({ maxSamples, maxKnownBytes }: MetricsDecoderOptions): MetricsDecoder {
   const memory = createSeriesMemory({ maxBytes: maxKnownBytes });
   return function* decode(body, format) {
-    const bytes = format === 'json' ? toProtobuf(body) : body;
+    const bytes = format === 'json' ? jsonToProtobuf(body, maxSamples) : body;
     const reading = { reader: new WireReader(bytes), memory, collector: new MetricsCollector(maxSamples) };
     const { reader, collector } = reading;
     try {
@@ -70,20 +65,6 @@ export function decodeMetrics(decode: MetricsDecoder, body: Buffer, format: 'pro
   }
 }
 
-/** JSON takes the same way as protobuf, so that both come to the same; writing it once more costs a quarter of reading it. */
-function toProtobuf(body: Buffer): Buffer {
-  try {
-    const writer = new WireWriter();
-    encodeExportMetricsServiceRequest(readExportMetricsServiceRequest(parseJson(body)), writer);
-    const bytes = writer.finish();
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  } catch (error) {
-    // What stands before the first place is for a field within a message.
-    if (error instanceof CodecError) throw new CodecError(error.message.replace(/^(?:\.|: )/, ''));
-    throw error;
-  }
-}
-
 const outerFields = [1, 2, 3];
 
 function* readResourceMetrics(reading: Reading): Generator<number, void> {
@@ -94,8 +75,10 @@ function* readResourceMetrics(reading: Reading): Generator<number, void> {
   while (reader.pos < end) {
     const tag = reader.tag();
     if (tag === 0x0a) resource = reader.passOver();
-    else if (tag === 0x12) scopes.push(reader.passOver());
-    else if (tag === 0x1a) reader.passOver();
+    else if (tag === 0x12) {
+      collector.see(1);
+      scopes.push(reader.passOver());
+    } else if (tag === 0x1a) reader.passOver();
     else reader.unknown(tag, outerFields);
   }
   reader.leave(end);
@@ -107,10 +90,9 @@ function* readResourceMetrics(reading: Reading): Generator<number, void> {
 }
 
 function* readScopeMetrics(reading: Reading, range: ByteRange, resource: KnownResource): Generator<number, void> {
-  const { reader, collector } = reading;
+  const { reader } = reading;
   const end = reader.enterAt(range);
   let before: KnownMetric | undefined;
-  collector.see(1);
   while (reader.pos < end) {
     const tag = reader.tag();
     if (tag === 0x12) before = yield* readMetric(reading, resource, before);
@@ -157,13 +139,15 @@ interface Data {
   isMonotonic: boolean;
 }
 
-function readData(reader: WireReader, range: ByteRange): Data {
+function readData({ reader, collector }: Reading, range: ByteRange): Data {
   const end = reader.enterAt(range);
   const data: Data = { points: [], temporality: 0, isMonotonic: false };
   while (reader.pos < end) {
     const tag = reader.tag();
-    if (tag === 0x0a) data.points.push(reader.passOver());
-    else if (tag === 0x10) data.temporality = reader.int32();
+    if (tag === 0x0a) {
+      collector.see(1);
+      data.points.push(reader.passOver());
+    } else if (tag === 0x10) data.temporality = reader.int32();
     else if (tag === 0x18) data.isMonotonic = reader.bool();
     else reader.unknown(tag, outerFields);
   }
@@ -197,16 +181,17 @@ function refusalOf({ kind, name }: KnownMetric, { temporality }: Data): string {
 const pointsAtOnce = 256;
 
 function* readMetric(
-  { reader, memory, collector }: Reading,
+  reading: Reading,
   resource: KnownResource,
   before: KnownMetric | undefined,
 ): Generator<number, KnownMetric | undefined> {
+  const { reader, memory, collector } = reading;
   collector.see(1);
   const { name, unit, description, dataTag, data: range } = readParts(reader);
   const end = reader.pos;
   const sort = dataTags[dataTag];
   if (sort === undefined) return before;
-  const data = readData(reader, range);
+  const data = readData(reading, range);
   const kind = dataTag === 0x3a && data.isMonotonic ? 'counter' : sort.kind;
   const metric = memory.metric(resource, { name, unit, description, kind }, before);
   const refusal = refusalOf(metric, data);

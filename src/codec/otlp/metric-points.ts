@@ -4,7 +4,13 @@ import { compareBytes, type Label, type Series } from '../../model/sample.ts';
 import type { ByteRange, WireReader } from '../protobuf/wire-reader.ts';
 import { toValue } from './attributes.ts';
 import { plainNumber } from './metric-names.ts';
-import type { KnownMetric, KnownPoint, KnownResource, SeriesMemory } from './metric-series.ts';
+import {
+  type KnownMetric,
+  type KnownPoint,
+  type KnownResource,
+  maxRawBytes,
+  type SeriesMemory,
+} from './metric-series.ts';
 import type { MetricsCollector, PointTime } from './metrics-collector.ts';
 import { decodeExemplar } from './otlp.generated.ts';
 
@@ -24,6 +30,8 @@ const noRecordedValue = 1;
 const two32 = 2 ** 32;
 /** No histogram that is meant has so many; each is a series. */
 const maxParts = 4096;
+/** Nobody writes other fields between attributes. */
+const maxRuns = 128;
 /** A trace and a few attributes: 128 characters of labels are taken. */
 const maxExemplarBytes = 4096;
 const maxExemplars = 256;
@@ -57,15 +65,21 @@ class PointFields {
   timeHigh = 0;
   flags = 0;
   count: Count = 0;
-  attributes: ByteRange[] = [];
-  exemplars: ByteRange[] = [];
+  readonly attributes: { readonly start: number; end: number }[] = [];
+  readonly exemplars: ByteRange[] = [];
+  /** Why the point cannot be taken; '' where it can. What is left of it is then not read. */
+  refusal = '';
 
   /** Takes the attribute whose tag begins at `start`; they stand side by side, as a rule. */
   passAttribute(reader: WireReader, start: number): void {
     const { end } = reader.passOver();
-    const last = this.attributes.at(-1);
-    if (last?.end === start) this.attributes[this.attributes.length - 1] = { start: last.start, end };
-    else this.attributes.push({ start, end });
+    const { attributes } = this;
+    const last = attributes[attributes.length - 1];
+    if (last?.end !== start) attributes.push({ start, end });
+    else last.end = end;
+    if (attributes.length > maxRuns) this.refusal = 'attributes that stand apart from one another';
+    else if (last !== undefined && end - last.start > maxRawBytes)
+      this.refusal = `attributes of more than ${maxRawBytes} bytes`;
   }
 
   readTime(reader: WireReader): void {
@@ -108,11 +122,38 @@ function findPoint(reader: WireReader, ranges: readonly ByteRange[], context: Po
   return found;
 }
 
+/** Ends a point, what is left of a refused one unread. */
+function leavePoint(reader: WireReader, end: number, { refusal }: PointFields): void {
+  if (refusal !== '') reader.pos = end;
+  reader.leave(end);
+}
+
+/** Begins a packed list of numbers of 64 bits, one for each bucket; passes over one that no histogram has. */
+function enterNumbers(reader: WireReader, fields: PointFields): number {
+  const stop = reader.enterPacked();
+  if ((stop - reader.pos) / 8 > maxParts + 1) {
+    fields.refusal = `more than ${maxParts} buckets`;
+    reader.pos = stop;
+  }
+  return stop;
+}
+
+function passExemplar(reader: WireReader, { exemplars }: PointFields, { collector }: PointContext): void {
+  collector.see(1);
+  const range = reader.passOver();
+  if (exemplars.length < maxExemplars) exemplars.push(range);
+  else collector.leaveOut('exemplars', `more than ${maxExemplars} of one data point`);
+}
+
 /** The series' attributes, where the data point can be taken. */
 function beginPoint(reader: WireReader, fields: PointFields, context: PointContext): KnownPoint | undefined {
   const { metric, collector } = context;
   if (!fields.hasTime) {
     collector.leaveOut('data points', noTime);
+    return undefined;
+  }
+  if (fields.refusal !== '') {
+    collector.leaveOut('data points', `metric ${shownName(metric)}: ${fields.refusal}`);
     return undefined;
   }
   const point = findPoint(reader, fields.attributes, context);
@@ -137,7 +178,7 @@ export function readNumberPoint(reader: WireReader, end: number, context: PointC
   const fields = new PointFields();
   let value = 0;
   let isStale = false;
-  while (reader.pos < end) {
+  while (reader.pos < end && fields.refusal === '') {
     const start = reader.pos;
     const tag = reader.tag();
     if (tag === timeTag) fields.readTime(reader);
@@ -149,11 +190,10 @@ export function readNumberPoint(reader: WireReader, end: number, context: PointC
     } else if (tag === 0x31) value = readInteger(reader);
     else if (tag === startTimeTag) reader.skip(8);
     else if (tag === 0x40) fields.flags = reader.uint32();
-    else if (tag === 0x2a) fields.exemplars.push(reader.passOver());
+    else if (tag === 0x2a) passExemplar(reader, fields, context);
     else reader.unknown(tag, numberFields);
   }
-  reader.leave(end);
-  context.collector.see(1);
+  leavePoint(reader, end, fields);
   const point = beginPoint(reader, fields, context);
   if (point === undefined) return;
   const { metric, memory, collector } = context;
@@ -183,7 +223,7 @@ export function readHistogramPoint(reader: WireReader, end: number, context: Poi
   const counts: Count[] = [];
   const bounds: number[] = [];
   let sum: number | undefined;
-  while (reader.pos < end) {
+  while (reader.pos < end && fields.refusal === '') {
     const start = reader.pos;
     const tag = reader.tag();
     if (tag === timeTag) fields.readTime(reader);
@@ -191,16 +231,17 @@ export function readHistogramPoint(reader: WireReader, end: number, context: Poi
     else if (tag === 0x21) fields.count = readCount(reader);
     else if (tag === 0x29) sum = reader.double();
     else if (tag === 0x32)
-      for (const stop = reader.enterPacked(); reader.goesOn(stop); ) counts.push(readCount(reader));
+      for (const stop = enterNumbers(reader, fields); reader.goesOn(stop); ) counts.push(readCount(reader));
     else if (tag === 0x31) counts.push(readCount(reader));
-    else if (tag === 0x3a) for (const stop = reader.enterPacked(); reader.goesOn(stop); ) bounds.push(reader.double());
+    else if (tag === 0x3a)
+      for (const stop = enterNumbers(reader, fields); reader.goesOn(stop); ) bounds.push(reader.double());
     else if (tag === 0x39) bounds.push(reader.double());
     else if (tag === startTimeTag) reader.skip(8);
     else if (tag === 0x50) fields.flags = reader.uint32();
-    else if (tag === 0x42) fields.exemplars.push(reader.passOver());
+    else if (tag === 0x42) passExemplar(reader, fields, context);
     else reader.unknown(tag, histogramFields);
   }
-  reader.leave(end);
+  leavePoint(reader, end, fields);
   bounds.length = Math.min(bounds.length, counts.length);
   takeHistogram(reader, { fields, counts, bounds, sum }, context);
 }
@@ -215,7 +256,7 @@ interface HistogramFields {
 function takeHistogram(reader: WireReader, histogram: HistogramFields, context: PointContext): void {
   const { metric, collector, memory } = context;
   const { fields, counts, bounds, sum } = histogram;
-  collector.see(bounds.length + 3);
+  collector.see(bounds.length + 2);
   if (bounds.length > maxParts) {
     collector.leaveOut('data points', `metric ${shownName(metric)}: ${bounds.length} buckets, more than ${maxParts}`);
     return;
@@ -263,21 +304,22 @@ export function readSummaryPoint(reader: WireReader, end: number, context: Point
   const fields = new PointFields();
   const quantiles: (readonly [quantile: number, value: number])[] = [];
   let sum = 0;
-  while (reader.pos < end) {
+  while (reader.pos < end && fields.refusal === '') {
     const start = reader.pos;
     const tag = reader.tag();
     if (tag === timeTag) fields.readTime(reader);
     else if (tag === 0x3a) fields.passAttribute(reader, start);
     else if (tag === 0x21) fields.count = readCount(reader);
     else if (tag === 0x29) sum = reader.double();
-    else if (tag === 0x32) quantiles.push(readQuantile(reader, reader.enter()));
-    else if (tag === startTimeTag) reader.skip(8);
+    else if (tag === 0x32) {
+      context.collector.see(1);
+      quantiles.push(readQuantile(reader, reader.enter()));
+    } else if (tag === startTimeTag) reader.skip(8);
     else if (tag === 0x40) fields.flags = reader.uint32();
     else reader.unknown(tag, summaryFields);
   }
-  reader.leave(end);
+  leavePoint(reader, end, fields);
   const { metric, collector, memory } = context;
-  collector.see(quantiles.length + 2);
   if (quantiles.length > maxParts) {
     collector.leaveOut(
       'data points',
@@ -322,9 +364,7 @@ interface PointExemplars {
 function takeExemplars(reader: WireReader, { fields, time, seriesOf }: PointExemplars, { collector }: PointContext) {
   const end = reader.pos;
   const { exemplars } = fields;
-  collector.leaveOut('exemplars', `more than ${maxExemplars} of one data point`, exemplars.length - maxExemplars);
-  collector.see(Math.min(exemplars.length, maxExemplars));
-  for (const range of exemplars.slice(0, maxExemplars)) {
+  for (const range of exemplars) {
     if (range.end - range.start > maxExemplarBytes) {
       collector.leaveOut('exemplars', `an exemplar of more than ${maxExemplarBytes} bytes`);
       continue;

@@ -98,7 +98,7 @@ export const targetMetadata: MetricMetadata = {
 
 const maxHelpChars = 4096;
 /** 128 labels have less in any case that is meant; to read megabytes of them would hold up everybody else. */
-const maxRawBytes = 256 * 1024;
+export const maxRawBytes = 256 * 1024;
 /** What a known series takes besides its text. */
 const overheadBytes = 500;
 

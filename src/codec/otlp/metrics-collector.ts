@@ -26,6 +26,11 @@ export interface DecodedMetrics {
 /** A body has more samples than are taken. */
 export class TooManySamplesError extends CodecError {}
 
+export const tellTooManySamples = (maxSamples: number): TooManySamplesError =>
+  new TooManySamplesError(
+    `the body holds more than ${maxSamples} samples (max_samples of [[inputs.otlp]]); send smaller batches`,
+  );
+
 export interface ReadExemplar {
   readonly labels: readonly Label[];
   readonly value: number;
@@ -57,6 +62,7 @@ export class MetricsCollector implements DecodedMetrics {
   readonly #leftOut = new Map<string, LeftOutPoints>();
   readonly #maxSamples: number;
   #seen = 0;
+  #leftOutTimes = 0;
   #stepEnd = samplesPerStep;
   #earliestMs = Number.POSITIVE_INFINITY;
   #latestMs = Number.NEGATIVE_INFINITY;
@@ -82,19 +88,20 @@ export class MetricsCollector implements DecodedMetrics {
   see(count: number): void {
     this.#seen += count;
     if (this.#seen <= this.#maxSamples) return;
-    throw new TooManySamplesError(
-      `the body holds more than ${this.#maxSamples} samples (max_samples of [[inputs.otlp]]); send smaller batches`,
-    );
+    throw tellTooManySamples(this.#maxSamples);
   }
 
+  /** Whether a step's work was done since it last said so. */
   isStepOver(): boolean {
-    if (this.#seen < this.#stepEnd) return false;
-    this.#stepEnd = this.#seen + samplesPerStep;
+    const work = this.items.length + this.exemplars.length + this.#leftOutTimes;
+    if (work < this.#stepEnd) return false;
+    this.#stepEnd = work + samplesPerStep;
     return true;
   }
 
   leaveOut(what: LeftOutPoints['what'], reason: string, count = 1): void {
     if (count <= 0) return;
+    this.#leftOutTimes++;
     const key = `${what} ${reason}`;
     const isFull = this.#leftOut.size >= maxReasons;
     const known = this.#leftOut.get(key) ?? (isFull ? [...this.#leftOut.values()].at(-1) : undefined);
