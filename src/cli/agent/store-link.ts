@@ -18,6 +18,7 @@ import { type HorizonMemory, openHorizonMemory } from '../../store/housekeeping/
 import { createHousekeeping, type Housekeeping } from '../../store/housekeeping/housekeeping.ts';
 import { createStoreClient } from '../../store/http-client.ts';
 import { createFreshness, type Freshness } from '../../store/intake/freshness.ts';
+import { watchReturn } from '../../store/intake/return-watch.ts';
 import { signalOfSection } from '../../store/intake/sections.ts';
 import { createSegmentSender } from '../../store/intake/segment-sender.ts';
 import { createStoreDestination, type StoreDestination } from '../../store/intake/store-destination.ts';
@@ -261,11 +262,12 @@ function createBehind(options: StoreLinkOptions, destination: StoreDestination):
     },
   };
   if (url !== '') {
-    const client = createStoreClient({
+    const reached = createStoreClient({
       url,
       ...(token === undefined ? {} : { token: token.reveal() }),
       querySettings,
     });
+    const client = watchReturn(reached, destination.forgetSeries);
     const whyNotReady = () => (isPrepared ? undefined : `the store at ${new URL(url).host} is not ready: ${failure}`);
     return {
       ...state,
