@@ -392,6 +392,28 @@ describe('what cannot be taken', () => {
     expect(() => decode(requestOf({ metrics }), decoder({ maxSamples: 100 }))).toThrow(TooManySamplesError);
   });
 
+  it('is a data point that only takes time, of which the rest is not read', () => {
+    const bounds = Array.from({ length: 5000 }, (_, i) => i);
+    const wide = { timeUnixNano, count: '1', explicitBounds: bounds, bucketCounts: bounds.map(() => '0') };
+    const exemplars = Array.from({ length: 300 }, (_, i) => ({ asInt: `${i}` }));
+    const decoded = decode(
+      requestOf({
+        attributes: [],
+        metrics: [
+          { name: 'h', histogram: { aggregationTemporality: 2, dataPoints: [wide] } },
+          gauge('x', [{ asInt: '1', exemplars }]),
+        ],
+      }),
+    );
+    expect(decoded.leftOut).toEqual([
+      { what: 'data points', reason: 'metric "h": more than 4096 buckets', count: 1 },
+      { what: 'exemplars', reason: 'more than 256 of one data point', count: 44 },
+    ]);
+    expect([decoded.items.length, decoded.exemplars.length]).toEqual([1, 256]);
+    const many = `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"gauge":{"dataPoints":[${'{},'.repeat(1000)}{}]}}]}]}]}`;
+    expect(() => decodeMetrics(decoder(), Buffer.from(many), 'json')).toThrow('more objects than a request of metrics');
+  });
+
   it('is the whole body where it is no request, with the place', () => {
     const json = (text: string) => () => decodeMetrics(decoder(), Buffer.from(text), 'json');
     expect(json('{')).toThrow(/^malformed JSON/);

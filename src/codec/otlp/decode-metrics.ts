@@ -41,7 +41,11 @@ export function createMetricsDecoder({ maxSamples, maxKnownBytes }: MetricsDecod
   const memory = createSeriesMemory({ maxBytes: maxKnownBytes });
   return function* decode(body, format) {
     const bytes = format === 'json' ? jsonToProtobuf(body, maxSamples) : body;
-    const reading = { reader: new WireReader(bytes), memory, collector: new MetricsCollector(maxSamples) };
+    const reading = {
+      reader: new WireReader(bytes),
+      memory,
+      collector: new MetricsCollector(maxSamples, memory.created),
+    };
     const { reader, collector } = reading;
     try {
       while (reader.pos < bytes.length) {
@@ -178,7 +182,7 @@ function refusalOf({ kind, name }: KnownMetric, { temporality }: Data): string {
 }
 
 /** A histogram's points make some ten samples each. */
-const pointsAtOnce = 256;
+const pointsAtOnce = 64;
 
 function* readMetric(
   reading: Reading,
@@ -201,7 +205,7 @@ function* readMetric(
     const context: PointContext = { resource, metric, memory, collector, before: undefined };
     for (let i = 0; i < data.points.length; i += pointsAtOnce) {
       readPoints(reader, { ranges: data.points, from: i, read: sort.read }, context);
-      if (collector.isStepOver()) yield collector.seen;
+      if (collector.isStepOver(memory.created)) yield collector.seen;
     }
   }
   reader.pos = end;

@@ -63,6 +63,8 @@ export interface MetricHead {
 }
 
 export interface SeriesMemory {
+  /** How many series were made so far, each of which costs as much as many that are known. */
+  readonly created: number;
   resource(raw: string): KnownResource;
   /** `before` is the metric that came before it. */
   metric(resource: KnownResource, head: MetricHead, before: KnownMetric | undefined): KnownMetric;
@@ -230,10 +232,15 @@ export function createSeriesMemory({ maxBytes }: { readonly maxBytes: number }):
   const pool = createLabelPool();
   let resources = new Map<string, KnownResource>();
   let bytes = 0;
+  let created = 0;
   const remember = (text: string) => {
     bytes += text.length + overheadBytes;
+    created++;
   };
   return {
+    get created() {
+      return created;
+    },
     resource(raw) {
       // Here and not later: those of a request that is being read hang together.
       if (bytes > maxBytes) {

@@ -52,6 +52,8 @@ const maxTargetSamples = 576;
 
 /** About two milliseconds' worth. */
 const samplesPerStep = 4000;
+/** What a new series costs, in samples of known ones. */
+const workPerSeries = 15;
 
 /** A class because it is what many functions add to. */
 export class MetricsCollector implements DecodedMetrics {
@@ -67,8 +69,10 @@ export class MetricsCollector implements DecodedMetrics {
   #earliestMs = Number.POSITIVE_INFINITY;
   #latestMs = Number.NEGATIVE_INFINITY;
 
-  constructor(maxSamples: number) {
+  /** `created` series were made before. */
+  constructor(maxSamples: number, created: number) {
     this.#maxSamples = maxSamples;
+    this.#stepEnd += created * workPerSeries;
   }
 
   get metadata(): readonly MetricMetadata[] {
@@ -92,8 +96,8 @@ export class MetricsCollector implements DecodedMetrics {
   }
 
   /** Whether a step's work was done since it last said so. */
-  isStepOver(): boolean {
-    const work = this.items.length + this.exemplars.length + this.#leftOutTimes;
+  isStepOver(created: number): boolean {
+    const work = this.items.length + this.exemplars.length + this.#leftOutTimes + created * workPerSeries;
     if (work < this.#stepEnd) return false;
     this.#stepEnd = work + samplesPerStep;
     return true;
