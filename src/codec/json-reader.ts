@@ -52,6 +52,7 @@ const object = 6;
 
 const quote = 0x22;
 const backslash = 0x5c;
+const lineBreak = 0x0a;
 const escapes: ReadonlyMap<string, string> = new Map([
   ['t', '\t'],
   ['b', '\b'],
@@ -204,9 +205,16 @@ export class JsonReader {
 
   /** The error to throw for `reason` at the reader's place. */
   error(reason: string): CodecError {
-    const lines = this.#text.slice(0, this.#position).split('\n');
-    const column = (lines.at(-1)?.length ?? 0) + 1;
-    return new CodecError(`${reason} at line ${lines.length} column ${column} path ${this.path()}`);
+    const text = this.#text;
+    let line = 1;
+    let lineStart = 0;
+    // One after the other: a body of line breaks alone would make a list of forty million lines.
+    for (let at = 0; at < this.#position; at++) {
+      if (text.charCodeAt(at) !== lineBreak) continue;
+      line++;
+      lineStart = at + 1;
+    }
+    return new CodecError(`${reason} at line ${line} column ${this.#position - lineStart + 1} path ${this.path()}`);
   }
 
   #nextInteger(wanted: string, min: number, max: number): Long {
