@@ -1,5 +1,5 @@
 /** A range query's answer as a chart with its legend. */
-import { cutTo } from './cells.ts';
+import { cutTo, widthOf } from './cells.ts';
 import { type ChartSeries, drawChart, symbolOf } from './chart.ts';
 import { shortNumber } from './chart-axis.ts';
 import { type Metric, numberOf, type Series } from './promql-answer.ts';
@@ -90,9 +90,9 @@ function rangeLine({ startMs, endMs, stepMs, screen }: RangeChartOptions): strin
   const start = shortMoment(startMs);
   const end = shortMoment(endMs);
   const isSameDay = start.slice(0, 10) === end.slice(0, 10);
-  const text = `${start} ${screen.isUnicode ? '–' : '-'} ${isSameDay ? end.slice(11) : end} UTC${
-    screen.width < 60 ? '' : screen.own(` · a point every ${shortDuration(stepMs * 1000)}`)
-  }`;
+  const text = `${start} ${screen.isUnicode ? '–' : '-'} ${isSameDay ? end.slice(11) : end} UTC`;
+  const step = screen.own(` · a point every ${shortDuration(stepMs * 1000)}`);
+  if (widthOf(text + step) <= screen.width) return screen.paint(text + step, 'dim');
   return screen.paint(cutTo(text, screen.width, screen.ellipsis), 'dim');
 }
 

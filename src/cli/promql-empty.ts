@@ -94,7 +94,7 @@ function unknownMetric(name: string, names: readonly string[]): string[] {
 
 const encode = encodeURIComponent;
 
-/** The times, in seconds, at which a selector has series; undefined where the agent cannot say. */
+/** When, in milliseconds, a selector has series; undefined where the agent cannot say. */
 async function timesOf(agent: Agent, path: string): Promise<number[] | undefined> {
   const { status, text } = await agent.get(path);
   const answer = status === 200 ? readAnswer(text) : undefined;
@@ -127,7 +127,7 @@ async function explainSelector(selector: SelectorText, times: QueryTimes, agent:
     return [`${shown} has no sample then, nor in the 24 hours before; its series are from another time`];
   const at = moment(lastMs).slice(0, 16).replace(' ', 'T');
   return [
-    `${shown} has no sample in the 5 minutes before; its last ones are from about ${durationText((untilMs - lastMs) * 1000)} earlier`,
+    `${shown} has no sample ${times.kind === 'instant' ? 'in the 5 minutes before' : 'in this range'}; its last ones are from about ${durationText((untilMs - lastMs) * 1000)} earlier`,
     `ask for them with --time ${at}, or see how it went with --range 1h --end ${at}`,
   ];
 }

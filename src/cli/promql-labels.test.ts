@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Metric } from './promql-answer.ts';
 import { metricText, shareLabels } from './promql-labels.ts';
 
 describe('labels of several series', () => {
@@ -11,6 +12,18 @@ describe('labels of several series', () => {
     expect(shareLabels([{ __name__: 'a', job: 'x' }, { __name__: 'b' }]).differing).toEqual(['__name__', 'job']);
     expect(shareLabels([{ job: 'x' }])).toEqual({ common: { job: 'x' }, differing: [] });
     expect(shareLabels([])).toEqual({ common: {}, differing: [] });
+  });
+
+  it('may be named as what every object has', () => {
+    const series: Metric[] = [
+      Object.fromEntries([
+        ['constructor', 'a'],
+        ['toString', 'x'],
+      ]),
+      Object.fromEntries([['toString', 'y']]),
+    ];
+    expect(shareLabels(series)).toEqual({ common: {}, differing: ['constructor', 'toString'] });
+    expect(metricText(Object.fromEntries([['toString', 'y']]), ['constructor', 'toString'])).toBe('{toString="y"}');
   });
 
   it('are written as a selector to copy', () => {

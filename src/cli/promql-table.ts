@@ -1,7 +1,7 @@
 /** An instant query's answer as a table: a series a line, its value at the end. */
 import { cutTo, widthOf } from './cells.ts';
 import type { Metric, QueryData, Sample, Series } from './promql-answer.ts';
-import { metricText, type SharedLabels, shareLabels } from './promql-labels.ts';
+import { labelOf, metricText, type SharedLabels, shareLabels } from './promql-labels.ts';
 import type { Screen } from './screen.ts';
 import { momentText } from './time-text.ts';
 
@@ -9,16 +9,19 @@ const gap = '  ';
 /** Points one below the other help the eye as long as the numbers do not become a column of blanks. */
 const widestAligned = 26;
 
+// An answer may have more series than a call may have arguments.
+const longest = (texts: readonly string[]): number => texts.reduce((most, text) => Math.max(most, text.length), 0);
+
 /** Numbers right-aligned, with the points one below the other where there are any. */
 export function alignNumbers(texts: readonly string[]): string[] {
   const parts = texts.map((text) => {
     const at = text.search(/[.e]/);
     return at < 0 ? { whole: text, rest: '' } : { whole: text.slice(0, at), rest: text.slice(at) };
   });
-  const whole = Math.max(0, ...parts.map((part) => part.whole.length));
-  const rest = Math.max(0, ...parts.map((part) => part.rest.length));
+  const whole = longest(parts.map((part) => part.whole));
+  const rest = longest(parts.map((part) => part.rest));
   if (whole + rest > widestAligned) {
-    const width = Math.max(0, ...texts.map((text) => text.length));
+    const width = longest(texts);
     return texts.map((text) => text.padStart(width));
   }
   return parts.map((part) => part.whole.padStart(whole) + part.rest.padEnd(rest));
@@ -47,7 +50,7 @@ export interface Column {
 export const columnOf = (title: string, texts: readonly string[], isNumber = false): Column => ({
   title,
   texts,
-  width: Math.max(widthOf(title), ...texts.map(widthOf)),
+  width: texts.reduce((width, text) => Math.max(width, widthOf(text)), widthOf(title)),
   isNumber,
 });
 
@@ -56,7 +59,7 @@ export const labelColumns = (metrics: readonly Metric[], differing: readonly str
   differing.map((name) =>
     columnOf(
       screen.show(name),
-      metrics.map((metric) => screen.show(metric[name] ?? '')),
+      metrics.map((metric) => screen.show(labelOf(metric, name) ?? '')),
     ),
   );
 
@@ -76,8 +79,8 @@ export function tableLine(columns: readonly Column[], screen: Screen, row?: numb
 
 /** Stands above what is before the points. */
 function valueTitle(values: readonly string[]): string {
-  const points = values.map((text) => text.search(/[.e]/)).filter((at) => at >= 0);
-  const whole = points.length === 0 ? 0 : Math.min(...points);
+  const [first] = values.map((text) => text.search(/[.e]/)).filter((at) => at >= 0);
+  const whole = first ?? 0;
   return whole === 0 ? 'value' : 'value'.padStart(whole).padEnd(values[0]?.length ?? 0);
 }
 

@@ -195,6 +195,23 @@ describe('trawl query promql', () => {
     expect(all.out).toContain('2 values are NaN, and a gap');
   });
 
+  it('has the numbers below the labels where the terminal is narrow', async () => {
+    const of = (service: string, code: string) => ({
+      service: `${service}.default.svc`,
+      code,
+      pod: `${service}-v1-7f4c9d8b6`,
+    });
+    await serve(() => success(matrix([of('reviews', '200'), ['1', '2']], [of('ratings', '503'), ['0', '1.5']])));
+    const { out } = await query(['q', '--range', '1m', '--end', end, '--width', '40']);
+    expect(out.slice(-5)).toEqual([
+      '',
+      '● 200   reviews-v1-7f4…  reviews.defaul…',
+      '  last 2  min 1  max 2',
+      '■ 503   ratings-v1-7f4…  ratings.defaul…',
+      '  last 1.5  min 0  max 1.5',
+    ]);
+  });
+
   it('has colours on a terminal alone, fits on it, and has none with NO_COLOR', async () => {
     await serve(() => success(matrix([{ a: '1' }, minutes(60, (i) => i)], [{ a: '2' }, minutes(60, (i) => 60 - i)])));
     const argv = ['q', '--range', '1h', '--end', end];
