@@ -199,7 +199,8 @@ export function createLabelReader(tags: Readonly<Record<string, string>>): ReadL
       } else cursor.skip(tag, end);
     }
     before = labels;
-    return areInOrder(labels) ? labels : labels.toSorted(byName);
+    // A copy, for an array that has grown keeps room for more.
+    return areInOrder(labels) ? labels.slice() : labels.toSorted(byName);
   };
 
   return (cursor, end) => {

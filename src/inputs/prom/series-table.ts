@@ -36,7 +36,8 @@ export interface Tracked {
 
 /** What the parser remembers for the text of a series. What it stands for is worked out when a page is taken. */
 export interface TableEntry {
-  readonly exposed: ExposedSeries;
+  /** Until it is known for good what it stands for: then its labels would be there twice. */
+  exposed: ExposedSeries | undefined;
   state: 'new' | 'kept' | 'left_out' | 'over_budget';
   tracked: Tracked | undefined;
   /** The budget's day in which it was over budget. */
@@ -179,10 +180,11 @@ export function createSeriesTable({ rules, budget, nowMs }: SeriesTableOptions):
   /** The page before was taken whole, each of its series was stamped, and nothing was owed: a page of the same series ends none. */
   let isSettled = false;
 
-  const resolveEntry = (entry: TableEntry) => {
-    const series = rules.seriesOf(entry.exposed);
+  const resolveEntry = (entry: TableEntry, exposed: ExposedSeries) => {
+    const series = rules.seriesOf(exposed);
     if (series === undefined) {
       entry.state = 'left_out';
+      entry.exposed = undefined;
       return;
     }
     const hash = hashLabels(series.labels);
@@ -193,6 +195,7 @@ export function createSeriesTable({ rules, budget, nowMs }: SeriesTableOptions):
     }
     entry.tracked = index.findOrAdd(series, hash);
     entry.state = 'kept';
+    entry.exposed = undefined;
   };
 
   const comeBack = (entry: TableEntry, forgotten: Tracked): Tracked => {
@@ -246,10 +249,10 @@ export function createSeriesTable({ rules, budget, nowMs }: SeriesTableOptions):
       let resolved = 0;
       for (let i = from; i < page.length; i++) {
         const entry = page.series[i];
-        if (entry === undefined || entry.state === 'kept' || entry.state === 'left_out') continue;
+        if (entry?.exposed === undefined) continue;
         if (entry.state === 'over_budget' && entry.day === day) continue;
         if (++resolved % lookEvery === 0 && nowMs() - startedMs > sliceMs) return i;
-        resolveEntry(entry);
+        resolveEntry(entry, entry.exposed);
       }
       return page.length;
     },
