@@ -4,7 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { kustomizations, manifestsOf, parseManifest } from '../deploy/manifests.ts';
+import { z } from 'zod';
+import { kustomizations, manifestsOf, parseManifest, readKustomization } from '../deploy/manifests.ts';
 
 const all = kustomizations()
   .flatMap((folder) => manifestsOf(folder))
@@ -47,6 +48,27 @@ function createSecret(args: readonly string[]): void {
   say(`secret/${args[args.indexOf('generic') + 1]} created`);
 }
 
+const template = z.looseObject({
+  metadata: z.looseObject({ namespace: z.string().optional() }),
+  spec: z.looseObject({
+    template: z.looseObject({ metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }) }),
+  }),
+});
+
+/** A pod that is asked for by a label must be one that a workload makes. */
+function getPod(args: readonly string[], namespace: string | undefined): void {
+  const [label = '', value] = after(args, '-l')?.split('=') ?? [];
+  const isMade = kustomizations().some((folder) => {
+    const within = readKustomization(folder).namespace === namespace;
+    const workloads = manifestsOf(folder).flatMap(({ object }) => template.safeParse(object).data ?? []);
+    return within && (label === '' || workloads.some(({ spec }) => spec.template.metadata.labels[label] === value));
+  });
+  if (!isMade) refuse(`no pod of namespace ${namespace} has the label ${label}=${value}`);
+  const asked = after(args, '-o') ?? '';
+  if (asked === 'name') say('pod/trawl-agent-x7k2p');
+  else process.stdout.write(asked.includes('nodeName') ? 'node-1' : 'productpage-v1-7f4c');
+}
+
 function kubectl(args: readonly string[]): void {
   const namespace = after(args, '-n');
   const [verb = ''] = args.filter((arg, at) => !arg.startsWith('-') && args[at - 1] !== '-n');
@@ -62,6 +84,12 @@ function kubectl(args: readonly string[]): void {
     const key = /\.data\.([\w-]+)\}/.exec(args.join(' '))?.[1] ?? '';
     if (!secretKeys.has(key)) refuse(`the Secret has no key "${key}"`);
     process.stdout.write(Buffer.from('a token of this test').toString('base64'));
+  } else if (verb === 'get' && args.includes('pod')) getPod(args, namespace);
+  else if (verb === 'exec') {
+    const [, ...command] = args.slice(args.indexOf('--'));
+    const started = command.slice(command.indexOf('node'));
+    if (started[1] !== '/app/dist/main.js') refuse(`the image has no ${started[1]}`);
+    say(`${started.slice(2).join(' ')} in ${args.find((arg) => arg.startsWith('pod/'))}`);
   } else if (['rollout', 'logs', 'port-forward'].includes(verb)) {
     const references = args.filter((arg) => /^[a-z]+\/[\w-]+$/.test(arg));
     if (references.length === 0) refuse(`kubectl ${verb} names nothing`);

@@ -10,7 +10,7 @@ import { loadConfiguration } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problem.ts';
 import { differenceOf } from './answers.ts';
 import { type Block, blocksOf, documents, root } from './blocks.ts';
-import { type Reader, startReader } from './reader.ts';
+import { blockTimeoutMs, type Reader, startReader } from './reader.ts';
 
 /** Blocks that nothing can run, by document and beginning. A block that is not here and has no known language is a failure. */
 const notRun: readonly { readonly file: string; readonly begins: string; readonly reason: string }[] = [
@@ -94,7 +94,7 @@ describe.each(documents().filter((file) => tested.some((block) => block.file ===
       tested
         .filter((block) => block.file === file && needsAgent(block))
         .map((block) => [titleOf(block), block] as const),
-    )('work: %s', async (title, block) => {
+    )('work: %s', { timeout: blockTimeoutMs + 10_000 }, async (title, block) => {
       const { exitCode, output } = await reader.run(block.text);
       const wanted = Number(/^# exits (\d+)$/m.exec(block.text)?.[1] ?? 0);
       expect(exitCode, `${title} exited ${exitCode}:\n${output}\n${reader.agent.output()}`).toBe(wanted);

@@ -21,7 +21,8 @@ export interface Reader {
   leave(): Promise<void>;
 }
 
-const blockTimeoutMs = 15_000;
+/** Each command of a cluster's tools starts a program anew: on a busy machine a block of them takes a while. */
+export const blockTimeoutMs = 60_000;
 
 /**
  * The commands that do not end by themselves, or that would speak to the default port, are replaced by functions of these names: that,
