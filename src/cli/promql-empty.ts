@@ -42,7 +42,7 @@ export async function explainEmpty({ query, times, agent }: Empty): Promise<stri
   }
   return [
     nothing,
-    'what it selects has samples then, but nothing is left of them: a comparison that none meets, sides of an operator with no labels alike, or a window with too few samples',
+    'what it selects has samples then, but nothing is left of them: a comparison that none meets, sides of an operator with no labels alike, a window with too few samples, or an offset to a time without any',
     'ask for its parts one by one',
   ];
 }
