@@ -15,7 +15,7 @@ export interface PrometheusLimits {
   readonly timeoutMs: number;
   readonly lookbackMs: number;
   readonly maxPointsPerSeries: number;
-  /** Of all series of an answer together. */
+  /** Of all values together that a query holds at once; each takes nine bytes. */
   readonly maxPoints: number;
 }
 
@@ -23,7 +23,7 @@ export const defaultPrometheusLimits: PrometheusLimits = {
   timeoutMs: 10_000,
   lookbackMs: 300_000,
   maxPointsPerSeries: 11_000,
-  maxPoints: 3_000_000,
+  maxPoints: 20_000_000,
 };
 
 export interface PrometheusApiOptions {
@@ -62,25 +62,61 @@ function limited({ value, warnings, infos }: QueryAnswer, limit: number): QueryA
   return { value: cut, warnings: [...warnings, truncated], infos };
 }
 
-/** What both kinds of query share: the expression, its limits and its deadline. */
+/** What both kinds of query share: their limits and their deadline. */
 interface Prepared {
-  readonly query: Query;
   readonly limit: number;
   readonly lookbackMs: number;
   readonly signal: AbortSignal;
 }
 
-function prepare(parameters: Parameters, limits: PrometheusLimits, signal: AbortSignal): Prepared {
-  const limit = limitParameter(parameters);
-  const timeoutMs = durationParameter(parameters, 'timeout') ?? limits.timeoutMs;
-  const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? limits.lookbackMs;
-  const deadline = AbortSignal.timeout(Math.min(Math.max(timeoutMs, 1), limits.timeoutMs));
+interface Deadline {
+  readonly signal: AbortSignal;
+  readonly clear: () => void;
+}
+
+/**
+ * A signal that aborts with `signal`, and with a TimeoutError after `timeoutMs`. By hand: on Node 20 what AbortSignal.any gives is lost to the
+ * garbage collector with the timeout that it follows, and a query of much memory then runs on for ever.
+ */
+function startDeadline(signal: AbortSignal, timeoutMs: number): Deadline {
+  const ending = new AbortController();
+  const leave = (): void => ending.abort(signal.reason);
+  const timer = setTimeout(
+    () => ending.abort(new DOMException('the query took too long', 'TimeoutError')),
+    Math.min(timeoutMs, 2 ** 31 - 1),
+  );
+  if (signal.aborted) leave();
+  else signal.addEventListener('abort', leave, { once: true });
   return {
-    query: parsePromql(parameters('query')),
-    limit,
-    lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
-    signal: AbortSignal.any([signal, deadline]),
+    signal: ending.signal,
+    clear() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leave);
+    },
   };
+}
+
+/** Answers a query within its deadline. */
+async function answerQuery(
+  { parameters, limits, signal }: { parameters: Parameters; limits: PrometheusLimits; signal: AbortSignal },
+  answer: (prepared: Prepared) => Promise<Answer>,
+): Promise<Answer> {
+  let deadline: Deadline | undefined;
+  try {
+    const limit = limitParameter(parameters);
+    const timeoutMs = durationParameter(parameters, 'timeout') ?? limits.timeoutMs;
+    const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? limits.lookbackMs;
+    deadline = startDeadline(signal, Math.min(Math.max(timeoutMs, 1), limits.timeoutMs));
+    return await answer({
+      limit,
+      lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
+      signal: deadline.signal,
+    });
+  } catch (error) {
+    return answerFor(error);
+  } finally {
+    deadline?.clear();
+  }
 }
 
 /** The API without its routes. */
@@ -94,29 +130,23 @@ export function createPrometheusApi(options: PrometheusApiOptions): PrometheusAp
   });
 
   return {
-    async query(parameters, signal) {
-      try {
+    query: (parameters, signal) =>
+      answerQuery({ parameters, limits, signal }, async (prepared) => {
         const timeMs = timeParameter(parameters, 'time', options.now());
-        const prepared = prepare(parameters, limits, signal);
-        const full = await instantQuery(prepared.query, timeMs, engineOptions(prepared));
+        const query = parsePromql(parameters('query'));
+        const full = await instantQuery(query, timeMs, engineOptions(prepared));
         const { value, ...notes } = limited(full, prepared.limit);
         return answerData(formatInstant(value, timeMs), notes);
-      } catch (error) {
-        return answerFor(error);
-      }
-    },
-    async queryRange(parameters, signal) {
-      try {
+      }),
+    queryRange: (parameters, signal) =>
+      answerQuery({ parameters, limits, signal }, async (prepared) => {
         const { startMs, endMs, stepMs } = rangeParameters(parameters, limits.maxPointsPerSeries);
-        const prepared = prepare(parameters, limits, signal);
         const grid = { startMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1 };
-        const full = await rangeQuery(prepared.query, grid, engineOptions(prepared));
+        const query = parsePromql(parameters('query'));
+        const full = await rangeQuery(query, grid, engineOptions(prepared));
         const { value, ...notes } = limited(full, prepared.limit);
         return answerData(await formatRange(value, grid, prepared.signal), notes);
-      } catch (error) {
-        return answerFor(error);
-      }
-    },
+      }),
     formatQuery: (parameters) => answerText(parameters, ({ expression }) => prettyPrint(expression)),
     parseQuery: (parameters) => answerText(parameters, ({ expression }) => syntaxTree(expression)),
   };

@@ -24,8 +24,12 @@ export type Steps<T> = Generator<undefined, T, undefined>;
 export interface Meter {
   /** Adds so many units of work, about a nanosecond each; true when it is time to yield. */
   readonly spend: (units: number) => boolean;
-  /** Claims memory for so many points; throws when the query has more of them than it may. */
+  /** Claims memory for so many points; throws when the query has more of them at once than it may. */
   readonly claim: (points: number) => void;
+  /** How many points are claimed. */
+  readonly claimed: () => number;
+  /** Says that so many are, after values that nobody needs any more were let go. */
+  readonly settle: (points: number) => void;
 }
 
 export interface Evaluation {
@@ -62,6 +66,10 @@ export function createMeter(maxPoints: number): Meter {
     claim(points) {
       claimed += points;
       if (claimed > maxPoints) throw tooManySamples();
+    },
+    claimed: () => claimed,
+    settle(points) {
+      claimed = points;
     },
   };
 }

@@ -1,5 +1,5 @@
 /** The evaluator: expression + samples → value. Pure; it is the reference for whatever is computed in the engine instead. */
-import { type Expression, type MatrixSelector, type Subquery, unwrap } from '../ast.ts';
+import { type Expression, type MatrixSelector, type Parentheses, type Subquery, unwrap } from '../ast.ts';
 import { isStepInvariant } from '../step-invariant.ts';
 import type { GridSeries, RawSeries, Value } from '../value.ts';
 import { evaluateAggregation } from './aggregation.ts';
@@ -47,12 +47,7 @@ function* evaluateOnce(expression: Expression, evaluation: Evaluation): Steps<Va
   }
 }
 
-/** Evaluates an expression over the grid. Series come in the order in which the samples had them, unless the value says that it is ordered. */
-export function* evaluate(expression: Expression, evaluation: Evaluation): Steps<Value> {
-  const inner = unwrap(expression);
-  if (evaluation.grid.count > 1 && inner.kind !== 'number' && isStepInvariant(inner)) {
-    return yield* evaluateOnce(inner, evaluation);
-  }
+function* evaluateNode(inner: Exclude<Expression, Parentheses>, evaluation: Evaluation): Steps<Value> {
   switch (inner.kind) {
     case 'number':
       return { kind: 'scalar', values: new Float64Array(evaluation.grid.count).fill(inner.value) };
@@ -72,4 +67,21 @@ export function* evaluate(expression: Expression, evaluation: Evaluation): Steps
     case 'unary':
       return yield* evaluateUnary(inner, evaluation);
   }
+}
+
+/** How many points a value holds on to. */
+function sizeOf(value: Value, { grid }: Evaluation): number {
+  if (value.kind === 'vector') return value.series.length * grid.count;
+  return value.kind === 'scalar' ? grid.count : 0;
+}
+
+/** Evaluates an expression over the grid. Series come in the order in which the samples had them, unless the value says that it is ordered. */
+export function* evaluate(expression: Expression, evaluation: Evaluation): Steps<Value> {
+  const inner = unwrap(expression);
+  const isOnce = evaluation.grid.count > 1 && inner.kind !== 'number' && isStepInvariant(inner);
+  const before = evaluation.meter.claimed();
+  const value = isOnce ? yield* evaluateOnce(inner, evaluation) : yield* evaluateNode(inner, evaluation);
+  // What the value was made of is garbage now.
+  evaluation.meter.settle(before + sizeOf(value, evaluation));
+  return value;
 }

@@ -125,7 +125,10 @@ export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Step
       any = true;
     });
     if (evaluation.meter.spend(1000)) yield;
-    if (!any) continue;
+    if (!any) {
+      evaluation.meter.settle(evaluation.meter.claimed() - into.values.length);
+      continue;
+    }
     checkCounter(call, one.labels, evaluation);
     contributing.push(one);
     found.push(into);

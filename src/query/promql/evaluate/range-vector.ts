@@ -65,8 +65,15 @@ export function* evaluateRange(range: MatrixSelector | Subquery, evaluation: Eva
   const grid = subqueryGrid(range, evaluation);
   if (grid.count === 0) return { series: [], rangeMs, ...times };
   if (grid.count > maxSubqueryPoints) throw tooManySamples();
+  const { meter } = evaluation;
   const { series } = yield* evaluateVector(range.inner, { ...evaluation, grid });
-  return { series: series.map((one) => toRaw(one, grid)), rangeMs, ...times };
+  const raw: RawSeries[] = [];
+  for (const one of series) {
+    raw.push(toRaw(one, grid));
+    meter.claim(grid.count);
+    if (meter.spend(3 * grid.count)) yield;
+  }
+  return { series: raw, rangeMs, ...times };
 }
 
 /** Visits the windows of one series that hold a sample, in order of time; each costs what it holds. */
