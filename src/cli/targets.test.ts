@@ -202,9 +202,9 @@ describe('trawl why pod', () => {
     [
       'parsed',
       'it cannot be read',
-      { targets: [target({ health: 'down', lastError: 'line 2: bad' })] },
+      { targets: [target({ health: 'down', lastError: 'the page cannot be read as text: line 2: bad' })] },
       {},
-      /line 2: bad/,
+      /line 2: bad\n.*check metrics http:/,
     ],
     ['parsed', 'its page is empty', { targets: [target({ samples: 0 })] }, {}, /holds no sample/],
     ['kept', 'the store has nothing', {}, result(), /the store has nothing/],

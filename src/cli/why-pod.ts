@@ -1,10 +1,11 @@
 /** `trawl why pod`: walks the way of a pod's metrics, from its annotation to the store, and names the first step that fails. */
 import { z } from 'zod';
 import { type Agent, agentOf, questionOptions } from './agent-question.ts';
-import { type Command, UsageError } from './command.ts';
+import { type Command, programName, UsageError } from './command.ts';
 import { type Style, screenOf } from './screen.ts';
 import { podNamePattern } from './targets.ts';
 import { type AnsweredTarget, askTargets, type TargetsAnswer } from './targets-answer.ts';
+import { counted } from './waterfall.ts';
 
 const stepNames = ['discovered', 'annotation', 'reachable', 'parsed', 'kept'] as const;
 type StepName = (typeof stepNames)[number];
@@ -137,11 +138,15 @@ function lookWhetherReachable({ targets }: TargetsAnswer): Step {
 function lookWhetherParsed({ targets }: TargetsAnswer): Step {
   const bad = targets.filter(({ health }) => health === 'down');
   const [first] = bad;
-  if (first !== undefined) return fails('parsed', first.lastError ?? first.url, ...share(bad, targets));
+  if (first !== undefined) {
+    const isUnreadable = first.lastError?.includes('the page cannot be read') === true;
+    const look = `is this the page with its metrics? line by line, from a machine that reaches it:  ${programName()} check metrics ${first.url}`;
+    return fails('parsed', first.lastError ?? first.url, ...share(bad, targets), ...(isUnreadable ? [look] : []));
+  }
   const samples = targets.reduce((sum, target) => sum + target.samples, 0);
   const warnings = targets.flatMap(({ lastWarning }) => (lastWarning === null ? [] : [lastWarning]));
   if (samples === 0) return fails('parsed', 'its page holds no sample', 'does the URL name the page with the metrics?');
-  return ok('parsed', `${samples} samples in the last scrape`, ...warnings);
+  return ok('parsed', `${counted(samples, 'sample')} in the last scrape`, ...warnings);
 }
 
 const reportAnswer = z.object({
@@ -183,7 +188,8 @@ async function lookIntoStore(podName: string, agent: Agent): Promise<Step> {
       'look at metric_types and metric_name_filter in its annotation',
     );
   }
-  return ok('kept', `${samples} samples of the last scrape are in the store; look at them:  ${selector}`);
+  const kept = `${counted(samples, 'sample')} of the last scrape ${samples === 1 ? 'is' : 'are'} in the store`;
+  return ok('kept', `${kept}; look at them:  ${selector}`);
 }
 
 function parse(text: string): unknown {
