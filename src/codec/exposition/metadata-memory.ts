@@ -1,7 +1,7 @@
 /** What the HELP, TYPE and UNIT lines of a target's pages say, read again only where they changed. */
 import type { MetricMetadata, MetricType } from '../../model/metric-metadata.ts';
 import { type MetadataLine, readMetadataLine } from './metadata-line.ts';
-import type { PageCursor } from './page-cursor.ts';
+import { type PageCursor, refuse } from './page-cursor.ts';
 import type { NumberLabel } from './series-part.ts';
 
 export type MetadataMap = ReadonlyMap<string, MetricMetadata>;
@@ -29,6 +29,12 @@ interface Seen {
   readonly end: number;
   readonly line: MetadataLine;
 }
+
+/**
+ * Three lines for each of more families than are handed on. A page of nothing else would take a second of one turn of the event loop and
+ * stay in memory ten times over.
+ */
+export const maxMetadataLines = 50_000;
 
 const numberLabels: Partial<Record<MetricType, NumberLabel>> = { histogram: 'le', summary: 'quantile' };
 
@@ -68,6 +74,8 @@ export function createMetadataMemory(options: { readonly normalizesNumberLabels:
       },
       typeOf: (family) => types.get(family),
       read(page) {
+        if (seen.length >= maxMetadataLines)
+          throw refuse(page, `the page has more than ${maxMetadataLines} lines of HELP, TYPE and UNIT`);
         if (isSame && readKnown(page)) return;
         const start = page.at;
         const line = readMetadataLine(page);

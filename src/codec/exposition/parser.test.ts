@@ -265,6 +265,18 @@ describe('the memory of a parser', () => {
     expect([page.isSameSeries, ...page.series]).toEqual([false, 'counter', 'unknown']);
   });
 
+  it('reads as many HELP and TYPE lines as families can need, and refuses a page of more, also one that it knows', () => {
+    const { read } = createReader();
+    const linesOf = (count: number) => Array.from({ length: count }, (_, i) => `# TYPE f${i} gauge\n`).join('');
+    for (let round = 0; round < 2; round++) {
+      expect(read(linesOf(50_000)).metadata.size).toBe(50_000);
+      expect(() => read(`${linesOf(50_000)}# HELP f H.\n`)).toThrow(
+        'line 50001: the page has more than 50000 lines of HELP, TYPE and UNIT',
+      );
+    }
+    expect(read(`${'# a comment\n'.repeat(60_000)}f 1\n`).length).toBe(1);
+  });
+
   it('hands out the same metadata while nothing of it has changed', () => {
     const { read } = createReader();
     const head = '# HELP a A.\n# TYPE a gauge\n';
