@@ -165,18 +165,32 @@ async function startPrometheus(path: string): Promise<Target> {
 }
 
 const round = (value: number) => Number(value.toFixed(2));
+type CpuUs = Readonly<Record<string, number>>;
+const cpuOf = ({ pids }: Target): CpuUs =>
+  Object.fromEntries(Object.entries(pids).map(([role, pid]) => [role, cpuUs(pid)]));
+const quietUsPerSecond = 25_000;
+
+/** Waits until what was put off is done: merges of what came before would count as the cost of what comes next. */
+async function quiet(target: Target): Promise<void> {
+  for (let seconds = 0; seconds < 120; seconds++) {
+    const before = cpuOf(target);
+    await sleep(1000);
+    const after = cpuOf(target);
+    if (Object.entries(after).every(([role, us]) => us - (before[role] ?? 0) < quietUsPerSecond)) return;
+  }
+}
 
 async function measured(target: Target, options: Readonly<Record<string, string>>) {
-  const cpu = () => Object.fromEntries(Object.entries(target.pids).map(([role, pid]) => [role, cpuUs(pid)]));
-  const before = cpu();
+  const before = cpuOf(target);
   const result = await load(target, options);
   await target.settle();
-  const after = cpu();
-  const cpuUsPerSample = Object.fromEntries(
-    Object.entries(after).map(([role, us]) => [role, round((us - (before[role] ?? 0)) / result.samples)]),
-  );
+  const perSample = (): CpuUs =>
+    Object.fromEntries(
+      Object.entries(cpuOf(target)).map(([role, us]) => [role, round((us - (before[role] ?? 0)) / result.samples)]),
+    );
+  const cpuUsPerSample = perSample();
   const rssMiB = Object.fromEntries(Object.entries(target.pids).map(([role, pid]) => [role, memoryMiB(pid).rss]));
-  return { ...result, cpuUsPerSample, rssMiB };
+  return { result: { ...result, cpuUsPerSample, rssMiB }, perSample };
 }
 
 async function run(target: Target) {
@@ -187,17 +201,18 @@ async function run(target: Target) {
     const results: Record<string, unknown> = {};
     let startMs = Math.floor(Date.now() / stepMs) * stepMs - (steps * batches.length + 10) * stepMs;
     const common = { series: values.series };
-    const bringNew = (name: string) =>
-      measured(target, { ...common, steps: '1', start: String(startMs), batch: '2000', name });
+    const bringNew = async (name: string) => {
+      await quiet(target);
+      const options = { ...common, steps: '1', start: String(startMs), batch: '2000', name };
+      const { result, perSample } = await measured(target, options);
+      await quiet(target);
+      return { ...result, cpuUsWithMerges: perSample() };
+    };
     results['newSeriesFirst'] = await bringNew('first');
     startMs += stepMs;
     for (const batch of batches) {
-      results[`batch${batch}`] = await measured(target, {
-        ...common,
-        steps: values.steps,
-        start: String(startMs),
-        batch,
-      });
+      const options = { ...common, steps: values.steps, start: String(startMs), batch };
+      results[`batch${batch}`] = (await measured(target, options)).result;
       startMs += steps * stepMs;
     }
     // A program that has just started is slower than it will be for the rest of its life.

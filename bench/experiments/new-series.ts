@@ -63,7 +63,6 @@ const variants: Readonly<Record<string, Variant>> = {
   'in one file': { change: inOneFile },
   'names of labels as strings': { change: withLabels('Map(String, String)') },
   'values of labels in a dictionary': { change: withLabels('Map(LowCardinality(String), LowCardinality(String))') },
-  'labels as pairs': { change: withLabels('Array(Tuple(LowCardinality(String), String))') },
 };
 
 const home = mkdtempSync(join(tmpdir(), 'trawl-series-'));
