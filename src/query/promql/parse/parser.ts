@@ -12,6 +12,7 @@ import { unquote } from '../../go-string.ts';
 import type { AggregationOp, BinaryOp, Expression, Matching, Place, VectorSelector } from '../ast.ts';
 import { parseError, unsupported } from '../error.ts';
 import { functions } from '../functions.ts';
+import { formatG } from '../go-number.ts';
 import { parseDuration, parseNumber } from '../literal.ts';
 import { withAt, withEdges, withOffset } from './modifiers.ts';
 import { createLexer, describeToken, type Lexer, quote, type Token } from './tokens.ts';
@@ -261,7 +262,7 @@ function parseAt(parser: Parser, inner: Expression): Expression {
   const seconds = numberOf(parser, token) * (isNegative ? -1 : 1);
   advance(parser);
   if (!Number.isFinite(seconds) || Math.abs(seconds) >= 9e15) {
-    return failAt(parser.query, inner, `timestamp out of bounds for @ modifier: ${seconds.toFixed(6)}`);
+    return failAt(parser.query, inner, `timestamp out of bounds for @ modifier: ${formatG(seconds)}`);
   }
   return withAt(parser.query, inner, { kind: 'time', timeMs: Math.round(seconds * 1000) }, parser.lastTo);
 }
