@@ -65,7 +65,7 @@ export interface ExpositionParserOptions<T> {
 
 /** A page that is read piece by piece, so that a large one does not hold up everything else. */
 export interface PageReading<T> {
-  /** Reads so many lines more; true once the page has been read to its end. Throws a CodecError for a bad line, which ends the reading. */
+  /** Reads so many lines more, or fewer that are long; true once the page has been read to its end. Throws a CodecError for a bad line, which ends the reading. */
   advance(lines: number): boolean;
   /** What the page says, once it has been read to its end. */
   finish(): ExposedPage<T>;

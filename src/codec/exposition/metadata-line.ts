@@ -5,6 +5,7 @@ import {
   findQuotedEnd,
   isBlank,
   lineFeed,
+  maxTextBytes,
   type PageCursor,
   quote,
   refuse,
@@ -83,6 +84,7 @@ function readFamilyLine(page: PageCursor, keyword: Keyword): MetadataLine {
   if (page.format === 'openmetrics' && bytes[page.at] !== space)
     throw refuse(page, `expected a space and the text of ${keyword}, got ${show(page)}`);
   page.at = contentStart;
+  if (end - contentStart > maxTextBytes) throw refuse(page, `the ${keyword} text has more than ${maxTextBytes} bytes`);
   const content = textOf(bytes, contentStart, end);
   if (content === undefined) throw refuse(page, `the ${keyword} text is not valid UTF-8`);
   const line = toMetadataLine(page, { keyword, family, content });

@@ -34,6 +34,9 @@ export const backslash = 0x5c;
 export const openBrace = 0x7b;
 export const closeBrace = 0x7d;
 
+/** The longest label or help text. To take the escapes out of one that is nothing else takes a twentieth of a second. */
+export const maxTextBytes = 256 * 1024;
+
 const shownTextLength = 64;
 const shownLineLength = 120;
 

@@ -59,6 +59,18 @@ describe('a page in text format 0.0.4', () => {
     expect(page.metadata.get('m')).toEqual({ family: 'm', type: 'unknown', help: 'a\\b\nc\\"d', unit: '' });
   });
 
+  it.each([
+    [
+      'labels',
+      `m{${Array.from({ length: 4097 }, (_, i) => `a${i}="",`).join('')}} 1\n`,
+      'a series has more than 4096 labels',
+    ],
+    ['label value', `m{a="${'\\n'.repeat(131_072)}"} 1\n`, 'the label value has more than 262144 bytes'],
+    ['help', `# HELP m ${'\\n'.repeat(131_073)}\n`, 'the HELP text has more than 262144 bytes'],
+  ])('refuses %s beyond what one turn of the event loop can read', (_, text, reason) => {
+    expect(() => createReader().read(text)).toThrow(`line 1: ${reason}`);
+  });
+
   it('tells which labels a line has empty, which is more than not having them', () => {
     const parser = createExpositionParser({ remember: ({ emptyLabels }) => emptyLabels });
     const page = parser.parse(Buffer.from('a{b="",c="1",d=""} 1\na{c="1"} 1\na 1\n'), 'text');

@@ -170,7 +170,7 @@ export function createExpositionParser<T>(options: ExpositionParserOptions<T>): 
     open,
     parse(body, format) {
       const reading = open(body, format);
-      reading.advance(Number.POSITIVE_INFINITY);
+      while (!reading.advance(Number.POSITIVE_INFINITY));
       return reading.finish();
     },
   };
@@ -178,11 +178,15 @@ export function createExpositionParser<T>(options: ExpositionParserOptions<T>): 
 
 type ReadLine<T> = (reading: Reading<T>) => void;
 
+/** Lines may be long: after so many bytes it is enough for one turn, however few lines they were. */
+const bytesAtOnce = 256 * 1024;
+
 /** Reads lines of a page in text; true at its end. */
 function readTextLines<T>(reading: Reading<T>, lines: number, readSample: ReadLine<T>): boolean {
   const { page, metadata } = reading;
   const { bytes } = page;
-  for (let line = 0; line < lines && page.at < bytes.length; ) {
+  const stop = Math.min(page.at + bytesAtOnce, bytes.length);
+  for (let line = 0; line < lines && page.at < stop; ) {
     const code = bytes[page.at];
     if (code === lineFeed || isBlank(code)) {
       page.at++;
@@ -201,7 +205,8 @@ function readOpenMetricsLines<T>(reading: Reading<T>, lines: number, readSample:
   const { bytes } = page;
   // An empty body is what a target without metrics may answer.
   if (bytes.length === 0) return true;
-  for (let line = 0; line < lines; line++) {
+  const stop = page.at + bytesAtOnce;
+  for (let line = 0; line < lines && page.at < stop; line++) {
     if (page.at >= bytes.length) {
       page.at = bytes.length - 1;
       throw refuse(page, 'the page does not end with # EOF');

@@ -10,6 +10,7 @@ import {
   isBlank,
   type LabelOrder,
   lineFeed,
+  maxTextBytes,
   openBrace,
   type PageCursor,
   quote,
@@ -30,6 +31,9 @@ export interface SeriesPart {
   /** In the order of the line, without the name; values may be empty, names may be there twice. */
   readonly labels: readonly Label[];
 }
+
+/** Beyond any page that is meant, whatever limits a target has: a line is read in one turn of the event loop, and one may be a whole page. */
+const maxLabels = 4096;
 
 const comma = 0x2c;
 const equal = 0x3d;
@@ -116,6 +120,7 @@ function readLabels(page: PageCursor, list: LabelList): string {
     page.at++;
     skip();
     if (key === '') throw refuse(page, 'a label name is empty');
+    if (list.labels.length >= maxLabels) throw refuse(page, `a series has more than ${maxLabels} labels`);
     list.labels.push(page.labelOf(key, readQuoted(page, 'label value')));
     skip();
     if (bytes[page.at] === comma) page.at++;
@@ -138,6 +143,7 @@ function readQuoted(page: PageCursor, what: 'label name' | 'label value'): strin
   if (bytes[at] !== quote) throw refuse(page, `expected ${what} in quotes, got ${show(page)}`);
   const end = findQuotedEnd(bytes, at);
   if (end < 0) throw refuse(page, `the quotes of the ${what} are not closed`);
+  if (end - at > maxTextBytes) throw refuse(page, `the ${what} has more than ${maxTextBytes} bytes`);
   const text = textOf(bytes, at + 1, end - 1);
   if (text === undefined) throw refuse(page, `the ${what} is not valid UTF-8`);
   if (page.format === 'openmetrics' && text.includes('\n')) throw refuse(page, `a line ends inside the ${what}`);

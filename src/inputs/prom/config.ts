@@ -175,14 +175,16 @@ export const promInputConfig = component(
       label_limit: count(0)
         .default(128)
         .describe(
-          'The most labels of a series, its name among them. One with more makes the scrape fail; 0 is no limit.',
+          'The most labels of a series, its name among them. One with more makes the scrape fail; 0 is no limit below 4096.',
         ),
       label_name_length_limit: count(0)
         .default(1024)
         .describe('The longest name of a label, in bytes. A longer one makes the scrape fail; 0 is no limit.'),
       label_value_length_limit: count(0)
         .default(131_072)
-        .describe('The longest value of a label, in bytes. A longer one makes the scrape fail; 0 is no limit.'),
+        .describe(
+          'The longest value of a label, in bytes. A longer one makes the scrape fail; 0 is no limit below 256 KiB.',
+        ),
       relabel_configs: z
         .array(relabelRule)
         .default([])
