@@ -195,6 +195,16 @@ describe('the connection that a kubeconfig describes', () => {
     );
   });
 
+  it('says that http:// is not used unless the file allows it', async () => {
+    const api = await openTlsApi();
+    const plain = kubeconfig(api, { token: 'x' }).replace('https:', 'http:');
+    const credentialsOf = (text: string) =>
+      createKubeconfigConnection({ clock: realClock, path: write(text) }).credentials(false);
+    await expect(credentialsOf(plain)).rejects.toThrow('reaches its cluster by http://');
+    const allowed = plain.replace('"server"', '"insecure-skip-tls-verify":true,"server"');
+    expect((await credentialsOf(allowed)).url).toMatch(/^http:/);
+  });
+
   it('says which file, context or user is at fault, and nothing that a plugin printed', async () => {
     const api = await openTlsApi();
     const failing = (path: string, context = '') =>

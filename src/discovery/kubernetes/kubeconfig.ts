@@ -54,6 +54,12 @@ async function readCredentials(path: string, context: string): Promise<Credentia
       `${file} names a proxy-url for its cluster, which Trawl cannot use; name a cluster that is reached directly`,
     );
   }
+  if (cluster.server.startsWith('http:') && !cluster.skipTLSVerify) {
+    // The library refuses it too, in words that speak of credentials only below.
+    throw new Error(
+      `${file} reaches its cluster by http://, which anybody on the way can read; name https://, or set insecure-skip-tls-verify: true there`,
+    );
+  }
   const request: RequestOptions = {};
   try {
     await config.applyToHTTPSOptions(request);

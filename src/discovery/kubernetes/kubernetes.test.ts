@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createFakeClock, createFakeHost, type FakeClock, realClock, until } from '../../../test/fixtures/fake-host.ts';
 import {
   type KubernetesApi,
@@ -456,6 +456,24 @@ describe('an API server that refuses', () => {
 });
 
 describe('a source of pods', () => {
+  it('writes each way a server fails into the log once until it is back, though they take turns', async () => {
+    const api = await openApi({ pods: [shop('a')] });
+    const { source, host, passUntil, failures } = watch(api, createFakeClock());
+    const warn = vi.spyOn(host.log, 'warn');
+    await passUntil('there is a set', () => source.pods() !== undefined);
+    for (let round = 0; round < 3; round++) {
+      for (const status of [500, 503]) {
+        const before = failures().length;
+        api.fault({ kind: 'status', status });
+        if (round === 0 && status === 500) api.restart();
+        await passUntil('it has failed once more', () => failures().length > before + 1);
+      }
+    }
+    const said = warn.mock.calls.map(([, text]) => String(text).replaceAll(/\d+/g, '#'));
+    expect(said).toEqual([...new Set(said)]);
+    expect(said.length).toBeGreaterThan(1);
+  });
+
   it('does not wait without end for a plugin that asks somebody to log in', async () => {
     const api = await openApi({ pods: [shop('a')] });
     const connection = { name: api.url, credentials: () => new Promise<never>(() => {}) };

@@ -47,6 +47,8 @@ export const watcherLimits = {
   brokenWatches: 4,
 } as const;
 
+/** Of one trouble, which may take turns between a few. */
+const maxSaid = 20;
 /** So that a storm of the same refusal with other versions is said once. */
 const withoutNumbers = (text: string): string => text.replaceAll(/\d+/g, '#');
 
@@ -81,13 +83,18 @@ export function createWatcher(options: WatcherOptions): Watcher {
     listBy: 'watch',
   };
   let trouble: Trouble | undefined;
+  /** Since the trouble began: a server that goes away fails in several ways by turns. */
+  const said = new Set<string>();
   let tooManySaid = false;
 
   const complain = (failure: ApiFailure): void => {
     meter.failed(name, failure.message);
     const isFinal = ['forbidden', 'not_found', 'unauthorized', 'credentials'].includes(failure.kind);
-    if (trouble === undefined || withoutNumbers(trouble.text) !== withoutNumbers(failure.message))
+    const sentence = withoutNumbers(failure.message);
+    if (!said.has(sentence) && said.size < maxSaid) {
+      said.add(sentence);
       log.warn({ server, kind: failure.kind }, failure.message);
+    }
     trouble = { text: failure.message, sinceMs: trouble?.sinceMs ?? clock.monotonicMs(), isFinal };
   };
   const openForMs = (): number => (progress.openedMs === undefined ? 0 : clock.monotonicMs() - progress.openedMs);
@@ -98,6 +105,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     if (trouble === undefined) return;
     log.info({ server }, `${server} tells of pods again; ${set.pods()?.size ?? 0} are known.`);
     trouble = undefined;
+    said.clear();
   };
   const replace = (pods: ReadonlyMap<string, Pod>, version: string): void => {
     set.replace(pods);
