@@ -107,6 +107,22 @@ describe('the intake', () => {
     expect(status()).toMatchObject({ received: 4, kept: 2, refused: 2 });
   });
 
+  it('refuses samples and exemplars of times that the store cannot tell, even where everything is kept for ever', async () => {
+    const store = destination('store');
+    const { accept } = setUp({ store: store.self });
+    const series = createSeries([['__name__', 'up']]);
+    const at = (timestampMs: number) => ({ timestampMs, value: 1, isStale: false });
+    const in1900 = Date.UTC(1900, 0, 1);
+    const samples = [at(-1e303), at(in1900 - 1), at(in1900), at(0)];
+    const exemplars = [in1900 - 1, 0].map((timestampMs) => ({ series, labels: [], value: 1, timestampMs }));
+    const batch = { signal: 'samples', items: [{ series, samples }], exemplars } as const;
+    expect(await accept(batch, signal)).toMatchObject({ kind: 'rejected', count: 2 });
+    const [kept] = store.batches;
+    if (kept?.signal !== 'samples') throw new Error('nothing was kept');
+    expect(kept.items[0]?.samples).toEqual(samples.slice(2));
+    expect(kept.exemplars).toEqual(exemplars.slice(1));
+  });
+
   describe('while it is not known how far back the store keeps', () => {
     const hourMs = 3_600_000;
     const start = () => {

@@ -42,6 +42,9 @@ export interface Intake {
 /** A sample further ahead than this is refused, as Prometheus refuses it. */
 const maxSampleAheadMs = 10 * 60_000;
 
+/** 1900: the store's times begin there, and what is before would be kept as another time. A page may say any time at all. */
+const earliestSampleMs = -2_208_988_800_000;
+
 /** What is left of a batch, and what was taken out of it. */
 interface Sifted {
   readonly batch: Batch;
@@ -193,6 +196,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const oldestOf = (signal: Signal): number =>
     Math.max(
       options.oldestMs(signal) ?? Number.NEGATIVE_INFINITY,
+      signal === 'samples' ? earliestSampleMs : Number.NEGATIVE_INFINITY,
       (signal === 'samples' ? options.unsureMs?.(signal) : undefined) ?? Number.NEGATIVE_INFINITY,
     );
 
