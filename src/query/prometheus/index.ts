@@ -141,7 +141,7 @@ export function createPrometheusApi(options: PrometheusApiOptions): PrometheusAp
     queryRange: (parameters, signal) =>
       answerQuery({ parameters, limits, signal }, async (prepared) => {
         const { startMs, endMs, stepMs } = rangeParameters(parameters, limits.maxPointsPerSeries);
-        const grid = { startMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1 };
+        const grid = { startMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1, givenEndMs: endMs };
         const query = parsePromql(parameters('query'));
         const full = await rangeQuery(query, grid, engineOptions(prepared));
         const { value, ...notes } = limited(full, prepared.limit);

@@ -112,6 +112,16 @@ describe('a range selector', () => {
   });
 });
 
+describe('@ end()', () => {
+  it('is the end that a range query was given, be it beyond the last point', async () => {
+    const stored = [series({ __name__: 'x' }, every(1000, [0, 1, 2, 3]))];
+    const grid = { startMs: 0, stepMs: 2000, count: 2, givenEndMs: 3000 };
+    expect(shown(await rangeQuery(parsePromql('x @ end() - x @ start()'), grid, optionsFor(stored)))).toEqual({
+      '': [3, 3],
+    });
+  });
+});
+
 describe('rate', () => {
   const rateOf = async (points: readonly Point[], query: string, timeMs: number): Promise<unknown> => {
     const found = await at(query, timeMs, [series({ __name__: 'x_total' }, points)]);

@@ -2,7 +2,7 @@
 import type { SampleSelection } from '../../store/readers/samples.ts';
 import { type Expression, type Moved, unwrap, type VectorSelector } from './ast.ts';
 import { infoSelector } from './info-selector.ts';
-import { endOf, type Grid } from './value.ts';
+import { endOf, type Grid, givenEndOf } from './value.ts';
 
 /** One read, for every selector that it serves. */
 export interface PlannedRead {
@@ -39,7 +39,7 @@ function movedTimes({ at, offsetMs }: Moved, times: Times, { grid }: PlanOptions
     case 'start':
       return from(grid.startMs);
     case 'end':
-      return from(endOf(grid));
+      return from(givenEndOf(grid));
     default:
       return { firstMs: times.firstMs - offsetMs, lastMs: times.lastMs - offsetMs };
   }

@@ -6,12 +6,17 @@ export interface Grid {
   readonly startMs: number;
   readonly stepMs: number;
   readonly count: number;
+  /** The end that a range query was given, where its last point is before it; `end()` is this. */
+  readonly givenEndMs?: number;
 }
 
 export const isInstant = ({ stepMs }: Grid): boolean => stepMs === 0;
 
 /** The timestamp of the grid's last point. */
 export const endOf = (grid: Grid): number => grid.startMs + (grid.count - 1) * grid.stepMs;
+
+/** What `end()` stands for. */
+export const givenEndOf = (grid: Grid): number => grid.givenEndMs ?? endOf(grid);
 
 /** One series of an instant vector over the grid. NaN is a value like any other, so presence is kept apart. */
 export interface GridSeries {

@@ -1,7 +1,7 @@
 /** Calls: which family computes which function. */
 import { type Call, unwrap } from '../ast.ts';
 import { unsupported } from '../error.ts';
-import { endOf, type Value, type VectorValue } from '../value.ts';
+import { givenEndOf, type Value, type VectorValue } from '../value.ts';
 import { evaluateAbsent, evaluateAbsentOverTime } from './absent.ts';
 import { dateFunctions, evaluateDate } from './dates.ts';
 import {
@@ -71,8 +71,8 @@ const clockFunctions: ReadonlyMap<string, (evaluation: Evaluation, index: number
   ['pi', () => Math.PI],
   ['time', ({ grid }, index) => (grid.startMs + index * grid.stepMs) / 1000],
   ['start', ({ whole }) => whole.startMs / 1000],
-  ['end', ({ whole }) => endOf(whole) / 1000],
-  ['range', ({ whole }) => (endOf(whole) - whole.startMs) / 1000],
+  ['end', ({ whole }) => givenEndOf(whole) / 1000],
+  ['range', ({ whole }) => (givenEndOf(whole) - whole.startMs) / 1000],
   ['step', ({ whole }) => whole.stepMs / 1000],
 ]);
 

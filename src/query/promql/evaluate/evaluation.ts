@@ -4,9 +4,9 @@ import type { Annotations } from '../annotations.ts';
 import type { Expression, Moved, VectorSelector } from '../ast.ts';
 import { PromqlError } from '../error.ts';
 import {
-  endOf,
   type Grid,
   type GridSeries,
+  givenEndOf,
   labelKey,
   metricKey,
   type Value,
@@ -85,7 +85,7 @@ export function timesOf(moved: Moved, evaluation: Evaluation): { readonly firstM
     case 'start':
       return { firstMs: whole.startMs - moved.offsetMs, stepMs: 0 };
     case 'end':
-      return { firstMs: endOf(whole) - moved.offsetMs, stepMs: 0 };
+      return { firstMs: givenEndOf(whole) - moved.offsetMs, stepMs: 0 };
     default:
       return { firstMs: grid.startMs - moved.offsetMs, stepMs: grid.stepMs };
   }

@@ -89,6 +89,8 @@ describe('what is no query', () => {
     ['1 +', '1:4: unexpected end of input'],
     ['sum', 'is a query'],
     ['sum(', '1:5: unclosed left parenthesis'],
+    ['sum(a b)', '1:7: unexpected identifier "b" in aggregation'],
+    ['sum(abs(a,,b))', '1:11: unexpected "," in aggregation'],
     ['sum()', '1:1: no arguments for aggregate expression provided'],
     ['sum(a, b)', '1:1: wrong number of arguments for aggregate expression provided, expected 1, got 2'],
     ['topk(a)', '1:1: wrong number of arguments for aggregate expression provided, expected 2, got 1'],

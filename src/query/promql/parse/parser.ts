@@ -28,11 +28,13 @@ export interface Parser {
   /** Where the last token that was taken ends. */
   lastTo: number;
   depth: number;
+  /** How many aggregations are open: errors inside of one name it. */
+  aggregations: number;
 }
 
 export function createParser(query: string): Parser {
   const lexer = createLexer(query);
-  return { query, lexer, token: lexer.next(), lastTo: 0, depth: 0 };
+  return { query, lexer, token: lexer.next(), lastTo: 0, depth: 0, aggregations: 0 };
 }
 
 function advance(parser: Parser): Token {
@@ -46,8 +48,9 @@ export const failAt = (query: string, { from }: { readonly from: number }, messa
   throw parseError(query, from, message);
 };
 
-/** Refuses the token that comes next, as the grammar's rule named by `context` would. */
-export function unexpected(parser: Parser, context = '', expected = ''): never {
+/** Refuses the token that comes next, as the grammar's rule of that name would. */
+export function unexpected(parser: Parser, rule = '', expected = ''): never {
+  const context = rule === '' && parser.aggregations > 0 ? 'aggregation' : rule;
   const where = context === '' ? '' : ` in ${context}`;
   const wanted = expected === '' ? '' : `, expected ${expected}`;
   return failAt(parser.query, parser.token, `unexpected ${describeToken(parser.token)}${where}${wanted}`);
@@ -182,7 +185,9 @@ const withParameter: ReadonlySet<string> = new Set<AggregationOp>([
 function parseAggregation(parser: Parser, op: Token): Expression {
   const before = parseGrouping(parser);
   if (!isNext(parser, '(')) unexpected(parser, 'aggregation');
+  parser.aggregations++;
   const args = parseArguments(parser);
+  parser.aggregations--;
   const grouping = before ?? parseGrouping(parser) ?? { labels: [], isWithout: false };
   const place: Place = { from: op.from, to: parser.lastTo };
   const wanted = withParameter.has(op.text) ? 2 : 1;
