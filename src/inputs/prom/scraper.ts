@@ -196,7 +196,8 @@ export function createScraper(options: ScraperOptions): Scraper {
       meter.failed(host.name, `${target.url.href}: exemplars with more than 128 characters of labels`);
     if (overBudget > 0) return over;
     if (tooFarAhead > 0) return `samples with times more than ten minutes ahead are left out: ${tooFarAhead}`;
-    if (duplicates > 0) return `samples of series that were there already are left out, the first is kept: ${duplicates}`;
+    if (duplicates > 0)
+      return `samples of series that were there already are left out, the first is kept: ${duplicates}`;
     return undefined;
   };
 
