@@ -153,6 +153,10 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     acceptFor: (name) => memory.guardAccept(intake.acceptFor(name)),
   });
 
+  const targets = createTargetsSource({ inputs, discovery });
+  const startedMs = clock.nowMs();
+  let loaded = { isCurrent: true, loadedMs: startedMs };
+
   const server: Server = createServer({
     listeners: listenersOf(main),
     access: accessOf(main),
@@ -166,8 +170,14 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
       requestsPerSecondPerPeer: main.http.requests_per_second === 0 ? undefined : main.http.requests_per_second,
     },
     queryRoutes: [
-      ...createQueryRoutes(link, main, { clock, targets: () => targetsMetadata({ inputs, discovery }) }),
-      ...createTargetRoutes(createTargetsSource({ inputs, discovery })),
+      ...createQueryRoutes(link, main, {
+        clock,
+        startedMs,
+        targets: () => targetsMetadata({ inputs, discovery }),
+        scrapeIntervalsMs: () => targets.targets().map(({ intervalMs }) => intervalMs),
+        configuration: () => loaded,
+      }),
+      ...createTargetRoutes(targets),
     ],
     operations: {
       readiness: [link.whyNotReady],
@@ -187,7 +197,7 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
     version,
   });
 
-  const reload = createReload({
+  const reloadAll = createReload({
     configuration,
     inputs,
     outputs: outputComponents,
@@ -200,6 +210,13 @@ async function assemble(options: AgentOptions, undo: (() => Promise<unknown>)[])
       for (const each of [log, ...logs.values()]) each.level = changed.log.level;
     },
   });
+
+  const reload = async (): Promise<ReloadOutcome> => {
+    const outcome = await reloadAll();
+    const isCurrent = outcome.kind === 'applied';
+    loaded = { isCurrent, loadedMs: isCurrent ? clock.nowMs() : loaded.loadedMs };
+    return outcome;
+  };
 
   undo.push(() => outputComponents.stopAll(AbortSignal.timeout(undoMs)));
   await outputComponents.startAll(configuration.outputs);

@@ -1,11 +1,15 @@
 /** The query dialects over the store's readers. */
 import type { MainConfig } from '../../config/main-config.ts';
+import { formatSize } from '../../config/quantity.ts';
 import type { Clock } from '../../pipeline/component.ts';
 import { createJaegerApi, createJaegerSource } from '../../query/jaeger/index.ts';
 import { createLokiRoutes } from '../../query/loki/index.ts';
 import { createMeasurementRoute } from '../../query/measurements/index.ts';
 import { createPrometheusRoutes, defaultPrometheusLimits } from '../../query/prometheus/index.ts';
 import { createListingRoutes, type TargetMetadata } from '../../query/prometheus/listings.ts';
+import { createRuleRoutes } from '../../query/prometheus/rules.ts';
+import { createStatusRoutes, type StatusSource } from '../../query/prometheus/status.ts';
+import { createStoreSamples } from '../../query/promql/store-samples.ts';
 import type { QueryRoute } from '../../query/query-route.ts';
 import { createSearchGate } from '../../query/search-gate.ts';
 import { createTopologyRoute } from '../../query/topology/index.ts';
@@ -15,26 +19,25 @@ import { readExemplars } from '../../store/readers/exemplars.ts';
 import { defaultReadLimits } from '../../store/readers/limits.ts';
 import { readLogs } from '../../store/readers/logs.ts';
 import { readMetadata } from '../../store/readers/metadata.ts';
-import { defaultSampleLimits, readSamples } from '../../store/readers/samples.ts';
+import { defaultSampleLimits } from '../../store/readers/samples.ts';
 import { readLabelNames, readLabelValues, readMeasurements, readSeries } from '../../store/readers/series.ts';
+import { readSeriesStatistics } from '../../store/readers/series-statistics.ts';
 import { readTopology } from '../../store/rollups/topology.ts';
+import { retentionLimitsOf } from '../retention-limits.ts';
 import { version } from '../version.ts';
 import type { StoreLink } from './store-link.ts';
 
 /** What queries ask of the agent itself. */
-export interface AgentSource {
+export interface AgentSource extends Pick<StatusSource, 'startedMs' | 'scrapeIntervalsMs' | 'configuration'> {
   readonly clock: Clock;
   /** The targets that this agent scrapes, with what they said of their metrics. */
   targets(): readonly TargetMetadata[];
 }
 
 /** Every query route of the agent. */
-export function createQueryRoutes(
-  link: StoreLink,
-  config: MainConfig,
-  { clock, targets }: AgentSource,
-): readonly QueryRoute[] {
+export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: AgentSource): readonly QueryRoute[] {
   const { client, freshness } = link;
+  const { clock, targets } = agent;
   const now = clock.nowMs;
   const { timeout: timeoutMs } = config.query;
   const readLimits = { ...defaultReadLimits, timeoutMs };
@@ -57,7 +60,7 @@ export function createQueryRoutes(
       nowMs: now,
     }),
     ...createPrometheusRoutes({
-      samples: { select: (selection, signal) => readSamples(client, selection, { signal, limits: sampleLimits }) },
+      samples: createStoreSamples(client, sampleLimits),
       now,
       limits: {
         ...defaultPrometheusLimits,
@@ -76,6 +79,11 @@ export function createQueryRoutes(
       exemplars: (selection, signal) => readExemplars(client, selection, { signal, limits: readLimits }),
       targets,
     }),
+    ...createRuleRoutes(),
+    ...createStatusRoutes({
+      ...statusOf(config, agent),
+      statistics: (what, signal) => readSeriesStatistics(client, { ...what, signal, limits: readLimits }),
+    }),
     createMeasurementRoute({
       measurements: (signal) => readMeasurements(client, { nowMs: now() }, { signal, limits: readLimits }),
     }),
@@ -91,4 +99,23 @@ export function createQueryRoutes(
       nowMs: now,
     }),
   ];
+}
+
+/** What the configuration and the agent say of themselves. */
+function statusOf({ http, query, store }: MainConfig, agent: AgentSource): Omit<StatusSource, 'statistics'> {
+  const { ageMs, maxBytes } = retentionLimitsOf(store);
+  return {
+    ...agent,
+    version,
+    now: agent.clock.nowMs,
+    limits: {
+      timeoutMs: query.timeout,
+      lookbackMs: defaultPrometheusLimits.lookbackMs,
+      maxSamples: defaultSampleLimits.maxSamples,
+      maxConcurrent: query.max_concurrent,
+    },
+    retentionMs: ageMs.samples,
+    maxSize: maxBytes === 'none' ? undefined : formatSize(maxBytes),
+    listenAddress: http.listen,
+  };
 }

@@ -10,9 +10,20 @@ const invalid = (name: string, message: string): BadParameter =>
   new BadParameter(`invalid parameter "${name}": ${message}`);
 
 /** What Go's `strconv.ParseBool` takes. */
-const booleans: ReadonlySet<string> = new Set(
-  ['1', 't', 'T', 'TRUE', 'true', 'True', '0', 'f', 'F', 'FALSE', 'false', 'False'],
-);
+const booleans: ReadonlySet<string> = new Set([
+  '1',
+  't',
+  'T',
+  'TRUE',
+  'true',
+  'True',
+  '0',
+  'f',
+  'F',
+  'FALSE',
+  'false',
+  'False',
+]);
 
 /** Refuses what Prometheus refuses, so that a client with a mistake learns of it here as well. */
 function checkRuleParameters(parameters: Parameters, request: QueryRequest): void {
@@ -22,7 +33,10 @@ function checkRuleParameters(parameters: Parameters, request: QueryRequest): voi
   matchParameters(request);
   const excludes = parameters('exclude_alerts');
   if (excludes !== '' && !booleans.has(excludes))
-    throw invalid('exclude_alerts', `error converting exclude_alerts: strconv.ParseBool: parsing ${JSON.stringify(excludes)}: invalid syntax`);
+    throw invalid(
+      'exclude_alerts',
+      `error converting exclude_alerts: strconv.ParseBool: parsing ${JSON.stringify(excludes)}: invalid syntax`,
+    );
   const limit = parameters('group_limit');
   if (limit === '') {
     if (parameters('group_next_token') !== '')
@@ -30,7 +44,10 @@ function checkRuleParameters(parameters: Parameters, request: QueryRequest): voi
     return;
   }
   if (!/^[+-]?\d{1,15}$/.test(limit))
-    throw invalid('group_limit', `group_limit needs to be a valid number: strconv.ParseInt: parsing ${JSON.stringify(limit)}: invalid syntax`);
+    throw invalid(
+      'group_limit',
+      `group_limit needs to be a valid number: strconv.ParseInt: parsing ${JSON.stringify(limit)}: invalid syntax`,
+    );
   if (Number(limit) <= 0) throw invalid('group_limit', 'group_limit needs to be greater than 0');
 }
 

@@ -94,7 +94,8 @@ function runtimeInfo(source: StatusSource): Answer {
       GOMEMLIMIT: 0,
       GOGC: '',
       GODEBUG: '',
-      storageRetention: source.maxSize === undefined ? retentionOf(source) : `${retentionOf(source)} or ${source.maxSize}`,
+      storageRetention:
+        source.maxSize === undefined ? retentionOf(source) : `${retentionOf(source)} or ${source.maxSize}`,
     }),
   );
 }
