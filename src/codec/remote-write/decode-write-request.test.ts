@@ -217,7 +217,7 @@ describe('a write request', () => {
       { length: 3000 },
       (_, i): WriteSeries => ({ labels: up(['pod', `${i}`.padStart(300, 'x')]) }),
     );
-    const steps = decoder()(encodeWriteRequest(series));
+    const steps = decoder({ maxSamples: 3000 })(encodeWriteRequest(series));
     let count = 0;
     while (steps.next().done !== true) count++;
     expect(count).toBeGreaterThan(2);

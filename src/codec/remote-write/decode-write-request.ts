@@ -31,7 +31,7 @@ export interface DecodedWrite {
 export class TooManySamplesError extends CodecError {}
 
 export interface WriteDecoderOptions {
-  /** Exemplars and what is said of families count too: each of them can be two bytes on the wire. */
+  /** Exemplars, what is said of families and series without anything count too: each of them can be two bytes on the wire. */
   readonly maxSamples: number;
   /** Added to each series that lacks them. */
   readonly tags?: Readonly<Record<string, string>>;
@@ -268,6 +268,7 @@ export function createWriteDecoder(options: WriteDecoderOptions): WriteDecoder {
 
   const takeSeries = (cursor: WireCursor, end: number, into: Collected): void => {
     const { samples, exemplars, histograms, labels, labelCount } = readFields(cursor, end, into);
+    if (samples.length === 0 && exemplars === undefined) count(into);
     const known = labelCount > readLabelsAtMost ? refusedUnread(labelCount) : seriesAt(cursor, labels, into);
     if (histograms > 0) into.leaveOut('histograms', 'native histograms are not stored; send classic ones', histograms);
     if (known.series === undefined) {
