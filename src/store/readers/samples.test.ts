@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeSamples } from './samples.ts';
+import { decodeSamples, findSeries } from './samples.ts';
 
 const stale = 0x7ff0000000000002n;
 const nan = 0x7ff8000000000001n;
@@ -34,7 +34,8 @@ describe('samples of one series with one stamp', () => {
       [loser, winner],
       [loser, winner, loser],
     ]) {
-      const [points] = decodeSamples(rows(values), new Map([[7n, []]]));
+      const bytes = rows(values);
+      const [points] = decodeSamples(bytes, findSeries(bytes), [[]]);
       expect(points?.values).toHaveLength(1);
       expect(points?.staleAt?.[0] ?? 0).toBe(0);
       expect(points?.values[0]).toBe(winner === nan ? Number.NaN : Buffer.from(rows([winner])).readDoubleLE(16));

@@ -1,10 +1,11 @@
 /** Series by their labels, and their samples in a window, from the tables `series` and `samples`. */
 import type { Label } from '../../model/sample.ts';
 import type { StoreClient } from '../client.ts';
-import type { Condition, LabelMatcher } from './label-matcher.ts';
-import { defaultReadLimits, limitSettings, type ReadLimits, ResultLimitError } from './limits.ts';
-import { readRowBinary } from './row-binary.ts';
-import { readLabels, selectionCondition } from './series.ts';
+import type { SeriesKey } from '../intake/series-id-table.ts';
+import { createLabelCache, type LabelCache } from './label-cache.ts';
+import type { LabelMatcher } from './label-matcher.ts';
+import { defaultReadLimits, limitSettings, ResultLimitError } from './limits.ts';
+import { type SelectedSeries, type SelectionLimits, selectSeries } from './selected-series.ts';
 import { windowCondition } from './window.ts';
 
 /** The samples of one series, in order of time, no stamp twice. */
@@ -27,8 +28,7 @@ export interface SampleSelection {
   readonly untilMs: number;
 }
 
-export interface SampleReadLimits extends ReadLimits {
-  readonly maxSeries: number;
+export interface SampleReadLimits extends SelectionLimits {
   readonly maxSamples: number;
 }
 
@@ -41,49 +41,11 @@ export const defaultSampleLimits: SampleReadLimits = {
 export interface SampleReadOptions {
   readonly signal: AbortSignal;
   readonly limits?: SampleReadLimits;
+  /** Labels that were read before. */
+  readonly labels?: LabelCache;
 }
 
 const rowSizeBytes = 24;
-/** Names travel in the request's URL; more than this and the series' ids alone must do. */
-const maxMetricNames = 50;
-
-interface SeriesIndex {
-  readonly labelsOf: ReadonlyMap<bigint, readonly Label[]>;
-  readonly metrics: ReadonlySet<string>;
-}
-
-async function readSeries(
-  client: StoreClient,
-  condition: Condition,
-  options: { readonly signal: AbortSignal; readonly limits: SampleReadLimits },
-): Promise<SeriesIndex> {
-  const { limits, signal } = options;
-  const bytes = await client.bytes({
-    sql: `SELECT id, labels FROM series WHERE ${condition.sql} LIMIT 1 BY metric, id LIMIT {limit:UInt64}`,
-    parameters: { ...condition.parameters, limit: limits.maxSeries + 1 },
-    format: 'RowBinary',
-    signal,
-    timeoutMs: limits.timeoutMs,
-    settings: limitSettings(limits),
-  });
-  const labelsOf = new Map<bigint, readonly Label[]>();
-  const metrics = new Set<string>();
-  const row = readRowBinary(bytes);
-  while (!row.isAtEnd()) {
-    const id = row.u64();
-    const labels = readLabels(row);
-    labelsOf.set(id, labels);
-    metrics.add(labels.find(([name]) => name === '__name__')?.[1] ?? '');
-  }
-  if (labelsOf.size > limits.maxSeries) {
-    throw new ResultLimitError(
-      'series_per_query',
-      `the query selects more than ${limits.maxSeries} series; narrow its matchers`,
-    );
-  }
-  return { labelsOf, metrics };
-}
-
 /** Any number is larger than NaN, and 0 than -0. */
 function isLarger(a: number, b: number): boolean {
   if (Number.isNaN(a)) return false;
@@ -91,7 +53,11 @@ function isLarger(a: number, b: number): boolean {
 }
 
 /** Copies rows [from, to) of (id, ts, v), which are one series in order of time, into arrays of their own. */
-function takePoints(bytes: Buffer, from: number, to: number, labels: readonly Label[]): SeriesPoints {
+function takePoints(
+  bytes: Buffer,
+  { from, to }: { readonly from: number; readonly to: number },
+  labels: readonly Label[],
+): SeriesPoints {
   const timestampsMs = new Float64Array(to - from);
   const values = new Float64Array(to - from);
   let staleAt: Uint8Array | undefined;
@@ -126,59 +92,64 @@ function takePoints(bytes: Buffer, from: number, to: number, labels: readonly La
   };
 }
 
-/** Cuts rows of (id UInt64, ts DateTime64(3), v Float64), ordered by id and ts, into series. Rows of unknown series are left out. */
-export function decodeSamples(bytes: Buffer, labelsOf: ReadonlyMap<bigint, readonly Label[]>): SeriesPoints[] {
-  const series: SeriesPoints[] = [];
+/** Where each series begins and ends among rows ordered by id. */
+export interface SeriesRows {
+  readonly ids: readonly SeriesKey[];
+  /** The first row of each series, and behind them all the number of rows. */
+  readonly starts: readonly number[];
+}
+
+/** Finds the series among rows of (id UInt64, ts DateTime64(3), v Float64), ordered by id. */
+export function findSeries(bytes: Buffer): SeriesRows {
+  const ids: SeriesKey[] = [];
+  const starts: number[] = [];
   const rows = Math.floor(bytes.length / rowSizeBytes);
-  let from = 0;
-  while (from < rows) {
-    const low = bytes.readUInt32LE(from * rowSizeBytes);
-    const high = bytes.readUInt32LE(from * rowSizeBytes + 4);
-    let to = from + 1;
-    while (
-      to < rows &&
-      bytes.readUInt32LE(to * rowSizeBytes) === low &&
-      bytes.readUInt32LE(to * rowSizeBytes + 4) === high
-    ) {
-      to++;
-    }
-    const labels = labelsOf.get(bytes.readBigUInt64LE(from * rowSizeBytes));
-    if (labels !== undefined) series.push(takePoints(bytes, from, to, labels));
-    from = to;
+  let low = 0;
+  let high = 0;
+  for (let row = 0; row < rows; row++) {
+    const at = row * rowSizeBytes;
+    const rowLow = bytes.readInt32LE(at);
+    const rowHigh = bytes.readInt32LE(at + 4);
+    if (row > 0 && rowLow === low && rowHigh === high) continue;
+    low = rowLow;
+    high = rowHigh;
+    ids.push({ low, high });
+    starts.push(row);
   }
+  starts.push(rows);
+  return { ids, starts };
+}
+
+/** Cuts rows of (id, ts, v), ordered by id and ts, into series. Those whose labels are unknown are left out. */
+export function decodeSamples(
+  bytes: Buffer,
+  { starts }: SeriesRows,
+  labels: readonly (readonly Label[] | undefined)[],
+): SeriesPoints[] {
+  const series: SeriesPoints[] = [];
+  labels.forEach((own, i) => {
+    if (own !== undefined) series.push(takePoints(bytes, { from: starts[i] ?? 0, to: starts[i + 1] ?? 0 }, own));
+  });
   return series;
 }
 
-/** Reads the samples of all series that the matchers take; series without a sample in the window are left out. In no order. */
-export async function readSamples(
+/** Reads the samples of series that are selected already. */
+export async function readSamplesOf(
   client: StoreClient,
-  selection: SampleSelection,
-  options: SampleReadOptions,
+  selected: SelectedSeries,
+  { selection, options }: { readonly selection: SampleSelection; readonly options: SampleReadOptions },
 ): Promise<SeriesPoints[]> {
-  const limits = options.limits ?? defaultSampleLimits;
-  const { signal } = options;
-  const { matchers, afterMs, untilMs } = selection;
-  const condition = selectionCondition({ matchers: [matchers], startMs: afterMs, endMs: untilMs });
+  const { signal, limits = defaultSampleLimits } = options;
+  const { condition } = selected;
+  if (condition === undefined) return [];
   const window = windowCondition({
     unit: 'Milli',
-    after: BigInt(Math.trunc(afterMs)),
-    until: BigInt(Math.trunc(untilMs)),
+    after: BigInt(Math.trunc(selection.afterMs)),
+    until: BigInt(Math.trunc(selection.untilMs)),
   });
-  const { labelsOf, metrics } = await readSeries(client, condition, { signal, limits });
-  if (labelsOf.size === 0) return [];
-  // The matchers are asked once more instead of sending the ids: there may be a hundred thousand.
-  const isNarrow = metrics.size <= maxMetricNames;
   const bytes = await client.bytes({
-    sql: `SELECT id, ts, v FROM samples
-WHERE ${isNarrow ? 'metric IN {metrics:Array(String)} AND ' : ''}id IN (SELECT id FROM series WHERE ${condition.sql})
-  AND ${window.sql}
-ORDER BY id, ts LIMIT {limit:UInt64}`,
-    parameters: {
-      ...condition.parameters,
-      ...(isNarrow ? { metrics: [...metrics] } : {}),
-      ...window.parameters,
-      limit: limits.maxSamples + 1,
-    },
+    sql: `SELECT id, ts, v FROM samples WHERE ${condition.sql} AND ${window.sql} ORDER BY id, ts LIMIT {limit:UInt64}`,
+    parameters: { ...condition.parameters, ...window.parameters, limit: limits.maxSamples + 1 },
     format: 'RowBinary',
     signal,
     timeoutMs: limits.timeoutMs,
@@ -190,5 +161,17 @@ ORDER BY id, ts LIMIT {limit:UInt64}`,
       'query processing would load too many samples into memory in query execution',
     );
   }
-  return decodeSamples(bytes, labelsOf);
+  const found = findSeries(bytes);
+  return decodeSamples(bytes, found, await selected.labelsOf(found.ids));
+}
+
+/** Reads the samples of all series that the matchers take; series without a sample in the window are left out. In no order. */
+export async function readSamples(
+  client: StoreClient,
+  selection: SampleSelection,
+  options: SampleReadOptions,
+): Promise<SeriesPoints[]> {
+  const { signal, limits = defaultSampleLimits, labels = createLabelCache() } = options;
+  const selected = await selectSeries(client, selection, { signal, limits, labels });
+  return readSamplesOf(client, selected, { selection, options });
 }
