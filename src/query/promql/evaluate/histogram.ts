@@ -85,23 +85,22 @@ function bucketsAt(buckets: readonly BucketSeries[], index: number): Bucket[] {
 /** Differences so small come of adding floats in another order, and are no news. */
 const tolerance = 1e-12;
 
+function isAlmostEqual(a: number, b: number): boolean {
+  const sum = Math.abs(a) + Math.abs(b);
+  return a === b || (a !== 0 && b !== 0 && Math.abs(a - b) / Math.min(sum, Number.MAX_VALUE) < tolerance);
+}
+
 /** Counts may not fall from bucket to bucket. Says whether one had to be raised by more than rounding. */
 function makeMonotonic(buckets: readonly Bucket[]): boolean {
   let previous = buckets[0]?.count ?? 0;
-  for (const bucket of buckets.slice(1)) {
-    const difference = Math.abs(bucket.count - previous);
-    if (difference === 0) continue;
-    if (difference / bucket.count <= tolerance) bucket.count = previous;
-    else previous = bucket.count;
-  }
-  let most = buckets[0]?.count ?? 0;
   let isForced = false;
   for (const bucket of buckets) {
-    if (bucket.count > most) most = bucket.count;
-    else if (bucket.count < most) {
-      bucket.count = most;
+    if (bucket.count === previous) continue;
+    if (isAlmostEqual(bucket.count, previous)) bucket.count = previous;
+    else if (bucket.count < previous) {
+      bucket.count = previous;
       isForced = true;
-    }
+    } else previous = bucket.count;
   }
   return isForced;
 }
