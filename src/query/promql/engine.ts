@@ -1,21 +1,30 @@
 /** A query from its text to its value: parse, plan, read, evaluate. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Label } from '../../model/sample.ts';
+import type { GridAnswer, GridSelection } from '../../store/readers/grids.ts';
 import type { SampleSelection, SeriesPoints } from '../../store/readers/samples.ts';
 import { untilEnded } from '../failure.ts';
 import { createAnnotations } from './annotations.ts';
-import { typeNames, type VectorSelector } from './ast.ts';
+import { type Expression, typeNames, type VectorSelector } from './ast.ts';
 import { compareLabels } from './compare-labels.ts';
 import { PromqlError } from './error.ts';
 import { createMeter, type Steps } from './evaluate/evaluation.ts';
 import { evaluate } from './evaluate/expression.ts';
 import type { Query } from './parse/parse.ts';
-import { planReads } from './plan.ts';
-import { type Grid, isInstant, type Value } from './value.ts';
+import { type PlannedRead, planReads } from './plan.ts';
+import { findPushable, finishRows, type Pushable } from './pushdown.ts';
+import { type Grid, type GridSeries, isInstant, type Value } from './value.ts';
 
 /** Where samples come from: the store's reader bound to a client, or arrays in a test. */
 export interface SampleSource {
   select(selection: SampleSelection, signal: AbortSignal): Promise<readonly SeriesPoints[]>;
+  /** Computes a part of the query where the samples are; undefined where it had better not. A source without it leaves all to the evaluator. */
+  grid?(selection: GridSelection, options: GridOptions): Promise<GridAnswer | undefined>;
+}
+
+export interface GridOptions {
+  readonly signal: AbortSignal;
+  readonly maxPoints: number;
 }
 
 export interface EngineOptions {
@@ -26,7 +35,20 @@ export interface EngineOptions {
   readonly maxPoints: number;
   /** The step of subqueries that have none; a minute unless given. */
   readonly defaultStepMs?: number;
+  /** Told of each part that is done, for those who want to know how a query is answered. */
+  readonly onPart?: (part: QueryPart) => void;
 }
+
+/** What was done for one part of a query, and how long that took. */
+export type QueryPart =
+  | { readonly kind: 'pushed'; readonly pushable: Pushable; readonly answer: GridAnswer; readonly tookMs: number }
+  | {
+      readonly kind: 'read';
+      readonly read: PlannedRead;
+      readonly series: readonly SeriesPoints[];
+      readonly tookMs: number;
+    }
+  | { readonly kind: 'evaluated'; readonly tookMs: number };
 
 export interface QueryAnswer {
   readonly value: Value;
@@ -59,12 +81,36 @@ function inOrder(value: Value, isInstant: boolean): Value {
   return { kind: 'vector', series: sorted(value.series) };
 }
 
+/** What was read and computed before anything is evaluated. */
+interface Fetched {
+  readonly samples: Map<VectorSelector, readonly SeriesPoints[]>;
+  readonly pushed: Map<Expression, readonly GridSeries[]>;
+}
+
+async function pushDown(query: Query, grid: Grid, options: EngineOptions): Promise<Fetched> {
+  const { source, signal, lookbackMs, maxPoints, onPart } = options;
+  const fetched: Fetched = { samples: new Map(), pushed: new Map() };
+  if (source.grid === undefined) return fetched;
+  for (const pushable of findPushable(query.expression, { grid, lookbackMs })) {
+    const startedMs = performance.now();
+    const answer = await untilEnded(signal, source.grid(pushable.selection, { signal, maxPoints }));
+    if (answer === undefined) continue;
+    fetched.samples.set(pushable.selector, answer.unusual);
+    fetched.pushed.set(pushable.node, finishRows(pushable.function, answer.rows));
+    onPart?.({ kind: 'pushed', pushable, answer, tookMs: performance.now() - startedMs });
+  }
+  return fetched;
+}
+
 async function run(query: Query, grid: Grid, options: EngineOptions): Promise<QueryAnswer> {
-  const { source, signal, lookbackMs, maxPoints, defaultStepMs = 60_000 } = options;
-  const samples = new Map<VectorSelector, readonly SeriesPoints[]>();
-  for (const { selection, selectors } of planReads(query.expression, { grid, lookbackMs })) {
-    const read = await untilEnded(signal, source.select(selection, signal));
-    for (const selector of selectors) samples.set(selector, read);
+  const { source, signal, lookbackMs, maxPoints, defaultStepMs = 60_000, onPart } = options;
+  const { samples, pushed } = await pushDown(query, grid, options);
+  const known = new Set(samples.keys());
+  for (const read of planReads(query.expression, { grid, lookbackMs, known })) {
+    const startedMs = performance.now();
+    const series = await untilEnded(signal, source.select(read.selection, signal));
+    for (const selector of read.selectors) samples.set(selector, series);
+    onPart?.({ kind: 'read', read, series, tookMs: performance.now() - startedMs });
   }
   const annotations = createAnnotations(query.text);
   const evaluation = {
@@ -73,12 +119,16 @@ async function run(query: Query, grid: Grid, options: EngineOptions): Promise<Qu
     lookbackMs,
     defaultStepMs,
     samples,
+    pushed,
     annotations,
     meter: createMeter(maxPoints),
     evaluate,
   };
+  const startedMs = performance.now();
   const value = await drive(evaluate(query.expression, evaluation), signal);
-  return { value: inOrder(value, isInstant(grid)), warnings: annotations.warnings(), infos: annotations.infos() };
+  const ordered = inOrder(value, isInstant(grid));
+  onPart?.({ kind: 'evaluated', tookMs: performance.now() - startedMs });
+  return { value: ordered, warnings: annotations.warnings(), infos: annotations.infos() };
 }
 
 /** Evaluates at one time. */

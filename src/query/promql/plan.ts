@@ -14,6 +14,8 @@ export interface PlannedRead {
 export interface PlanOptions {
   readonly grid: Grid;
   readonly lookbackMs: number;
+  /** Selectors whose samples are not needed any more. */
+  readonly known?: ReadonlySet<VectorSelector>;
 }
 
 interface Window {
@@ -109,13 +111,14 @@ function joined(wanted: readonly Wanted[]): PlannedRead[] {
 
 /** Every read that the expression needs. */
 export function planReads(expression: Expression, options: PlanOptions): readonly PlannedRead[] {
-  const { grid } = options;
+  const { grid, known = new Set() } = options;
   const bySelection = new Map<string, Wanted[]>();
   for (const wanted of wantedBy(expression, { firstMs: grid.startMs, lastMs: endOf(grid) }, options)) {
+    if (known.has(wanted.selector)) continue;
     const key = JSON.stringify(wanted.selector.matchers.map(({ name, op, value }) => [name, op, value]).sort());
-    const known = bySelection.get(key);
-    if (known === undefined) bySelection.set(key, [wanted]);
-    else known.push(wanted);
+    const others = bySelection.get(key);
+    if (others === undefined) bySelection.set(key, [wanted]);
+    else others.push(wanted);
   }
   return [...bySelection.values()].flatMap(joined);
 }

@@ -42,6 +42,8 @@ export interface Evaluation {
   readonly defaultStepMs: number;
   /** The samples of each selector of the expression; they may reach beyond what this selector looks at. */
   readonly samples: ReadonlyMap<VectorSelector, readonly SeriesPoints[]>;
+  /** What was computed elsewhere for a selector or a function's call, the metrics' names still among the labels; its samples are those that are left. */
+  readonly pushed: ReadonlyMap<Expression, readonly GridSeries[]>;
   readonly annotations: Annotations;
   readonly meter: Meter;
   /** Evaluates a part of an expression; handed down so that the families of functions do not import each other in a circle. */

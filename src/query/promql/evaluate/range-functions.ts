@@ -112,7 +112,7 @@ export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Step
   const range = yield* evaluateRange(rangeArgument(call), evaluation);
   const isNamed = keepsName.has(call.function);
   const found: GridSeries[] = [];
-  const contributing: RawSeries[] = [];
+  const contributing: Pick<RawSeries, 'labels'>[] = [];
   for (const one of range.series) {
     const into = newSeries(isNamed ? one.labels : withoutName(one.labels), evaluation);
     const compute = prepare(one);
@@ -132,6 +132,13 @@ export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Step
     checkCounter(call, one.labels, evaluation);
     contributing.push(one);
     found.push(into);
+  }
+  for (const one of evaluation.pushed.get(call) ?? []) {
+    evaluation.meter.claim(evaluation.grid.count);
+    checkCounter(call, one.labels, evaluation);
+    contributing.push(one);
+    found.push(isNamed ? one : { ...one, labels: withoutName(one.labels) });
+    if (evaluation.meter.spend(1000)) yield;
   }
   if (!isNamed && !haveOneName(contributing)) yield* checkUnique(found, evaluation.meter);
   return { kind: 'vector', series: found };

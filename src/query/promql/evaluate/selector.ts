@@ -56,6 +56,10 @@ export function* evaluateSelector(
     if (any) found.push(series);
     if (meter.spend(500 + 5 * grid.count + length)) yield;
   }
+  for (const series of taken === 'value' ? (evaluation.pushed.get(selector) ?? []) : []) {
+    meter.claim(grid.count);
+    found.push(series);
+  }
   return found;
 }
 
