@@ -17,7 +17,8 @@ export interface QueryRequest {
 export interface QueryResponse {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string | Buffer;
+  /** What is iterated is written while it is sent; it must end, or throw, soon after the request's signal aborted. */
+  readonly body: string | Buffer | AsyncIterable<Buffer>;
   /** Further headers, names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -191,6 +191,10 @@ export async function packAnswer(body: Buffer, acceptEncoding: string | undefine
   return body.length <= compressAtOnceBytes ? zlib.gzipSync(body, { level: 1 }) : await gzipAsync(body, { level: 1 });
 }
 
+/** What packs an answer while it is sent, where the client asked for it; undefined when it is to be sent as it is. */
+export const createPacker = (acceptEncoding: string | undefined): zlib.Gzip | undefined =>
+  acceptsGzip(acceptEncoding) ? zlib.createGzip({ level: 1, chunkSize: 64 * 1024 }) : undefined;
+
 /** Whether an Accept-Encoding header allows gzip (RFC 9110 section 12.5.3; `gzip;q=0` forbids it). */
 export function acceptsGzip(header: string | undefined): boolean {
   if (header === undefined) return false;

@@ -1,12 +1,13 @@
 /** Mounts the query dialects' routes on fastify: parameters, forms, deadlines, packing of large answers. */
 import type { IncomingMessage } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import type { QueryResponse, QueryRoute } from '../query/query-route.ts';
 import { problemStatus, readBody, refusedByLength } from './body.ts';
 import type { ByteBudget, ByteLease } from './byte-budget.ts';
 import type { Exchange } from './exchanges.ts';
-import { packAnswer } from './inflate.ts';
+import { createPacker, packAnswer } from './inflate.ts';
 import { anyOrigin, mediaTypeOf } from './ingest.ts';
 import type { ServerLimits } from './limits.ts';
 import { hidesOtherMethods, servesPath, zipkinPaths } from './listener.ts';
@@ -52,7 +53,7 @@ export function mountQueryRoutes(app: FastifyInstance, routes: readonly QueryRou
             body: form.body,
             signal,
           });
-          return await send(reply, response, exchange);
+          return await send(reply, response, { exchange, log: options.log });
         } catch (error) {
           // The client left or was told 503 at the deadline: nobody is there to tell.
           if (signal.aborted) return reply.hijack();
@@ -80,15 +81,47 @@ async function readForm({ req }: Exchange, limitBytes: number, lease: ByteLease)
     : { kind: 'read', form: undefined, body: read.body };
 }
 
-async function send(reply: FastifyReply, response: QueryResponse, exchange: Exchange): Promise<FastifyReply> {
-  const { req, res } = exchange;
-  const body = typeof response.body === 'string' ? Buffer.from(response.body) : response.body;
-  const packed = await packAnswer(body, req.headers['accept-encoding']);
+interface Sending {
+  readonly exchange: Exchange;
+  readonly log: Logger;
+}
+
+async function send(reply: FastifyReply, response: QueryResponse, sending: Sending): Promise<FastifyReply> {
+  const { req, res, path } = sending.exchange;
+  const { body } = response;
+  const made =
+    typeof body === 'string' || Buffer.isBuffer(body)
+      ? await wholeBody(body, req.headers['accept-encoding'])
+      : streamedBody(body, sending);
   // While it was packed, the deadline may have answered.
   if (res.headersSent || res.destroyed) return reply.hijack();
   void reply.code(response.status).headers({ ...response.headers });
   void reply.type(response.contentType).header('x-content-type-options', 'nosniff').header('vary', 'accept-encoding');
-  if (req.headers.origin !== undefined && servesPath(zipkinPaths, exchange.path)) void reply.headers(anyOrigin);
-  if (packed !== undefined) void reply.header('content-encoding', 'gzip');
-  return reply.send(packed ?? body);
+  if (req.headers.origin !== undefined && servesPath(zipkinPaths, path)) void reply.headers(anyOrigin);
+  if (made.isPacked) void reply.header('content-encoding', 'gzip');
+  return reply.send(made.payload);
+}
+
+interface Body {
+  readonly payload: Buffer | Readable;
+  readonly isPacked: boolean;
+}
+
+async function wholeBody(body: string | Buffer, acceptEncoding: string | undefined): Promise<Body> {
+  const whole = typeof body === 'string' ? Buffer.from(body) : body;
+  const packed = await packAnswer(whole, acceptEncoding);
+  return { payload: packed ?? whole, isPacked: packed !== undefined };
+}
+
+/** What fails half-way ends the connection, so that nobody takes half an answer for a whole one. */
+function streamedBody(body: AsyncIterable<Buffer>, { exchange, log }: Sending): Body {
+  const written = Readable.from(body, { objectMode: false });
+  const ended = (error: Error | null | undefined): void => {
+    if (error === null || error === undefined || exchange.signal.aborted || exchange.res.destroyed) return;
+    log.error({ err: error, path: exchange.path }, 'An answer failed half-way; its connection was closed.');
+  };
+  const packer = createPacker(exchange.req.headers['accept-encoding']);
+  if (packer !== undefined) return { payload: pipeline(written, packer, ended), isPacked: true };
+  written.once('error', ended);
+  return { payload: written, isPacked: false };
 }

@@ -42,7 +42,8 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
   const { timeout: timeoutMs } = config.query;
   const readLimits = { ...defaultReadLimits, timeoutMs };
   const sampleLimits = { ...defaultSampleLimits, timeoutMs };
-  const searches = createSearchGate({ atOnce: config.query.max_concurrent, waiting: config.query.max_waiting });
+  const atOnce = { atOnce: config.query.max_concurrent, waiting: config.query.max_waiting };
+  const searches = createSearchGate(atOnce);
   return [
     ...createZipkinApi({
       traces: createZipkinSource({ client, limits: readLimits, searches, nowMs: now }),
@@ -62,6 +63,7 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
     ...createPrometheusRoutes({
       samples: createStoreSamples(client, sampleLimits),
       now,
+      gate: createSearchGate(atOnce),
       limits: {
         ...defaultPrometheusLimits,
         timeoutMs,

@@ -6,7 +6,8 @@ import { BadParameter } from './parameters.ts';
 
 export interface Answer {
   readonly status: number;
-  readonly body: string;
+  /** Large ones are written while they are sent. */
+  readonly body: string | Buffer | AsyncIterable<Buffer>;
 }
 
 export const answerError = (status: number, errorType: string, message: string): Answer => ({
@@ -23,11 +24,17 @@ export interface Notes {
 const field = (name: string, texts: readonly string[] = []): string =>
   texts.length === 0 ? '' : `,"${name}":${JSON.stringify(texts)}`;
 
-/** `data` is JSON already. */
-export const answerData = (data: string, { warnings, infos }: Notes = {}): Answer => ({
-  status: 200,
-  body: `{"status":"success","data":${data}${field('warnings', warnings)}${field('infos', infos)}}`,
+/** What stands around the data of an answer. */
+export const envelope = ({ warnings, infos }: Notes): { readonly before: string; readonly after: string } => ({
+  before: '{"status":"success","data":',
+  after: `${field('warnings', warnings)}${field('infos', infos)}}`,
 });
+
+/** `data` is JSON already. */
+export function answerData(data: string, notes: Notes = {}): Answer {
+  const { before, after } = envelope(notes);
+  return { status: 200, body: before + data + after };
+}
 
 /** What Prometheus says where a `limit` cut the answer. */
 export const truncated = 'results truncated due to limit';

@@ -1,15 +1,18 @@
 /** Prometheus's HTTP API over the evaluator: instant and range queries, GET and POST (reference: Prometheus web/api/v1). */
 
 import { type Parameters, parametersOf } from '../parameters.ts';
-import { instantQuery, type QueryAnswer, rangeQuery, type SampleSource } from '../promql/engine.ts';
+import { type EngineOptions, instantQuery, type QueryAnswer, rangeQuery, type SampleSource } from '../promql/engine.ts';
 import { parsePromql, type Query } from '../promql/parse/parse.ts';
 import { prettyPrint } from '../promql/print.ts';
-import type { Value } from '../promql/value.ts';
+import type { Grid, Value } from '../promql/value.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
-import { type Answer, answerData, answerFor, truncated } from './answer.ts';
-import { formatInstant, formatRange } from './format.ts';
+import { createSearchGate, type SearchGate } from '../search-gate.ts';
+import { type Answer, answerData, answerFor, envelope, truncated } from './answer.ts';
+import { formatAnswer } from './format.ts';
 import { durationParameter, limitParameter, rangeParameters, timeParameter } from './parameters.ts';
+import { startQueryClock } from './statistics.ts';
 import { syntaxTree } from './syntax-tree.ts';
+import { inTurn } from './turn.ts';
 
 export interface PrometheusLimits {
   readonly timeoutMs: number;
@@ -31,6 +34,8 @@ export interface PrometheusApiOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly limits?: PrometheusLimits;
+  /** Who waits for whom; 20 at work at once, as in Prometheus, unless given. */
+  readonly gate?: SearchGate;
 }
 
 export interface PrometheusApi {
@@ -62,90 +67,71 @@ function limited({ value, warnings, infos }: QueryAnswer, limit: number): QueryA
   return { value: cut, warnings: [...warnings, truncated], infos };
 }
 
-/** What both kinds of query share: their limits and their deadline. */
-interface Prepared {
-  readonly limit: number;
-  readonly lookbackMs: number;
+/** A query that was read and can be evaluated. */
+interface Asked {
+  readonly grid: Grid;
+  readonly evaluate: (options: EngineOptions) => Promise<QueryAnswer>;
+}
+
+interface Asking {
+  readonly parameters: Parameters;
   readonly signal: AbortSignal;
+  readonly limits: PrometheusLimits;
+  readonly gate: SearchGate;
+  readonly samples: SampleSource;
 }
 
-interface Deadline {
-  readonly signal: AbortSignal;
-  readonly clear: () => void;
-}
-
-/**
- * A signal that aborts with `signal`, and with a TimeoutError after `timeoutMs`. By hand: on Node 20 what AbortSignal.any gives is lost to the
- * garbage collector with the timeout that it follows, and a query of much memory then runs on for ever.
- */
-function startDeadline(signal: AbortSignal, timeoutMs: number): Deadline {
-  const ending = new AbortController();
-  const leave = (): void => ending.abort(signal.reason);
-  const timer = setTimeout(
-    () => ending.abort(new DOMException('the query took too long', 'TimeoutError')),
-    Math.min(timeoutMs, 2 ** 31 - 1),
-  );
-  if (signal.aborted) leave();
-  else signal.addEventListener('abort', leave, { once: true });
-  return {
-    signal: ending.signal,
-    clear() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', leave);
-    },
-  };
-}
-
-/** Answers a query within its deadline. */
-async function answerQuery(
-  { parameters, limits, signal }: { parameters: Parameters; limits: PrometheusLimits; signal: AbortSignal },
-  answer: (prepared: Prepared) => Promise<Answer>,
-): Promise<Answer> {
-  let deadline: Deadline | undefined;
+/** Answers a query within its deadline, when it is its turn; one that is refused need not wait for it. */
+async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
+  const { parameters, limits, gate, signal } = asking;
   try {
     const limit = limitParameter(parameters);
-    const timeoutMs = durationParameter(parameters, 'timeout') ?? limits.timeoutMs;
+    const timeoutMs = Math.min(durationParameter(parameters, 'timeout') ?? limits.timeoutMs, limits.timeoutMs);
     const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? limits.lookbackMs;
-    deadline = startDeadline(signal, Math.min(Math.max(timeoutMs, 1), limits.timeoutMs));
-    return await answer({
-      limit,
-      lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
-      signal: deadline.signal,
+    const { grid, evaluate } = read();
+    const clock = startQueryClock(asking.samples);
+    return await inTurn({ gate, timeoutMs, signal }, async (deadline) => {
+      try {
+        clock.begin();
+        const full = await evaluate({
+          source: clock.source,
+          signal: deadline,
+          lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
+          maxPoints: limits.maxPoints,
+        });
+        const { value, ...notes } = limited(full, limit);
+        const more = parameters('stats') === '' ? '' : clock.show(full.value);
+        return { status: 200, body: formatAnswer({ value, grid, more, ...envelope(notes) }, signal) };
+      } catch (error) {
+        return answerFor(error);
+      }
     });
   } catch (error) {
     return answerFor(error);
-  } finally {
-    deadline?.clear();
   }
 }
 
 /** The API without its routes. */
 export function createPrometheusApi(options: PrometheusApiOptions): PrometheusApi {
-  const limits = options.limits ?? defaultPrometheusLimits;
-  const engineOptions = ({ signal, lookbackMs }: Prepared) => ({
-    source: options.samples,
-    signal,
-    lookbackMs,
-    maxPoints: limits.maxPoints,
-  });
+  const { samples, limits = defaultPrometheusLimits } = options;
+  const gate = options.gate ?? createSearchGate({ atOnce: 20, waiting: 1000 });
 
   return {
     query: (parameters, signal) =>
-      answerQuery({ parameters, limits, signal }, async (prepared) => {
+      answerQuery({ parameters, limits, signal, gate, samples }, () => {
         const timeMs = timeParameter(parameters, 'time', options.now());
         const query = parsePromql(parameters('query'));
-        const full = await instantQuery(query, timeMs, engineOptions(prepared));
-        const { value, ...notes } = limited(full, prepared.limit);
-        return answerData(formatInstant(value, timeMs), notes);
+        return {
+          grid: { startMs: timeMs, stepMs: 0, count: 1 },
+          evaluate: (engine) => instantQuery(query, timeMs, engine),
+        };
       }),
     queryRange: (parameters, signal) =>
-      answerQuery({ parameters, limits, signal }, async (prepared) => {
+      answerQuery({ parameters, limits, signal, gate, samples }, () => {
         const { startMs, endMs, stepMs } = rangeParameters(parameters, limits.maxPointsPerSeries);
         const grid = { startMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1, givenEndMs: endMs };
         const query = parsePromql(parameters('query'));
-        const full = await rangeQuery(query, grid, engineOptions(prepared));
-        const { value, ...notes } = limited(full, prepared.limit);
-        return answerData(await formatRange(value, grid, prepared.signal), notes);
+        return { grid, evaluate: (engine) => rangeQuery(query, grid, engine) };
       }),
     formatQuery: (parameters) => answerText(parameters, ({ expression }) => prettyPrint(expression)),
     parseQuery: (parameters) => answerText(parameters, ({ expression }) => syntaxTree(expression)),

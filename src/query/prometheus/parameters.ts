@@ -15,8 +15,16 @@ const maxMs = 8_640_000_000_000_000;
 const invalid = (name: string, message: string): BadParameter =>
   new BadParameter(`invalid parameter "${name}": ${message}`);
 
+/** The first and the last time of Prometheus, which its clients send where they mean "from the beginning" and "to the end". */
+const boundaries: Readonly<Record<string, number>> = {
+  '-292273086-05-16T16:47:06Z': -maxMs,
+  '292277025-08-18T07:12:54.999999999Z': maxMs,
+};
+
 /** Reads seconds since 1970 or RFC 3339 into milliseconds; undefined when it is neither. */
 export function parseTime(text: string): number | undefined {
+  const boundary = boundaries[text];
+  if (boundary !== undefined) return boundary;
   if (floatPattern.test(text)) {
     const timeMs = Math.round(Number(text) * 1000);
     return Math.abs(timeMs) <= maxMs ? timeMs : undefined;

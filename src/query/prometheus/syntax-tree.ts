@@ -51,7 +51,7 @@ function binary(node: Extract<Expression, { kind: 'binary' }>): Json {
           labels,
           on: isOn,
           include,
-          fillValues: { lhs: null, rhs: null },
+          fillValues: { lhs: matching.fill.left ?? null, rhs: matching.fill.right ?? null },
         }
       : null,
     bool: returnsBool,

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { textOf } from '../../../test/fixtures/answer-text.ts';
 import { createMemorySource } from '../../../test/fixtures/memory-samples.ts';
 import { createSeries, type Label, type Sample, type SeriesSamples } from '../../model/sample.ts';
 import { createPrometheusApi } from '../prometheus/index.ts';
@@ -256,7 +257,7 @@ describe.skipIf(program === undefined)(
         const asked = await fetch(`${url}/api/v1/${path}`, { method: 'POST', body: new URLSearchParams(given) });
         const theirs: Answer = JSON.parse(await asked.text());
         const { body } = await (path === 'query' ? api.query : api.queryRange)((name) => given[name] ?? '', signal);
-        const ours: Answer = JSON.parse(body);
+        const ours: Answer = JSON.parse(await textOf(body));
         expect(comparable(ours), `${i} of seed ${seed}: ${JSON.stringify(given)}`).toEqual(comparable(theirs));
       }
       process.stdout.write(
