@@ -103,6 +103,13 @@ export interface Matching {
   readonly labels: readonly string[];
   /** The labels that `group_left` and `group_right` copy from the one side. */
   readonly include: readonly string[];
+  /** What stands in for an element that is missing on a side. */
+  readonly fill: Fill;
+}
+
+export interface Fill {
+  readonly left: number | undefined;
+  readonly right: number | undefined;
 }
 
 export interface Binary extends Place {

@@ -60,6 +60,8 @@ interface Rules {
   checkMessage(expected: Expected, error: string): string | null;
 }
 
+const noRules: Rules = { compareResult: () => null, checkAnnotations: () => null, checkMessage: () => null };
+
 const directory = resolve(process.env['CONFORMANCE_DIR'] ?? '../shared/conformance');
 
 const numberOf = (value: string): number => {
@@ -174,7 +176,7 @@ for (const { file, what } of suites) {
   const isThere = existsSync(path);
   describe.skipIf(!isThere)(`${what} (${isThere ? path : `skipped: no ${path}`})`, async () => {
     const suite: Suite = isThere ? JSON.parse(readFileSync(path, 'utf8')) : { loads: {}, cases: [] };
-    const rules: Rules = await import(pathToFileURL(join(dirname(path), '../promql/lib.mjs')).href);
+    const rules: Rules = isThere ? await import(pathToFileURL(join(dirname(path), '../promql/lib.mjs')).href) : noRules;
     const apiFor = createApis(suite);
     const must = suite.cases.filter(({ tier = 'core' }) => tier === 'core');
 

@@ -1,7 +1,7 @@
 /** Expressions as text again, on one line or, where that would be long, on several (promql/parser/printer.go, prettier.go). */
 import type { LabelMatcher } from '../../store/readers/label-matcher.ts';
-import type { Aggregation, Binary, Expression, MatrixSelector, Moved, Subquery, VectorSelector } from './ast.ts';
-import { formatPlain } from './go-number.ts';
+import type { Aggregation, Binary, Expression, Fill, MatrixSelector, Moved, Subquery, VectorSelector } from './ast.ts';
+import { formatG, formatPlain } from './go-number.ts';
 import { quote } from './parse/tokens.ts';
 
 /** Years and weeks only where nothing is left over: 90d is easier to read than 12w6d. */
@@ -64,13 +64,19 @@ function printAggregator({ op, labels, isWithout }: Aggregation): string {
   return labels.length === 0 ? op : `${op} by (${printLabels(labels)}) `;
 }
 
+function printFill({ left, right }: Fill): string {
+  if (left === right) return left === undefined ? '' : ` fill (${formatG(left)})`;
+  const leftText = left === undefined ? '' : ` fill_left (${formatG(left)})`;
+  return right === undefined ? leftText : `${leftText} fill_right (${formatG(right)})`;
+}
+
 function printOperator({ op, returnsBool, matching }: Binary): string {
   const { cardinality, isOn, labels, include } = matching;
   const isGrouped = cardinality !== 'one-to-one';
   const by = labels.length > 0 || isOn || isGrouped ? ` ${isOn ? 'on' : 'ignoring'} (${printLabels(labels)})` : '';
   const side = cardinality === 'many-to-one' ? 'left' : 'right';
   const group = isGrouped ? ` group_${side} (${printLabels(include)})` : '';
-  return `${op}${returnsBool ? ' bool' : ''}${by}${group}`;
+  return `${op}${returnsBool ? ' bool' : ''}${by}${group}${printFill(matching.fill)}`;
 }
 
 /** An expression on one line. */

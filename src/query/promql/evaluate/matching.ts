@@ -128,15 +128,83 @@ function checkOneToOne(results: readonly GridSeries[]): void {
   }
 }
 
+/** A series of one value at the points where the side that is there has something and the other has nothing. */
+function standIn(
+  labels: readonly Label[],
+  value: number,
+  { there, missing }: { readonly there: Uint8Array; readonly missing: Uint8Array },
+): GridSeries {
+  const isPresent = there.map((present, i) => (present === 1 && missing[i] === 0 ? 1 : 0));
+  return { labels, values: new Float64Array(there.length).fill(value), isPresent };
+}
+
+interface Group {
+  readonly many: readonly GridSeries[];
+  readonly ones: readonly GridSeries[];
+}
+
+/** What is put together in one group: elements of both sides, and those of one side with what is filled in for the other. */
+function* pairsOf(
+  { many, ones }: Group,
+  { matching, count, fill }: PairOptions,
+): Generator<MatchedPair, void, undefined> {
+  for (const member of many) for (const partner of ones) yield { many: member, one: partner };
+  if (fill.one !== undefined) {
+    const missing = presenceOf(ones, count);
+    for (const member of many) {
+      const labels = matchingLabels(member.labels, matching);
+      yield { many: member, one: standIn(labels, fill.one, { there: member.isPresent, missing }) };
+    }
+  }
+  if (fill.many !== undefined) {
+    const missing = presenceOf(many, count);
+    for (const partner of ones) {
+      const labels = matchingLabels(partner.labels, matching);
+      yield { many: standIn(labels, fill.many, { there: partner.isPresent, missing }), one: partner };
+    }
+  }
+}
+
+interface PairOptions {
+  readonly matching: Matching;
+  readonly count: number;
+  readonly fill: { readonly many: number | undefined; readonly one: number | undefined };
+}
+
+interface MatchedPair {
+  readonly many: GridSeries;
+  readonly one: GridSeries;
+}
+
+/** The groups of both sides; those that one side has alone are of use only where something is filled in. */
+function groupsOf(
+  many: ReadonlyMap<string, readonly GridSeries[]>,
+  ones: ReadonlyMap<string, readonly GridSeries[]>,
+  { fill }: PairOptions,
+): ReadonlyMap<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const [key, members] of many) groups.set(key, { many: members, ones: ones.get(key) ?? [] });
+  if (fill.many === undefined) return groups;
+  for (const [key, partners] of ones) if (!groups.has(key)) groups.set(key, { many: [], ones: partners });
+  return groups;
+}
+
 export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluation): Steps<VectorValue> {
   const { matching, op, returnsBool } = binary;
   const { left, right, dropsName } = sides;
   const { grid, meter } = evaluation;
-  if (left.series.length === 0 || right.series.length === 0) return { kind: 'vector', series: [] };
+  const isFilled = matching.fill.left !== undefined || matching.fill.right !== undefined;
+  if (!isFilled && (left.series.length === 0 || right.series.length === 0)) return { kind: 'vector', series: [] };
   // `group_right` has its many side on the right; the operator's sides stay as they are written.
   const isSwapped = matching.cardinality === 'one-to-many';
   const many = isSwapped ? right : left;
   const one = isSwapped ? left : right;
+  const { fill } = matching;
+  const options: PairOptions = {
+    matching,
+    count: grid.count,
+    fill: isSwapped ? { many: fill.right, one: fill.left } : { many: fill.left, one: fill.right },
+  };
   const ones = yield* groupByMatching(one.series, matching, meter);
   for (const group of ones.values()) {
     if (group.length > 1) {
@@ -146,15 +214,13 @@ export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluati
   const operation = operationOf(op, returnsBool);
   const found: GridSeries[] = [];
   const groupOf = new Map<GridSeries, string>();
-  for (const [key, members] of yield* groupByMatching(many.series, matching, meter)) {
+  for (const [key, group] of groupsOf(yield* groupByMatching(many.series, matching, meter), ones, options)) {
     const results: GridSeries[] = [];
-    for (const member of members) {
-      for (const partner of ones.get(key) ?? []) {
-        const into = newSeries(resultLabels(member.labels, partner.labels, { matching, dropsName }), evaluation);
-        combine(into, isSwapped ? { left: partner, right: member } : { left: member, right: partner }, operation);
-        if (hasAny(into)) results.push(into);
-        if (meter.spend(1000 + 8 * grid.count)) yield;
-      }
+    for (const pair of pairsOf(group, options)) {
+      const into = newSeries(resultLabels(pair.many.labels, pair.one.labels, { matching, dropsName }), evaluation);
+      combine(into, isSwapped ? { left: pair.one, right: pair.many } : { left: pair.many, right: pair.one }, operation);
+      if (hasAny(into)) results.push(into);
+      if (meter.spend(1000 + 8 * grid.count)) yield;
     }
     if (matching.cardinality === 'one-to-one') checkOneToOne(results);
     for (const result of results) {

@@ -83,6 +83,10 @@ function checkBinary(query: string, binary: Binary): ValueType {
   if (!isBetweenVectors && matching.labels.length > 0) {
     fail(query, binary, 'vector matching only allowed between instant vectors');
   }
+  if (matching.fill.left !== undefined || matching.fill.right !== undefined) {
+    if (!isBetweenVectors) fail(query, binary, 'filling in missing series only allowed between instant vectors');
+    if (isSetOp(op)) fail(query, binary, 'filling in missing series not allowed for set operators');
+  }
   if (isSetOp(op)) {
     if (!isBetweenVectors) fail(query, binary, `set operator ${quote(op)} not allowed in binary scalar expression`);
     if (matching.cardinality !== 'one-to-one') fail(query, binary, `no grouping allowed for ${quote(op)} operation`);

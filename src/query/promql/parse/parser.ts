@@ -9,7 +9,7 @@ import {
   matchesEmpty,
 } from '../../../store/readers/label-matcher.ts';
 import { unquote } from '../../go-string.ts';
-import type { AggregationOp, BinaryOp, Expression, Matching, Place, VectorSelector } from '../ast.ts';
+import type { AggregationOp, BinaryOp, Expression, Fill, Matching, Place, VectorSelector } from '../ast.ts';
 import { parseError, unsupported } from '../error.ts';
 import { functions } from '../functions.ts';
 import { formatG } from '../go-number.ts';
@@ -202,6 +202,9 @@ function parseAggregation(parser: Parser, op: Token): Expression {
   return { kind: 'aggregation', op: op.text as AggregationOp, inner, parameter, ...grouping, ...place };
 }
 
+/** Go's durations end at 2^63 ns, and so do Prometheus's. */
+const longestMs = 9_223_372_036_854;
+
 /** A duration within brackets or after `offset`: `5m`, or a number of seconds; undefined where the next token is none. */
 function parseDurationToken(parser: Parser): number | undefined {
   const { token, query } = parser;
@@ -209,19 +212,91 @@ function parseDurationToken(parser: Parser): number | undefined {
   const seconds = token.kind === 'number' ? parseNumber(token.text) : undefined;
   const ms = token.kind === 'duration' ? parseDuration(token.text) : Math.trunc((seconds ?? Number.NaN) * 1000);
   if (ms === undefined) return failAt(query, token, `not a valid duration string: ${quote(token.text)}`);
-  if (!Number.isFinite(ms) || Math.abs(ms) > 9_223_372_036_854) return failAt(query, token, 'duration out of range');
+  if (!Number.isFinite(ms) || Math.abs(ms) > longestMs) return failAt(query, token, 'duration out of range');
   advance(parser);
   return ms;
 }
 
 function parseRangeDuration(parser: Parser, context: string, expected: string): number {
   const { token } = parser;
-  if (['-', '+', '('].includes(token.text) || token.kind === 'identifier') throw unsupported('duration expression');
-  const ms = parseDurationToken(parser);
-  if (ms === undefined) return unexpected(parser, context, expected);
+  if (token.kind === 'end' || isNext(parser, ']') || isNext(parser, ':')) return unexpected(parser, context, expected);
+  const ms = Math.round(parseDurationSum(parser, 0, { context, expected }) * 1000);
+  if (!Number.isFinite(ms) || ms > longestMs) return failAt(parser.query, token, 'duration out of range');
   if (ms <= 0) return failAt(parser.query, token, 'duration must be greater than 0');
-  if (parser.token.kind === 'operator') throw unsupported('duration expression');
   return ms;
+}
+
+interface DurationContext {
+  readonly context: string;
+  readonly expected: string;
+}
+
+const durationChoices: Readonly<Record<string, (a: number, b: number) => number>> = {
+  min_of: Math.min,
+  max_of: Math.max,
+};
+
+/** `min_of(a, b)` and its kin, whose word comes next. */
+function parseDurationCall(parser: Parser, where: DurationContext): number {
+  const word = advance(parser).text.toLowerCase();
+  const choose = durationChoices[word];
+  if (choose === undefined) throw unsupported(`${word}() within a duration`);
+  if (!accept(parser, '(')) unexpected(parser, where.context, '"("');
+  const first = parseDurationSum(parser, 0, where);
+  if (!accept(parser, ',')) unexpected(parser, where.context, '","');
+  const second = parseDurationSum(parser, 0, where);
+  if (!accept(parser, ')')) unexpected(parser, where.context, '")"');
+  return choose(first, second);
+}
+
+/** What a sign stands before: within brackets as in an expression, after `offset` the operand alone. */
+const parseDurationSigned = (parser: Parser, where: DurationContext): number =>
+  where.context === 'offset' ? parseDurationOperand(parser, where) : parseDurationSum(parser, powPrecedence, where);
+
+/** A duration in seconds: a literal, or several put together by operators. */
+function parseDurationOperand(parser: Parser, where: DurationContext): number {
+  if (++parser.depth > maxDepth) {
+    failAt(parser.query, parser.token, `expression is nested more than ${maxDepth} levels deep`);
+  }
+  let seconds: number;
+  if (accept(parser, '-')) seconds = -parseDurationSigned(parser, where);
+  else if (accept(parser, '+')) seconds = parseDurationSigned(parser, where);
+  else if (accept(parser, '(')) {
+    seconds = parseDurationSum(parser, 0, where);
+    if (!accept(parser, ')')) unexpected(parser, where.context, where.expected);
+  } else if (/^(?:step|range|min_of|max_of)$/i.test(parser.token.text) && parser.token.kind === 'identifier') {
+    seconds = parseDurationCall(parser, where);
+  } else {
+    const ms = parseDurationToken(parser);
+    if (ms === undefined) return unexpected(parser, where.context, where.expected);
+    seconds = ms / 1000;
+  }
+  parser.depth--;
+  return seconds;
+}
+
+const durationOps: Readonly<Record<string, (a: number, b: number) => number>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / b,
+  '%': (a, b) => a % b,
+  '^': (a, b) => a ** b,
+};
+
+function parseDurationSum(parser: Parser, least: number, where: DurationContext): number {
+  let left = parseDurationOperand(parser, where);
+  for (;;) {
+    const { token } = parser;
+    const compute = token.kind === 'operator' ? durationOps[token.text] : undefined;
+    const precedence = precedences[token.text] ?? 0;
+    if (compute === undefined || precedence < least) return left;
+    advance(parser);
+    const right = parseDurationSum(parser, token.text === '^' ? precedence : precedence + 1, where);
+    if (right === 0 && token.text === '/') failAt(parser.query, token, 'division by zero');
+    if (right === 0 && token.text === '%') failAt(parser.query, token, 'modulo by zero');
+    left = compute(left, right);
+  }
 }
 
 /** `[range]` or `[range:step]` after an expression. */
@@ -244,12 +319,12 @@ function parseBrackets(parser: Parser, inner: Expression): Expression {
 
 function parseOffset(parser: Parser, inner: Expression): Expression {
   advance(parser);
-  const isNegative = isNext(parser, '-');
-  if (isNegative || isNext(parser, '+')) advance(parser);
-  if (isNext(parser, '(') || parser.token.kind === 'identifier') throw unsupported('duration expression');
-  const offsetMs = parseDurationToken(parser);
-  if (offsetMs === undefined) return unexpected(parser, 'offset', 'number, duration, step(), or range()');
-  return withOffset(parser.query, inner, isNegative ? -offsetMs : offsetMs, parser.lastTo);
+  const { token } = parser;
+  const where = { context: 'offset', expected: 'number, duration, step(), or range()' };
+  const offsetMs = Math.round(parseDurationOperand(parser, where) * 1000);
+  if (!Number.isFinite(offsetMs) || Math.abs(offsetMs) > longestMs)
+    failAt(parser.query, token, 'duration out of range');
+  return withOffset(parser.query, inner, offsetMs, parser.lastTo);
 }
 
 function parseAt(parser: Parser, inner: Expression): Expression {
@@ -402,21 +477,51 @@ interface Modifiers {
   readonly matching: Matching;
 }
 
+/** A number with a sign before it or none, in parentheses. */
+function parseFillValue(parser: Parser): number {
+  if (!accept(parser, '(')) unexpected(parser, 'fill modifier', '"("');
+  const isNegative = isNext(parser, '-');
+  if (isNegative || isNext(parser, '+')) advance(parser);
+  if (parser.token.kind !== 'number' && parser.token.kind !== 'duration') unexpected(parser, 'fill modifier', 'number');
+  const value = numberOf(parser, parser.token);
+  advance(parser);
+  if (!accept(parser, ')')) unexpected(parser, 'fill modifier', '")"');
+  return isNegative ? -value : value;
+}
+
+/** `fill(0)`, or `fill_left(0)` and `fill_right(0)` in any order. These words are metrics' names too: a parenthesis tells. */
+function parseFill(parser: Parser): Fill {
+  let fill: Fill = { left: undefined, right: undefined };
+  for (;;) {
+    const { kind, text, to } = parser.token;
+    const side = kind === 'identifier' ? /^fill(?:_(left|right))?$/i.exec(text) : null;
+    if (side === null || !/^\s*\(/.test(parser.query.slice(to, to + 100))) return fill;
+    advance(parser);
+    const value = parseFillValue(parser);
+    const [, named] = side;
+    if (named === undefined) return { left: value, right: value };
+    fill = { ...fill, [named.toLowerCase()]: value };
+  }
+}
+
+type Grouped = Pick<Matching, 'cardinality' | 'include'>;
+
+function parseGroupSide(parser: Parser): Grouped {
+  const isLeft = isNext(parser, 'group_left');
+  if (!isLeft && !isNext(parser, 'group_right')) return { cardinality: 'one-to-one', include: [] };
+  advance(parser);
+  const include = isNext(parser, '(') ? parseLabels(parser) : [];
+  return { cardinality: isLeft ? 'many-to-one' : 'one-to-many', include };
+}
+
 function parseModifiers(parser: Parser): Modifiers {
   const returnsBool = accept(parser, 'bool');
   const isOn = isNext(parser, 'on');
-  if (!isOn && !isNext(parser, 'ignoring')) {
-    return { returnsBool, matching: { cardinality: 'one-to-one', isOn: false, labels: [], include: [] } };
-  }
-  advance(parser);
-  const labels = parseLabels(parser);
-  const isLeft = isNext(parser, 'group_left');
-  if (!isLeft && !isNext(parser, 'group_right')) {
-    return { returnsBool, matching: { cardinality: 'one-to-one', isOn, labels, include: [] } };
-  }
-  advance(parser);
-  const include = isNext(parser, '(') ? parseLabels(parser) : [];
-  return { returnsBool, matching: { cardinality: isLeft ? 'many-to-one' : 'one-to-many', isOn, labels, include } };
+  const isMatched = isOn || isNext(parser, 'ignoring');
+  if (isMatched) advance(parser);
+  const labels = isMatched ? parseLabels(parser) : [];
+  const grouped: Grouped = isMatched ? parseGroupSide(parser) : { cardinality: 'one-to-one', include: [] };
+  return { returnsBool, matching: { ...grouped, isOn, labels, fill: parseFill(parser) } };
 }
 
 /** An expression whose operators all bind at least as tight as `least`. */
