@@ -44,6 +44,8 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
   const sampleLimits = { ...defaultSampleLimits, timeoutMs };
   const atOnce = { atOnce: config.query.max_concurrent, waiting: config.query.max_waiting };
   const searches = createSearchGate(atOnce);
+  const samples = createStoreSamples(client, sampleLimits);
+  const gate = createSearchGate(atOnce);
   return [
     ...createZipkinApi({
       traces: createZipkinSource({ client, limits: readLimits, searches, nowMs: now }),
@@ -61,9 +63,9 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
       nowMs: now,
     }),
     ...createPrometheusRoutes({
-      samples: createStoreSamples(client, sampleLimits),
+      samples,
       now,
-      gate: createSearchGate(atOnce),
+      gate,
       limits: {
         ...defaultPrometheusLimits,
         timeoutMs,
@@ -98,6 +100,7 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
       source: {
         topology: (window, signal) => readTopology(client, { ...window, signal, timeoutMs }),
       },
+      metrics: { samples, gate, timeoutMs, maxPoints: defaultPrometheusLimits.maxPoints },
       nowMs: now,
     }),
   ];

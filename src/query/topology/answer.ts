@@ -1,7 +1,8 @@
-/** The body of `GET /api/trawl/topology`: rates and shares instead of counts alone, everything in a stable order. */
+/** The body of `GET /api/trawl/topology`, from spans or from metrics: rates and shares instead of counts alone, everything in a stable order. */
 import type { CallStats, Topology } from '../../store/rollups/topology.ts';
+import type { EdgeElement, NodeElement } from './metrics-elements.ts';
 
-/** What a node or an edge says of the requests over it. Durations are in µs, null when there was no request; they are within 2.2 %. */
+/** What a node or an edge says of the requests over it. Durations are in µs, null when there was no request; from spans they are within 2.2 %. */
 export interface CallsAnswer {
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -14,13 +15,27 @@ export interface CallsAnswer {
 }
 
 export interface TopologyAnswer {
-  /** The window that was counted, in whole minutes, RFC 3339. */
+  /** The window that was counted, RFC 3339: from spans in whole minutes, from metrics in whole seconds. */
   readonly start: string;
   readonly end: string;
-  /** By service. `requests` are those it served; `spans` all that it sent. */
-  readonly nodes: readonly ({ readonly service: string; readonly spans: number } & CallsAnswer)[];
+  /** By service. */
+  readonly nodes: readonly NodeAnswer[];
   /** By caller, then callee. */
-  readonly edges: readonly ({ readonly caller: string; readonly callee: string } & CallsAnswer)[];
+  readonly edges: readonly EdgeAnswer[];
+}
+
+export interface NodeAnswer extends CallsAnswer {
+  readonly service: string;
+  /** All that it sent, while `requests` are those it served; null from metrics, which know of no spans. */
+  readonly spans: number | null;
+  /** What metrics alone say, as Kiali shows it. */
+  readonly mesh?: NodeElement;
+}
+
+export interface EdgeAnswer extends CallsAnswer {
+  readonly caller: string;
+  readonly callee: string;
+  readonly mesh?: EdgeElement;
 }
 
 /** Turns what the store counted into the answer. The order is the topology's own. */
@@ -44,4 +59,5 @@ const callsOf = ({ requests, errors, p50Us, p95Us, p99Us }: CallStats, seconds: 
   p99Us: p99Us ?? null,
 });
 
-const rounded = (value: number) => Number(value.toPrecision(6));
+/** To six digits, so that sums of binary fractions read well. */
+export const rounded = (value: number) => Number(value.toPrecision(6));

@@ -4,7 +4,14 @@
  */
 import type { Label } from '../../model/sample.ts';
 import { addService, type GraphType, type MeshNode, nodeOf } from './metrics-node.ts';
-import { isKnown, type MeshProtocol, type Report, readReport, type TrafficMetric } from './metrics-report.ts';
+import {
+  isKnown,
+  isOfRequests,
+  type MeshProtocol,
+  type Report,
+  readReport,
+  type TrafficMetric,
+} from './metrics-report.ts';
 import { addReport, addTraffic, noTraffic, type Traffic } from './metrics-traffic.ts';
 
 /** The answer of one query for the rates of a metric. */
@@ -70,7 +77,7 @@ export function metricsFor({ http, grpc, tcp }: GraphRates): readonly TrafficMet
 }
 
 const isAskedFor = ({ metric, protocol }: Report, { http, grpc }: GraphRates): boolean =>
-  metric !== 'istio_requests_total' || (protocol === 'grpc' ? grpc : http) === 'requests';
+  !isOfRequests(metric) || (protocol === 'grpc' ? grpc : http) === 'requests';
 
 /** Calls that no service of the mesh takes, on their way out. */
 const passthrough = 'PassthroughCluster';
@@ -109,11 +116,9 @@ interface Identified {
 }
 
 const identified = (report: Report): Identified => {
-  const { metric, source, target, code, flags, host } = report;
-  return {
-    report,
-    identity: JSON.stringify([metric, Object.values(source), Object.values(target), code, flags, host]),
-  };
+  const { metric, source, target, code, flags, host, withinMs } = report;
+  const parties = [Object.values(source), Object.values(target)];
+  return { report, identity: JSON.stringify([metric, parties, code, flags, host, String(withinMs)]) };
 };
 
 function addCall(drawing: Drawing, report: Report, hasServices: boolean): void {
@@ -183,7 +188,7 @@ function groupBySource(edges: readonly MeshEdge[]): ReadonlyMap<string, readonly
 /** Draws the graph of what the answers report. Where both ends of a call report it, the first counts. */
 export function drawGraph(answers: readonly RateAnswer[], { type, rates, hasServices }: GraphOptions): MeshGraph {
   const drawing: Drawing = { type, nodes: new Map(), edges: new Map() };
-  const wanted = new Set(metricsFor(rates));
+  const wanted = new Set<TrafficMetric>([...metricsFor(rates), 'istio_request_duration_milliseconds_bucket']);
   for (const { metric, samples } of answers) {
     if (!wanted.has(metric)) continue;
     for (const { labels, perSecond } of samples) {

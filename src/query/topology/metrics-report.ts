@@ -1,9 +1,11 @@
 /** One series of Istio's standard metrics as what it reports: who called whom, over which protocol, and how that ended. */
 import type { Label } from '../../model/sample.ts';
+import { parseBound } from '../promql/evaluate/histogram.ts';
 
 /** The metrics that a graph of traffic is drawn from. */
 export const trafficMetrics = [
   'istio_requests_total',
+  'istio_request_duration_milliseconds_bucket',
   'istio_request_messages_total',
   'istio_response_messages_total',
   'istio_tcp_received_bytes_total',
@@ -37,6 +39,8 @@ export interface Report {
   readonly host: string;
   /** Requests, messages or bytes. */
   readonly perSecond: number;
+  /** The bucket that is reported: requests that took no longer than so many milliseconds. */
+  readonly withinMs: number | undefined;
 }
 
 export const unknown = 'unknown';
@@ -119,8 +123,12 @@ const protocolOfRequests = new Map<string, MeshProtocol>([
   ['grpc', 'grpc'],
 ]);
 
+/** Whether a metric is of requests, which have a protocol of their own. */
+export const isOfRequests = (metric: TrafficMetric): boolean =>
+  metric === 'istio_requests_total' || metric === 'istio_request_duration_milliseconds_bucket';
+
 function protocolOf(metric: TrafficMetric, label: LabelReader): MeshProtocol | undefined {
-  if (metric === 'istio_requests_total') return protocolOfRequests.get(label('request_protocol'));
+  if (isOfRequests(metric)) return protocolOfRequests.get(label('request_protocol'));
   return metric.startsWith('istio_tcp') ? 'tcp' : 'grpc';
 }
 
@@ -142,5 +150,6 @@ export function readReport(metric: TrafficMetric, labels: readonly Label[], perS
     flags: metric === 'istio_requests_total' || protocol === 'tcp' ? label('response_flags') : '',
     host: label('destination_service'),
     perSecond,
+    withinMs: metric === 'istio_request_duration_milliseconds_bucket' ? parseBound(label('le')) : undefined,
   };
 }

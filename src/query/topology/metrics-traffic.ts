@@ -23,6 +23,8 @@ export interface Traffic extends Rates {
   readonly protocol: MeshProtocol;
   /** By code; `-` where there is none. */
   readonly responses: Map<string, ResponseDetail>;
+  /** Requests per second that took no longer than so many milliseconds. */
+  readonly buckets: Map<number, number>;
 }
 
 export const noRates = (): Rates => ({
@@ -34,7 +36,12 @@ export const noRates = (): Rates => ({
   noResponse: 0,
 });
 
-export const noTraffic = (protocol: MeshProtocol): Traffic => ({ protocol, ...noRates(), responses: new Map() });
+export const noTraffic = (protocol: MeshProtocol): Traffic => ({
+  protocol,
+  ...noRates(),
+  responses: new Map(),
+  buckets: new Map(),
+});
 
 type RateName = keyof Rates;
 
@@ -58,8 +65,22 @@ function detailOf(traffic: Traffic, code: string): ResponseDetail {
   return detail;
 }
 
+const addToBucket = (buckets: Map<number, number>, withinMs: number, perSecond: number): void => {
+  buckets.set(withinMs, (buckets.get(withinMs) ?? 0) + perSecond);
+};
+
+/** Adds the buckets of one histogram to those of another. */
+export function addBuckets(sums: Map<number, number>, added: ReadonlyMap<number, number>): void {
+  for (const [withinMs, perSecond] of added) addToBucket(sums, withinMs, perSecond);
+}
+
 /** Counts a report. */
-export function addReport(traffic: Traffic, { protocol, code, flags, host, perSecond }: Report): void {
+export function addReport(traffic: Traffic, report: Report): void {
+  const { protocol, code, flags, host, perSecond, withinMs } = report;
+  if (report.metric === 'istio_request_duration_milliseconds_bucket') {
+    if (withinMs !== undefined) addToBucket(traffic.buckets, withinMs, perSecond);
+    return;
+  }
   if (!(perSecond > 0)) return;
   traffic.total += perSecond;
   const also = classOf(protocol, code);
@@ -82,6 +103,7 @@ export function addRates(sums: Rates, added: Rates): void {
 /** Adds the traffic of an edge to that of another of the same protocol. */
 export function addTraffic(sums: Traffic, added: Traffic): void {
   addRates(sums, added);
+  addBuckets(sums.buckets, added.buckets);
   for (const [code, { flags, hosts }] of added.responses) {
     const detail = detailOf(sums, code);
     for (const [name, value] of flags) addTo(detail.flags, name, value);

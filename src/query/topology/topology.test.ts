@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../store/client.ts';
+import { createSearchGate } from '../search-gate.ts';
 import { answerDependencies, parseDependencyWindow } from './dependencies.ts';
 import { createTopologyRoute } from './index.ts';
 import { parseWindow } from './window.ts';
@@ -12,10 +13,18 @@ const request = (query: string) => ({
   signal: AbortSignal.timeout(1000),
 });
 
+const metrics = {
+  samples: { select: () => Promise.reject(new Error('metrics were not asked for')) },
+  gate: createSearchGate({ atOnce: 1, waiting: 0 }),
+  timeoutMs: 1000,
+  maxPoints: 1000,
+};
+
 describe('GET /api/trawl/topology', () => {
   const calls = { requests: 90, errors: 9, p50Us: 1000, p95Us: 2000, p99Us: undefined };
   const route = createTopologyRoute({
     nowMs: () => nowMs,
+    metrics,
     source: {
       topology: async ({ startMs, endMs }) => ({
         startMs,
@@ -72,6 +81,7 @@ describe('GET /api/trawl/topology', () => {
   it('says that the store is away', async () => {
     const away = createTopologyRoute({
       nowMs: () => nowMs,
+      metrics,
       source: { topology: () => Promise.reject(new StoreError('The store is away.', { isRetryable: true })) },
     });
     expect((await away.handle(request(''))).status).toBe(503);
