@@ -199,12 +199,9 @@ export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluati
   const isSwapped = matching.cardinality === 'one-to-many';
   const many = isSwapped ? right : left;
   const one = isSwapped ? left : right;
-  const { fill } = matching;
-  const options: PairOptions = {
-    matching,
-    count: grid.count,
-    fill: isSwapped ? { many: fill.right, one: fill.left } : { many: fill.left, one: fill.right },
-  };
+  // As in Prometheus, `fill_left` is for the many side even where `group_right` has put that on the right.
+  const { left: fillMany, right: fillOne } = matching.fill;
+  const options: PairOptions = { matching, count: grid.count, fill: { many: fillMany, one: fillOne } };
   const ones = yield* groupByMatching(one.series, matching, meter);
   for (const group of ones.values()) {
     if (group.length > 1) {

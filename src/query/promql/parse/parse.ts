@@ -3,7 +3,9 @@ import type { LabelMatcher } from '../../../store/readers/label-matcher.ts';
 import type { Expression, ValueType } from '../ast.ts';
 import { parseError } from '../error.ts';
 import { checkTypes } from './check.ts';
-import { createParser, expectEnd, parseExpression, parseSelectorAlone } from './parser.ts';
+import { parseExpression } from './parser.ts';
+import { parseSelectorAlone } from './selector.ts';
+import { createParser, expectEnd } from './state.ts';
 
 /** Longer texts are refused before they are parsed. */
 export const maxQueryLength = 131_072;

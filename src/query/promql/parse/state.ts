@@ -1,0 +1,99 @@
+/** Where a parser stands, and the small steps that all of its rules are made of. */
+import { unquote } from '../../go-string.ts';
+import { parseError } from '../error.ts';
+import { parseNumber } from '../literal.ts';
+import { createLexer, describeToken, type Lexer, quote, type Token } from './tokens.ts';
+
+/** Deeper nesting is refused, because evaluation recurses. */
+export const maxDepth = 200;
+
+export interface Parser {
+  readonly query: string;
+  readonly lexer: Lexer;
+  /** The token that comes next. */
+  token: Token;
+  /** Where the last token that was taken ends. */
+  lastTo: number;
+  depth: number;
+  /** How many aggregations are open: errors inside of one name it. */
+  aggregations: number;
+}
+
+export function createParser(query: string): Parser {
+  const lexer = createLexer(query);
+  return { query, lexer, token: lexer.next(), lastTo: 0, depth: 0, aggregations: 0 };
+}
+
+export function advance(parser: Parser): Token {
+  const { token } = parser;
+  parser.lastTo = token.to;
+  parser.token = parser.lexer.next();
+  return token;
+}
+
+export const failAt = (query: string, { from }: { readonly from: number }, message: string): never => {
+  throw parseError(query, from, message);
+};
+
+/** Refuses the token that comes next, as the grammar's rule of that name would. */
+export function unexpected(parser: Parser, rule = '', expected = ''): never {
+  const context = rule === '' && parser.aggregations > 0 ? 'aggregation' : rule;
+  const where = context === '' ? '' : ` in ${context}`;
+  const wanted = expected === '' ? '' : `, expected ${expected}`;
+  return failAt(parser.query, parser.token, `unexpected ${describeToken(parser.token)}${where}${wanted}`);
+}
+
+export const isNext = (parser: Parser, text: string): boolean =>
+  parser.token.text === text && parser.token.kind !== 'string' && parser.token.kind !== 'identifier';
+
+export function accept(parser: Parser, text: string): boolean {
+  if (!isNext(parser, text)) return false;
+  advance(parser);
+  return true;
+}
+
+export function stringOf(parser: Parser, token: Token): string {
+  const value = unquote(token.text);
+  if (value === undefined)
+    return failAt(parser.query, token, `error unquoting string ${quote(token.text)}: invalid syntax`);
+  return value;
+}
+
+export function numberOf(parser: Parser, token: Token): number {
+  const value = parseNumber(token.text);
+  if (value === undefined) {
+    return failAt(
+      parser.query,
+      token,
+      token.kind === 'duration'
+        ? `not a valid duration string: ${quote(token.text)}`
+        : `error parsing number: strconv.ParseFloat: parsing ${quote(token.text)}: invalid syntax`,
+    );
+  }
+  return value;
+}
+
+export const precedences: Readonly<Record<string, number>> = {
+  or: 1,
+  and: 2,
+  unless: 2,
+  '==': 3,
+  '!=': 3,
+  '<': 3,
+  '<=': 3,
+  '>': 3,
+  '>=': 3,
+  '+': 4,
+  '-': 4,
+  '*': 5,
+  '/': 5,
+  '%': 5,
+  atan2: 5,
+  '^': 6,
+};
+export const powPrecedence = 6;
+
+/** Nothing may follow an expression. */
+export function expectEnd(parser: Parser): void {
+  if (parser.token.kind !== 'end') unexpected(parser);
+}
