@@ -89,15 +89,16 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
     const timeoutMs = Math.min(durationParameter(parameters, 'timeout') ?? limits.timeoutMs, limits.timeoutMs);
     const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? limits.lookbackMs;
     const { grid, evaluate } = read();
-    const clock = startQueryClock(asking.samples);
+    const clock = startQueryClock();
     return await inTurn({ gate, timeoutMs, signal }, async (deadline) => {
       try {
         clock.begin();
         const full = await evaluate({
-          source: clock.source,
+          source: asking.samples,
           signal: deadline,
           lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
           maxPoints: limits.maxPoints,
+          onPart: clock.onPart,
         });
         const { value, ...notes } = limited(full, limit);
         const more = parameters('stats') === '' ? '' : clock.show(full.value);
