@@ -1,5 +1,7 @@
 /** What OpenAPI 3.1 says about the agent's own routes. The routes of other protocols are described where those protocols are. */
 
+import { meshSchemas, topologyParameters } from './openapi-topology.ts';
+
 const text = { 'text/plain': { schema: { type: 'string' } } } as const;
 const jsonOf = (name: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } });
 const answer = (description: string, content: object) => ({ description, content });
@@ -14,6 +16,12 @@ const record = (properties: Readonly<Record<string, object>>) => ({
   required: Object.keys(properties),
   properties,
   additionalProperties: false,
+});
+
+/** An object that has these properties, and may have the others. */
+const recordWith = (required: Readonly<Record<string, object>>, others: Readonly<Record<string, object>>) => ({
+  ...record(required),
+  properties: { ...required, ...others },
 });
 
 const calls = {
@@ -71,9 +79,24 @@ const schemas = {
   Topology: record({
     start: { type: 'string', format: 'date-time' },
     end: { type: 'string', format: 'date-time' },
-    nodes: listOf(record({ service: { type: 'string' }, spans: count, ...calls })),
-    edges: listOf(record({ caller: { type: 'string' }, callee: { type: 'string' }, ...calls })),
+    nodes: listOf(
+      recordWith(
+        {
+          service: { type: 'string' },
+          spans: { type: ['integer', 'null'], minimum: 0, description: 'Null with source=metrics.' },
+          ...calls,
+        },
+        { mesh: { $ref: '#/components/schemas/MeshNode' } },
+      ),
+    ),
+    edges: listOf(
+      recordWith(
+        { caller: { type: 'string' }, callee: { type: 'string' }, ...calls },
+        { mesh: { $ref: '#/components/schemas/MeshEdge' } },
+      ),
+    ),
   }),
+  ...meshSchemas,
   Measurements: record({
     measurements: listOf(
       record({
@@ -215,12 +238,14 @@ const paths = {
       parameters: [
         timeParameter('start', 'An hour before the end unless given.'),
         timeParameter('end', 'Now unless given.'),
+        ...topologyParameters,
       ],
       responses: {
         '200': answer('The services and the calls between them.', jsonOf('Topology')),
-        '400': answer('The window makes no sense; the body says why.', text),
+        '400': answer('A parameter makes no sense; the body says which and why.', text),
         ...refusals,
-        '503': answer('The store is away.', text),
+        '422': answer('It is more than a query may read; the body says which limit that is.', text),
+        '503': answer('The store is away, or was too slow.', text),
       },
     },
   },
