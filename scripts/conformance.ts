@@ -3,7 +3,10 @@
  * (default `../shared/conformance`); what is not there is skipped with a message. The last line is `N passed, N failed`.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, realpathSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startAgent, type TestAgent } from '../test/fixtures/agent.ts';
@@ -12,8 +15,14 @@ interface Suite {
   readonly name: string;
   /** What of the suite is run so far, for whoever reads the counts. */
   readonly covers: string;
-  /** Its runner, below the directory of cases. */
-  readonly runner: string;
+  /** Its runner, below the directory of cases; without one, its cases are read by tests. */
+  readonly runner?: string;
+  /** A file of tests, each of them a case, and the cases that they read. */
+  readonly tests?: { readonly file: string; readonly cases: string };
+  /** The suite whose runs have all of this one's, so that it is run only when it is asked for. */
+  readonly isPartOf?: string;
+  /** Suites that are run with it. */
+  readonly includes?: readonly string[];
   /** The arguments of each time that it is run against an agent that is started for it. */
   agentRuns?(agent: TestAgent): readonly (readonly string[])[];
   /** The arguments of each time that it starts by itself what it asks. */
@@ -83,6 +92,19 @@ const suites: readonly Suite[] = [
     reportedRuns: ['feature', 'modern'].map((tier) =>
       promqlRun('promql/cases.json', '--tier', tier, '--list-fail', '0'),
     ),
+    includes: ['graphs'],
+  },
+  {
+    name: 'dashboards',
+    covers: "the queries of Istio's dashboards alone, which promql runs too",
+    runner: 'promql/run.mjs',
+    isPartOf: 'promql',
+    ownRuns: [promqlRun('mesh/dashboard-cases.json')],
+  },
+  {
+    name: 'graphs',
+    covers: "the graphs that Kiali draws of Prometheus' answers",
+    tests: { file: 'src/query/topology/metrics-graph.test.ts', cases: 'mesh/kiali-graph-cases.json' },
   },
 ];
 
@@ -109,7 +131,27 @@ function run(file: string, args: readonly string[]): Promise<Counts> {
   });
 }
 
+const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
+
+/** Runs a file of tests, and counts them. */
+async function runTests(file: string): Promise<Counts> {
+  const scratch = await mkdtemp(join(tmpdir(), 'trawl-conformance-'));
+  const report = join(scratch, 'report.json');
+  try {
+    const args = ['run', file, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const env = { ...process.env, CONFORMANCE_DIR: directory };
+    const child = spawn(process.execPath, [vitest, ...args], { stdio: 'inherit', env });
+    await once(child, 'close');
+    const { numPassedTests, numFailedTests, success } = JSON.parse(await readFile(report, 'utf8'));
+    // A file that cannot be read as tests has failed, though none of its tests did.
+    return { passed: numPassedTests, failed: success || numFailedTests > 0 ? numFailedTests : 1 };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
 async function runSuite(suite: Suite, runner: string): Promise<readonly Counts[]> {
+  if (suite.tests !== undefined) return [await runTests(suite.tests.file)];
   const counts: Counts[] = [];
   for (const args of suite.ownRuns ?? []) counts.push(await run(runner, args));
   for (const args of suite.reportedRuns ?? []) await run(runner, args);
@@ -125,6 +167,14 @@ async function runSuite(suite: Suite, runner: string): Promise<readonly Counts[]
   return counts;
 }
 
+/** The suites of these names and what they include; all of them where none is named. */
+function chosen(names: readonly string[]): readonly Suite[] {
+  const included = suites.filter(({ name }) => names.includes(name)).flatMap(({ includes = [] }) => includes);
+  return suites.filter(({ name, isPartOf }) =>
+    names.length === 0 ? isPartOf === undefined : names.includes(name) || included.includes(name),
+  );
+}
+
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
   if (unknown.length > 0) {
@@ -133,8 +183,8 @@ async function main(names: readonly string[]): Promise<number> {
   }
   let passed = 0;
   let failed = 0;
-  for (const suite of suites.filter(({ name }) => names.length === 0 || names.includes(name))) {
-    const runner = join(directory, suite.runner);
+  for (const suite of chosen(names)) {
+    const runner = join(directory, suite.tests?.cases ?? suite.runner ?? '');
     if (!existsSync(runner)) {
       console.log(`${suite.name}: skipped, ${runner} is not there`);
       continue;

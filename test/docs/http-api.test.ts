@@ -174,6 +174,36 @@ describe('the OpenAPI document', () => {
     expect([topology.nodes.length, topology.edges.length]).toEqual([2, 1]);
   });
 
+  it('is what the topology from metrics answers', async () => {
+    const party = (end: string, app: string) => [
+      [`${end}_workload_namespace`, 'shop'],
+      [`${end}_workload`, `${app}-v1`],
+      [`${end}_canonical_service`, app],
+    ];
+    const labels = [
+      ...[['reporter', 'source'], ...party('source', 'front'), ...party('destination', 'reviews')],
+      ...[
+        ['destination_service_name', 'reviews'],
+        ['request_protocol', 'http'],
+        ['response_code', '500'],
+      ],
+    ];
+    const attributes = labels.map(([key, stringValue]) => ({ key, value: { stringValue } }));
+    const dataPoints = [60, 0].map((agoSeconds) => ({
+      timeUnixNano: `${Date.now() - agoSeconds * 1000}000000`,
+      asDouble: 60 - agoSeconds,
+      attributes,
+    }));
+    const sum = { aggregationTemporality: 2, isMonotonic: true, dataPoints };
+    const metrics = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'istio_requests_total', sum }] }] }] };
+    expect((await agent.post('/v1/metrics', JSON.stringify(metrics))).status).toBe(200);
+    await agent.post('/api/trawl/flush', '');
+    const asked = agent.get('/api/trawl/topology?source=metrics&graph=versionedApp&namespace=shop');
+    expect(await judge('GET /api/trawl/topology', asked)).toBe(200);
+    const topology = JSON.parse((await asked).text);
+    expect([topology.nodes.length, topology.edges.length]).toEqual([2, 1]);
+  });
+
   it('is what the agent answers when something is wrong', async () => {
     expect(await judge('GET /api/trawl/topology', agent.get('/api/trawl/topology?start=soon'))).toBe(400);
     const fromAPage = { origin: 'http://evil.example' };
