@@ -114,6 +114,31 @@ const schemas = {
     ),
     truncated: { type: 'boolean', description: 'Whether there are more.' },
   }),
+  Plan: record({
+    query: { type: 'string' },
+    points: { ...count, description: 'Of the range; 1 for one moment.' },
+    series: { ...nullable('integer'), description: 'Of the answer; null where that is one number or text.' },
+    tookMs: { type: 'number', minimum: 0 },
+    evaluationMs: {
+      ...nullable('number'),
+      description: 'What of that was spent in the agent, behind what the store did.',
+    },
+    plan: { $ref: '#/components/schemas/PlanPart' },
+  }),
+  PlanPart: record({
+    expression: { type: 'string' },
+    by: { enum: ['engine', 'agent'], description: "The store's engine, or the agent from the parts below." },
+    how: { type: 'string' },
+    series: { ...nullable('integer'), description: 'That came from the store; null where it was asked for nothing.' },
+    leftToAgent: {
+      ...nullable('integer'),
+      description: 'Series among them that hold NaN or an infinity, for which the agent reads the samples.',
+    },
+    values: { ...nullable('integer'), description: 'Samples or points that came from the store.' },
+    rowsRead: { ...nullable('integer'), description: 'Rows that the store went through, as its index has it.' },
+    tookMs: nullable('number'),
+    parts: listOf({ $ref: '#/components/schemas/PlanPart' }),
+  }),
   Pod: record(podProperties),
   KnownPod: record({
     ...podProperties,
@@ -168,6 +193,11 @@ const schemas = {
     warnings: listOf(record(findingProperties)),
     pods: listOf({ $ref: '#/components/schemas/KnownPod' }),
   }),
+  PromqlFailure: record({
+    status: { const: 'error' },
+    errorType: { type: 'string' },
+    error: { type: 'string' },
+  }),
   Flushed: record({ flushed: { const: true } }),
   Failure: record({ error: { type: 'string' } }),
   Applied: record({ applied: { const: true }, changes: texts }),
@@ -179,6 +209,13 @@ const timeParameter = (name: string, otherwise: string) => ({
   name,
   in: 'query',
   description: `${time} ${otherwise}`,
+  schema: { type: 'string' },
+});
+
+const promTimeParameter = (name: string, more: string) => ({
+  name,
+  in: 'query',
+  description: `Unix seconds or RFC 3339. ${more}`,
   schema: { type: 'string' },
 });
 
@@ -257,6 +294,31 @@ const paths = {
         '200': answer('Every measurement, by name.', jsonOf('Measurements')),
         ...refusals,
         '503': answer('The store is away.', text),
+      },
+    },
+  },
+  '/api/trawl/promql/explain': {
+    get: {
+      summary: 'How a query in PromQL is answered: what the engine computes, what the agent does, and what each takes.',
+      security: token,
+      parameters: [
+        { name: 'query', in: 'query', required: true, description: 'PromQL.', schema: { type: 'string' } },
+        promTimeParameter('time', 'Now unless given.'),
+        promTimeParameter('start', 'With it, a range is explained.'),
+        promTimeParameter('end', 'The end of the range.'),
+        {
+          name: 'step',
+          in: 'query',
+          description: "Between the range's points: seconds, or 1m.",
+          schema: { type: 'string' },
+        },
+      ],
+      responses: {
+        '200': answer('The plan, with what it took.', jsonOf('Plan')),
+        '400': answer("The query is refused, in the shape of Prometheus's API.", jsonOf('PromqlFailure')),
+        ...refusals,
+        '422': answer('It goes beyond a limit.', jsonOf('PromqlFailure')),
+        '503': answer('It did not end in time, or the store is away.', jsonOf('PromqlFailure')),
       },
     },
   },

@@ -5,6 +5,7 @@ import type { Clock } from '../../pipeline/component.ts';
 import { createJaegerApi, createJaegerSource } from '../../query/jaeger/index.ts';
 import { createLokiRoutes } from '../../query/loki/index.ts';
 import { createMeasurementRoute } from '../../query/measurements/index.ts';
+import { createExplainRoute } from '../../query/prometheus/explain.ts';
 import { createPrometheusRoutes, defaultPrometheusLimits } from '../../query/prometheus/index.ts';
 import { createListingRoutes, type TargetMetadata } from '../../query/prometheus/listings.ts';
 import { createRuleRoutes } from '../../query/prometheus/rules.ts';
@@ -46,6 +47,12 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
   const searches = createSearchGate(atOnce);
   const samples = createStoreSamples(client, sampleLimits);
   const gate = createSearchGate(atOnce);
+  const prometheus = {
+    samples,
+    now,
+    gate,
+    limits: { ...defaultPrometheusLimits, timeoutMs, maxPointsPerSeries: config.query.max_points },
+  };
   return [
     ...createZipkinApi({
       traces: createZipkinSource({ client, limits: readLimits, searches, nowMs: now }),
@@ -62,16 +69,8 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
       isCurrent: freshness.isCurrent,
       nowMs: now,
     }),
-    ...createPrometheusRoutes({
-      samples,
-      now,
-      gate,
-      limits: {
-        ...defaultPrometheusLimits,
-        timeoutMs,
-        maxPointsPerSeries: config.query.max_points,
-      },
-    }),
+    ...createPrometheusRoutes(prometheus),
+    createExplainRoute(prometheus),
     ...createListingRoutes({
       series: (selection, limit, signal) => readSeries(client, selection, { limit, signal, limits: readLimits }),
       labelNames: (selection, limit, signal) =>

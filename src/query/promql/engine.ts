@@ -20,6 +20,8 @@ export interface SampleSource {
   select(selection: SampleSelection, signal: AbortSignal): Promise<readonly SeriesPoints[]>;
   /** Computes a part of the query where the samples are; undefined where it had better not. A source without it leaves all to the evaluator. */
   grid?(selection: GridSelection, options: GridOptions): Promise<GridAnswer | undefined>;
+  /** How many rows a selection makes the store go through, about. */
+  estimate?(selection: SampleSelection, signal: AbortSignal): Promise<number>;
 }
 
 export interface GridOptions {

@@ -1,5 +1,6 @@
 /** The store as the source of PromQL's samples. */
 import { type StoreClient, StoreError } from '../../store/client.ts';
+import { estimateRows } from '../../store/readers/estimate.ts';
 import { canReadGrid, readGrids } from '../../store/readers/grids.ts';
 import { createLabelCache } from '../../store/readers/label-cache.ts';
 import { readSamples, type SampleReadLimits } from '../../store/readers/samples.ts';
@@ -13,6 +14,7 @@ export function createStoreSamples(client: StoreClient, limits: SampleReadLimits
   const labels = createLabelCache();
   return {
     select: (selection, signal) => readSamples(client, selection, { signal, limits, labels }),
+    estimate: (selection, signal) => estimateRows(client, selection, { signal, limits, labels }),
     async grid(selection, { signal, maxPoints }) {
       if (!canReadGrid(selection)) return undefined;
       try {

@@ -157,7 +157,7 @@ export async function readGrids(
   const maxRows = Math.min(limits.maxSeries, Math.floor(maxPoints / count));
   const bytes = await client.bytes({
     sql: `SELECT id, max(e = ${rawValue} AND NOT isFinite(v)) AS unusual, ${gridSql(grid)} AS cells
-FROM samples WHERE ${condition.sql} AND ${window.sql}${takesMarkers ? '' : ` AND NOT ${isMarkerSql}`} GROUP BY id LIMIT {limit:UInt64}`,
+FROM samples PREWHERE ${window.sql} AND ${condition.sql} WHERE ${takesMarkers ? '1' : `NOT ${isMarkerSql}`} GROUP BY id LIMIT {limit:UInt64}`,
     parameters: { ...condition.parameters, ...window.parameters, limit: maxRows + 1 },
     format: 'RowBinary',
     signal,
