@@ -44,60 +44,77 @@ const createSum: CreateFold = ({ values, isPresent }) => {
   };
 };
 
-interface Mean {
-  sum: number;
-  lost: number;
-  count: number;
-  /** Once the sum would be infinite, the mean itself grows value by value. */
-  isByAndBy: boolean;
+/** Means of columns: sums until a sum would be infinite, and from then on means that grow value by value. */
+interface Means {
+  readonly sums: Float64Array;
+  readonly lost: Float64Array;
+  readonly counts: Uint32Array;
+  readonly isByAndBy: Uint8Array;
 }
 
-function addToMean(mean: Mean, value: number): void {
-  mean.count++;
-  if (mean.count === 1) {
-    mean.sum = value;
+const isInfinite = (value: number): boolean => Math.abs(value) === Number.POSITIVE_INFINITY;
+
+/** What Kahan's sum loses when `value` is added to `sum`. */
+const lossOf = (sum: number, value: number, total: number): number =>
+  Math.abs(sum) >= Math.abs(value) ? sum - total + value : value - total + sum;
+
+function addByAndBy({ sums, lost, counts }: Means, i: number, value: number): void {
+  const count = counts[i] ?? 1;
+  const mean = sums[i] ?? 0;
+  // An infinity stays what it is unless the other one or NaN comes.
+  if (isInfinite(mean) && (value === mean || Number.isFinite(value))) return;
+  const weight = (count - 1) / count;
+  const sum = mean * weight;
+  const part = value / count;
+  const total = sum + part;
+  lost[i] = isInfinite(total) ? 0 : (lost[i] ?? 0) * weight + lossOf(sum, part, total);
+  sums[i] = total;
+}
+
+function addToMean(means: Means, i: number, value: number): void {
+  const { sums, lost, counts, isByAndBy } = means;
+  const count = (counts[i] ?? 0) + 1;
+  counts[i] = count;
+  if (count === 1) {
+    sums[i] = value;
     return;
   }
-  let inc = value;
-  if (!mean.isByAndBy) {
-    const total = mean.sum + value;
-    if (Math.abs(total) !== Number.POSITIVE_INFINITY) {
-      mean.lost += Math.abs(mean.sum) >= Math.abs(value) ? mean.sum - total + value : value - total + mean.sum;
-      mean.sum = total;
+  if (isByAndBy[i] === 0) {
+    const sum = sums[i] ?? 0;
+    const total = sum + value;
+    if (!isInfinite(total)) {
+      lost[i] = (lost[i] ?? 0) + lossOf(sum, value, total);
+      sums[i] = total;
       return;
     }
-    mean.isByAndBy = true;
-    mean.sum /= mean.count - 1;
-    mean.lost /= mean.count - 1;
+    isByAndBy[i] = 1;
+    sums[i] = sum / (count - 1);
+    lost[i] = (lost[i] ?? 0) / (count - 1);
   }
-  if (Math.abs(mean.sum) === Number.POSITIVE_INFINITY) {
-    // An infinity stays what it is unless the other one or NaN comes.
-    if (value === mean.sum || Number.isFinite(value)) return;
-  }
-  const weight = (mean.count - 1) / mean.count;
-  inc = value / mean.count;
-  const sum = mean.sum * weight;
-  const total = sum + inc;
-  mean.lost *= weight;
-  if (Math.abs(total) === Number.POSITIVE_INFINITY) mean.lost = 0;
-  else mean.lost += Math.abs(sum) >= Math.abs(inc) ? sum - total + inc : inc - total + sum;
-  mean.sum = total;
+  addByAndBy(means, i, value);
 }
 
 const createAverage: CreateFold = ({ values, isPresent }) => {
-  const means = Array.from(values, (): Mean => ({ sum: 0, lost: 0, count: 0, isByAndBy: false }));
+  const means: Means = {
+    sums: values,
+    lost: new Float64Array(values.length),
+    counts: new Uint32Array(values.length),
+    isByAndBy: new Uint8Array(values.length),
+  };
   return {
     add(member) {
-      means.forEach((mean, i) => {
-        if (member.isPresent[i] === 1) addToMean(mean, member.values[i] ?? Number.NaN);
-      });
+      for (let i = 0; i < values.length; i++) {
+        if (member.isPresent[i] === 1) addToMean(means, i, member.values[i] ?? Number.NaN);
+      }
     },
     finish() {
-      means.forEach(({ sum, lost, count, isByAndBy }, i) => {
-        if (count === 0) return;
+      for (let i = 0; i < values.length; i++) {
+        const count = means.counts[i] ?? 0;
+        if (count === 0) continue;
         isPresent[i] = 1;
-        values[i] = isByAndBy ? sum + lost : sum / count + lost / count;
-      });
+        const divisor = means.isByAndBy[i] === 1 ? 1 : count;
+        values[i] = (values[i] ?? 0) / divisor + (means.lost[i] ?? 0) / divisor;
+      }
     },
   };
 };
