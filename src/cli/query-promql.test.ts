@@ -429,3 +429,53 @@ describe('trawl query promql that finds nothing', () => {
     expect((await query(['up'])).errors).toEqual([expect.stringMatching(/^no series at /)]);
   });
 });
+
+describe('trawl query promql --explain', () => {
+  const nothing = { series: null, leftToAgent: null, values: null, rowsRead: null, tookMs: null };
+  const rate = {
+    expression: 'rate(x_total[5m])',
+    by: 'engine',
+    how: 'timeSeriesRateToGrid: the same extrapolation',
+    series: 1000,
+    leftToAgent: 2,
+    values: 241_000,
+    rowsRead: 324_352,
+    tookMs: 51.26,
+    parts: [],
+  };
+  const plan = {
+    expression: 'sum(rate(x_total[5m]))',
+    by: 'agent',
+    how: 'the aggregation sum',
+    ...nothing,
+    parts: [rate],
+  };
+
+  it('draws what computes each part, and what that took', async () => {
+    await serve(() => ({
+      body: JSON.stringify({ query: plan.expression, points: 241, series: 1, tookMs: 60, evaluationMs: 8.1, plan }),
+    }));
+    const { exitCode, out } = await query(['sum(rate(x_total[5m]))', '--explain', '--range', '1h', '--end', end]);
+    expect(exitCode).toBe(0);
+    expect(api.requests[0]).toMatchObject({
+      path: '/api/trawl/promql/explain',
+      query: { query: 'sum(rate(x_total[5m]))', end: String(endS) },
+    });
+    expect(out).toEqual([
+      'agent  sum(rate(x_total[5m]))',
+      '│  the aggregation sum',
+      '└─ engine  rate(x_total[5m])',
+      '      timeSeriesRateToGrid: the same extrapolation',
+      '      1,000 series, 2 of them left to the agent, 241,000 values, 324,352 rows read, 51.3 ms',
+      '',
+      '1 series of 241 points in 60.0 ms, 8.1 ms of it in the agent',
+    ]);
+  });
+
+  it('shows a refusal as the query itself does', async () => {
+    await serve(() => failure(400, 'bad_data', 'invalid parameter "query": 1:5: parse error: unexpected end of input'));
+    const { exitCode, errors } = await query(['sum(', '--explain']);
+    expect(exitCode).toBe(1);
+    expect(errors[0]).toMatch(/^the query cannot be read, at column 5/);
+  });
+});

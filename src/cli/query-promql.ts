@@ -8,6 +8,7 @@ import { type QueryAnswer, type QueryData, readAnswer } from './promql-answer.ts
 import { drawRange } from './promql-chart.ts';
 import { explainEmpty } from './promql-empty.ts';
 import { explainRefusal } from './promql-error.ts';
+import { drawPlan, readPlan } from './promql-plan.ts';
 import { drawData } from './promql-table.ts';
 import { type QueryTimes, readTimes } from './promql-times.ts';
 import { type Screen, screenOf } from './screen.ts';
@@ -43,6 +44,11 @@ export const queryPromql: Command = {
       value: 'COLUMNS',
       description: 'How wide to draw (default: the terminal; elsewhere 80 for a chart, no limit for a table).',
     },
+    explain: {
+      type: 'boolean',
+      description:
+        "Tells how the query is answered, in place of its answer: what the store's engine computes, and what each part takes.",
+    },
     json: { type: 'boolean', description: "Prints the answer's data in Prometheus' JSON instead." },
     ...questionOptions,
   },
@@ -56,6 +62,9 @@ export const queryPromql: Command = {
     const isWhole = times.kind === 'instant' && terminal.isTty !== true && args.text('width') === undefined;
     const screen = screenOf(terminal, isWhole ? Number.MAX_SAFE_INTEGER : width);
     const agent = agentOf(args, terminal);
+    if (args.isSet('explain')) {
+      return await explainQuery({ query, times, agent, terminal, screen, isJson: args.isSet('json') });
+    }
     const answered = await agent.get(pathOf(query, times));
     const answer = answerOf(answered, agent.url);
     if (!answer.ok) {
@@ -84,7 +93,32 @@ function chartWidth(args: Arguments, terminal: Terminal): number | undefined {
 const heightOf = ({ isTty, rows }: Terminal): number | undefined =>
   isTty === true && rows !== undefined ? Math.min(rows - keptRows, mostRows) : undefined;
 
-function pathOf(query: string, times: QueryTimes): string {
+interface Explaining {
+  readonly query: string;
+  readonly times: QueryTimes;
+  readonly agent: ReturnType<typeof agentOf>;
+  readonly terminal: Terminal;
+  readonly screen: Screen;
+  readonly isJson: boolean;
+}
+
+async function explainQuery({ query, times, agent, terminal, screen, isJson }: Explaining): Promise<number> {
+  const answered = await agent.get(`/api/trawl/promql/explain?${parametersOf(query, times)}`);
+  const refusal = readAnswer(answered.text);
+  if (refusal?.ok === false) {
+    for (const line of explainRefusal(refusal, { query, url: agent.url, screen })) terminal.error(line);
+    return 1;
+  }
+  const plan = readPlan(answered.text);
+  if (plan === undefined) {
+    const text = answered.status === 404 ? 'it answers 404' : harmless(expectSuccess(answered).slice(0, 200));
+    throw new ApiError(`${agent.url} cannot explain queries (${text}); is it an older agent?`);
+  }
+  for (const line of isJson ? [JSON.stringify(plan, null, 2)] : drawPlan(plan, screen)) terminal.out(line);
+  return 0;
+}
+
+function parametersOf(query: string, times: QueryTimes): URLSearchParams {
   const parameters = new URLSearchParams({ query });
   if (times.kind === 'instant') parameters.set('time', String(times.timeMs / 1000));
   else {
@@ -92,8 +126,11 @@ function pathOf(query: string, times: QueryTimes): string {
     parameters.set('end', String(times.endMs / 1000));
     parameters.set('step', String(times.stepMs / 1000));
   }
-  return `/api/v1/${times.kind === 'instant' ? 'query' : 'query_range'}?${parameters}`;
+  return parameters;
 }
+
+const pathOf = (query: string, times: QueryTimes): string =>
+  `/api/v1/${times.kind === 'instant' ? 'query' : 'query_range'}?${parametersOf(query, times)}`;
 
 function answerOf(answered: ApiAnswer, url: string): QueryAnswer {
   const answer = readAnswer(answered.text);
