@@ -8,6 +8,7 @@ import {
   isKnown,
   isOfRequests,
   type MeshProtocol,
+  type Party,
   type Report,
   readReport,
   type TrafficMetric,
@@ -82,10 +83,19 @@ const isAskedFor = ({ metric, protocol }: Report, { http, grpc }: GraphRates): b
 /** Calls that no service of the mesh takes, on their way out. */
 const passthrough = 'PassthroughCluster';
 
+/** Calls between two parties over one protocol, and what of them is counted already. */
+interface Calls {
+  /** One edge, or two with the service between them; none where a party is nothing that could be drawn. */
+  readonly edges: readonly MeshEdge[];
+  readonly counted: Set<string>;
+}
+
 interface Drawing {
   readonly type: GraphType;
+  readonly hasServices: boolean;
   readonly nodes: Map<string, MeshNode>;
-  readonly edges: Map<string, MeshEdge & { readonly counted: Set<string> }>;
+  readonly edges: Map<string, MeshEdge>;
+  readonly calls: Map<string, Calls>;
 }
 
 /** The drawing's own node for one of the same id. */
@@ -95,51 +105,50 @@ function drawn({ nodes }: Drawing, node: MeshNode): MeshNode {
   return known;
 }
 
-const edgeKey = (source: MeshNode, target: MeshNode, protocol: MeshProtocol): string =>
-  `${source.id} ${target.id} ${protocol}`;
+const edgeKey = ({ source, target }: Ends, protocol: MeshProtocol): string => `${source.id} ${target.id} ${protocol}`;
 
-/** Counts a report for an edge, unless the proxy at the other end said the same. */
-function addToEdge(drawing: Drawing, { source, target }: Ends, { report, identity }: Identified): void {
-  const key = edgeKey(source, target, report.protocol);
-  const edge = drawing.edges.get(key) ?? { source, target, traffic: noTraffic(report.protocol), counted: new Set() };
-  drawing.edges.set(key, edge);
-  if (edge.counted.has(identity)) return;
-  edge.counted.add(identity);
-  addReport(edge.traffic, report);
-  addService(target, report.target);
+function edgeOf({ edges }: Drawing, ends: Ends, protocol: MeshProtocol): MeshEdge {
+  const key = edgeKey(ends, protocol);
+  const edge = edges.get(key) ?? { ...ends, traffic: noTraffic(protocol) };
+  edges.set(key, edge);
+  return edge;
 }
 
-interface Identified {
-  readonly report: Report;
-  /** The same for what both ends report of the same calls. */
-  readonly identity: string;
-}
-
-const identified = (report: Report): Identified => {
-  const { metric, source, target, code, flags, host, withinMs } = report;
-  const parties = [Object.values(source), Object.values(target)];
-  return { report, identity: JSON.stringify([metric, parties, code, flags, host, String(withinMs)]) };
-};
-
-function addCall(drawing: Drawing, report: Report, hasServices: boolean): void {
-  const from = nodeOf(report.source, drawing.type);
-  const to = nodeOf(report.target, drawing.type);
-  if (from === undefined || to === undefined) return;
+/** Draws the nodes and edges of a call. */
+function drawCall(drawing: Drawing, { source: caller, target: called, protocol }: Report): readonly MeshEdge[] {
+  const from = nodeOf(caller, drawing.type);
+  const to = nodeOf(called, drawing.type);
+  if (from === undefined || to === undefined) return [];
   const source = drawn(drawing, from);
   const target = drawn(drawing, to);
-  const call = identified(report);
-  const { service } = report.target;
-  const isBetween = hasServices && isKnown(service) && service !== passthrough && target.kind !== 'service';
-  const asService = { ...report.target, workloadNamespace: '', workload: '', app: '', version: '' };
+  addService(target, called);
+  const { service } = called;
+  const isBetween = drawing.hasServices && isKnown(service) && service !== passthrough && target.kind !== 'service';
+  const asService = { ...called, workloadNamespace: '', workload: '', app: '', version: '' };
   const made = isBetween ? nodeOf(asService, drawing.type) : undefined;
-  if (made === undefined) {
-    addToEdge(drawing, { source, target }, call);
-    return;
-  }
+  if (made === undefined) return [edgeOf(drawing, { source, target }, protocol)];
   const between = drawn(drawing, made);
   between.isInjected = true;
-  addToEdge(drawing, { source, target: between }, call);
-  addToEdge(drawing, { source: between, target }, call);
+  addService(between, called);
+  return [
+    edgeOf(drawing, { source, target: between }, protocol),
+    edgeOf(drawing, { source: between, target }, protocol),
+  ];
+}
+
+const partyKey = ({ cluster, serviceNamespace, service, workloadNamespace, workload, app, version }: Party): string =>
+  [cluster, serviceNamespace, service, workloadNamespace, workload, app, version].join('\0');
+
+/** Counts a report, unless the proxy at the other end said the same. */
+function addCall(drawing: Drawing, report: Report): void {
+  const { metric, protocol, source, target, code, flags, host, withinMs } = report;
+  const key = `${protocol}\0${partyKey(source)}\0${partyKey(target)}`;
+  const calls = drawing.calls.get(key) ?? { edges: drawCall(drawing, report), counted: new Set() };
+  drawing.calls.set(key, calls);
+  const identity = `${metric}\0${code}\0${flags}\0${host}\0${withinMs}`;
+  if (calls.counted.has(identity)) return;
+  calls.counted.add(identity);
+  for (const { traffic } of calls.edges) addReport(traffic, report);
 }
 
 function rootsOf(edges: readonly MeshEdge[]): ReadonlySet<string> {
@@ -157,7 +166,7 @@ function hideWorkloads({ nodes, edges, roots, type }: MeshGraph): MeshGraph {
   const kept = new Map([...nodes].filter(([id, { kind }]) => kind === 'service' || roots.has(id)));
   const reduced = new Map<string, MeshEdge>();
   const add = (source: MeshNode, { target, traffic }: MeshEdge): void => {
-    const key = edgeKey(source, target, traffic.protocol);
+    const key = edgeKey({ source, target }, traffic.protocol);
     const edge = reduced.get(key) ?? { source, target, traffic: noTraffic(traffic.protocol) };
     reduced.set(key, edge);
     addTraffic(edge.traffic, traffic);
@@ -187,14 +196,19 @@ function groupBySource(edges: readonly MeshEdge[]): ReadonlyMap<string, readonly
 
 /** Draws the graph of what the answers report. Where both ends of a call report it, the first counts. */
 export function drawGraph(answers: readonly RateAnswer[], { type, rates, hasServices }: GraphOptions): MeshGraph {
-  const drawing: Drawing = { type, nodes: new Map(), edges: new Map() };
+  const drawing: Drawing = {
+    type,
+    hasServices: hasServices || type === 'service',
+    nodes: new Map(),
+    edges: new Map(),
+    calls: new Map(),
+  };
   const wanted = new Set<TrafficMetric>([...metricsFor(rates), 'istio_request_duration_milliseconds_bucket']);
   for (const { metric, samples } of answers) {
     if (!wanted.has(metric)) continue;
     for (const { labels, perSecond } of samples) {
       const report = readReport(metric, labels, perSecond);
-      if (report !== undefined && isAskedFor(report, rates))
-        addCall(drawing, report, hasServices || type === 'service');
+      if (report !== undefined && isAskedFor(report, rates)) addCall(drawing, report);
     }
   }
   const edges = [...drawing.edges.values()];
