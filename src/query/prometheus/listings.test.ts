@@ -124,7 +124,7 @@ describe('/api/v1/series', () => {
     await error('/api/v1/series?match[]=rate(up[5m])', 'invalid parameter "match[]": 1:5: parse error: unexpected "("');
     await error(
       '/api/v1/series?match[]=up&start=x',
-      'invalid parameter "start": cannot parse "x" to a valid timestamp',
+      'invalid parameter "start": Invalid time value for \'start\': cannot parse "x" to a valid timestamp',
     );
     await error('/api/v1/series?match[]=up&limit=x', 'invalid parameter "limit": cannot parse "x" to a number');
     expect(await errorOf('/api/v1/series?match[]={a=~"("}')).toContain('missing closing )');

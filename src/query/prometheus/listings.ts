@@ -45,11 +45,12 @@ const warningsOf = ({ isTruncated }: Listed<unknown>): readonly string[] => (isT
 
 const labelsJson = (labels: readonly Label[]): string => JSON.stringify(Object.fromEntries(labels));
 
-function selectionOf(request: QueryRequest, parameters: Parameters): SeriesSelection {
-  const startMs = parameters('start') === '' ? undefined : timeParameter(parameters, 'start');
-  const endMs = parameters('end') === '' ? undefined : timeParameter(parameters, 'end');
+/** What a listing is about. `matchName` is what an error calls its selectors; '' where Prometheus has no name for them. */
+function selectionOf(request: QueryRequest, parameters: Parameters, matchName = ''): SeriesSelection {
+  const startMs = parameters('start') === '' ? undefined : timeParameter(parameters, 'start', 0);
+  const endMs = parameters('end') === '' ? undefined : timeParameter(parameters, 'end', 0);
   return {
-    matchers: matchParameters(request),
+    matchers: matchParameters(request, matchName),
     ...(startMs === undefined ? {} : { startMs }),
     ...(endMs === undefined ? {} : { endMs }),
   };
@@ -98,7 +99,7 @@ export function createListings(source: ListingSource) {
   return {
     async series(request: QueryRequest, parameters: Parameters): Promise<Answer> {
       const limit = limitParameter(parameters);
-      const selection = selectionOf(request, parameters);
+      const selection = selectionOf(request, parameters, 'match[]');
       if (selection.matchers.length === 0) return answerError(400, 'bad_data', 'no match[] parameter provided');
       const found = await source.series(selection, atMost(limit), request.signal);
       const sorted = [...found.items].sort(compareSeries);

@@ -39,7 +39,11 @@ export function timeParameter(parameters: Parameters, name: string, absentMs?: n
   const text = parameters(name);
   if (text === '' && absentMs !== undefined) return absentMs;
   const timeMs = parseTime(text);
-  if (timeMs === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+  if (timeMs === undefined) {
+    // Of a time that may be absent Prometheus says so twice.
+    const where = absentMs === undefined ? '' : `Invalid time value for '${name}': `;
+    throw invalid(name, `${where}cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+  }
   return timeMs;
 }
 

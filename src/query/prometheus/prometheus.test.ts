@@ -132,13 +132,13 @@ describe('/api/v1/query', () => {
       { query: 'up', time: 'soon' },
       400,
       'bad_data',
-      'invalid parameter "time": cannot parse "soon" to a valid timestamp',
+      'invalid parameter "time": Invalid time value for \'time\': cannot parse "soon" to a valid timestamp',
     ],
     [
       { query: 'up', time: '1e30' },
       400,
       'bad_data',
-      'invalid parameter "time": cannot parse "1e30" to a valid timestamp',
+      'invalid parameter "time": Invalid time value for \'time\': cannot parse "1e30" to a valid timestamp',
     ],
     [
       { query: 'up', timeout: 'x' },

@@ -30,7 +30,7 @@ function checkRuleParameters(parameters: Parameters, request: QueryRequest): voi
   const type = parameters('type');
   if (!['', 'alert', 'record'].includes(type.toLowerCase()))
     throw invalid('type', `not supported value ${JSON.stringify(type.toLowerCase())}`);
-  matchParameters(request);
+  matchParameters(request, '');
   const excludes = parameters('exclude_alerts');
   if (excludes !== '' && !booleans.has(excludes))
     throw invalid(

@@ -12,21 +12,27 @@ export const valuesOf = ({ form, query }: Pick<QueryRequest, 'form' | 'query'>, 
   ...query.getAll(name),
 ];
 
-/** A series selector given as a parameter. Throws a BadParameter that names it. */
+const refused = (name: string, message: string): BadParameter =>
+  new BadParameter(name === '' ? message : `invalid parameter "${name}": ${message}`);
+
+/** A series selector given as a parameter. Throws a BadParameter that names it, unless the name is ''. */
 export function selectorParameter(name: string, text: string): readonly LabelMatcher[] {
   try {
     return parseSelectorText(text);
   } catch (error) {
     if (!(error instanceof PromqlError)) throw error;
-    throw new BadParameter(`invalid parameter "${name}": ${error.message}`);
+    throw refused(name, error.message);
   }
 }
 
-/** The selectors of `match[]`, each with a matcher that does not take everything. */
-export function matchParameters(request: Pick<QueryRequest, 'form' | 'query'>): readonly (readonly LabelMatcher[])[] {
-  const found = valuesOf(request, 'match[]').map((text) => selectorParameter('match[]', text));
+/** The selectors of `match[]`, each with a matcher that does not take everything; errors call them `name`. */
+export function matchParameters(
+  request: Pick<QueryRequest, 'form' | 'query'>,
+  name: string,
+): readonly (readonly LabelMatcher[])[] {
+  const found = valuesOf(request, 'match[]').map((text) => selectorParameter(name, text));
   if (found.some((matchers) => matchers.every(matchesEmpty)))
-    throw new BadParameter('invalid parameter "match[]": match[] must contain at least one non-empty matcher');
+    throw refused(name, 'match[] must contain at least one non-empty matcher');
   return found;
 }
 
