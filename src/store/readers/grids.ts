@@ -80,41 +80,52 @@ interface FoundRows {
   readonly unusual: readonly SeriesKey[];
 }
 
+/** Cells are cut from pieces of memory of this many: thousands of small arrays cost more than what is in them. */
+const cellsAtOnce = 16_384;
+
+function createCells(count: number): () => Omit<GridRow, 'labels'> {
+  const size = Math.max(Math.floor(cellsAtOnce / count), 1) * count;
+  let values = new Float64Array(0);
+  let isPresent = new Uint8Array(0);
+  let used = 0;
+  return () => {
+    if (used === values.length) {
+      values = new Float64Array(size);
+      isPresent = new Uint8Array(size);
+      used = 0;
+    }
+    used += count;
+    return { values: values.subarray(used - count, used), isPresent: isPresent.subarray(used - count, used) };
+  };
+}
+
 /** Reads rows of (id UInt64, unusual UInt8, Array(Nullable(Float64))), whose arrays all have `count` cells. */
 export function decodeGrids(bytes: Buffer, count: number): FoundRows {
   const ids: SeriesKey[] = [];
   const unusual: SeriesKey[] = [];
   const cells: Omit<GridRow, 'labels'>[] = [];
-  // One piece of memory for all of them: thousands of small arrays cost more than what is in them.
-  const room = Math.floor(bytes.length / 10) + 1;
-  const most = Math.max(Math.min(room * count, bytes.length), count);
-  const allValues = new Float64Array(most);
-  const allPresent = new Uint8Array(most);
-  let used = 0;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const next = createCells(count);
   let at = 0;
   while (at < bytes.length) {
-    const id = { low: bytes.readInt32LE(at), high: bytes.readInt32LE(at + 4) };
+    const id = { low: view.getInt32(at, true), high: view.getInt32(at + 4, true) };
     const isUnusual = bytes[at + 8] === 1;
     at += 9;
     while ((bytes[at++] ?? 0) > 0x7f);
-    const values = allValues.subarray(used, used + count);
-    const isPresent = allPresent.subarray(used, used + count);
-    let any = false;
+    const { values, isPresent } = next();
+    let present = 0;
     for (let i = 0; i < count; i++) {
       if (bytes[at++] === 1) continue;
-      values[i] = bytes.readDoubleLE(at);
+      values[i] = view.getFloat64(at, true);
       isPresent[i] = 1;
       at += 8;
-      any = true;
+      present++;
     }
     if (isUnusual) unusual.push(id);
-    else if (any) {
+    else if (present > 0) {
       ids.push(id);
       cells.push({ values, isPresent });
-      used += count;
-      continue;
     }
-    isPresent.fill(0);
   }
   return { ids, cells, unusual };
 }
