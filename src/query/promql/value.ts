@@ -71,15 +71,26 @@ export function labelKey(labels: readonly Label[]): string {
 /** What says which metric a series is of, and no longer holds once its values were changed: Prometheus drops type and unit with the name. */
 const metricLabels: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__']);
 
+const isMetricLabel = (name: string): boolean => name.startsWith('__') && metricLabels.has(name);
+
 /** The labels without the metric's name, which is what most functions give. */
-export const withoutName = (labels: readonly Label[]): readonly Label[] =>
-  labels.some(([name]) => metricLabels.has(name)) ? labels.filter(([name]) => !metricLabels.has(name)) : labels;
+export function withoutName(labels: readonly Label[]): readonly Label[] {
+  let first = 0;
+  while (first < labels.length && !isMetricLabel(labels[first]?.[0] ?? '')) first++;
+  if (first === labels.length) return labels;
+  // Nearly all series have the name alone, as their first label.
+  let end = first + 1;
+  while (end < labels.length && isMetricLabel(labels[end]?.[0] ?? '')) end++;
+  // They are sorted, and nothing stands between these names but names that begin as they do.
+  const rest = labels.slice(end);
+  if (rest[0]?.[0].startsWith('__') === true) return labels.filter(([name]) => !isMetricLabel(name));
+  return first === 0 ? rest : [...labels.slice(0, first), ...rest];
+}
 
 /** What `withoutName` takes away, as one text. */
 export function metricKey(labels: readonly Label[]): string {
   let key = '';
-  for (const [name, value] of labels)
-    if (name.startsWith('__') && metricLabels.has(name)) key += `${name}\ud800${value}`;
+  for (const [name, value] of labels) if (isMetricLabel(name)) key += `${name}\ud800${value}`;
   return key;
 }
 
