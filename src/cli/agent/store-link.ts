@@ -2,12 +2,14 @@
  * The agent's side of the store: the spool in front of it, the process or server behind it, and what is done to it from here. The spool
  * is open at once, so that the intake acknowledges while the store still starts, restarts or is away.
  */
+
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Counter, Histogram } from 'prom-client';
 import type { MainConfig } from '../../config/main-config.ts';
 import type { Signal } from '../../model/batch.ts';
+import { within } from '../../model/deadline.ts';
 import type { Clock, Health } from '../../pipeline/component.ts';
 import { realFileSystem } from '../../pipeline/file-system.ts';
 import type { Meter } from '../../pipeline/meter.ts';
@@ -130,7 +132,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     for (;;) {
       try {
         await behind.start(stopping.signal);
-        await migrate(client, { signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(migrationTimeoutMs)]) });
+        await within(stopping.signal, migrationTimeoutMs, (signal) => migrate(client, { signal }));
         return;
       } catch (error) {
         stopping.signal.throwIfAborted();

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { Agent, type Dispatcher, request } from 'undici';
 import type { Secret } from '../../config/secret.ts';
+import { startDeadline } from '../../model/deadline.ts';
 import type { Delivery } from '../../pipeline/component.ts';
 import { backendText, maxAnswerBytes, secretsOfUrl } from '../../pipeline/delivery/backend-text.ts';
 import { type Answer, deliveryOf } from '../../pipeline/delivery/retry-policy.ts';
@@ -31,8 +32,6 @@ export function createConnection(config: ZipkinOutputConfig, nowMs: () => number
   let agent: Agent | undefined;
   return {
     async post(json, signal) {
-      const expiry = AbortSignal.timeout(config.timeout);
-      const deadline = AbortSignal.any([signal, expiry]);
       try {
         agent ??= createAgent(config);
       } catch (error) {
@@ -41,12 +40,19 @@ export function createConnection(config: ZipkinOutputConfig, nowMs: () => number
           cause: new Error(`${address}: ${messageOf(error)}; check ca_certs, cert and cert_key`),
         };
       }
+      const deadline = startDeadline(signal, config.timeout);
       try {
         const body = config.compression === 'gzip' ? await compress(json, { level: 1 }) : json;
-        const options = { method: 'POST', headers, body, signal: deadline, dispatcher: agent } as const;
+        const options = { method: 'POST', headers, body, signal: deadline.signal, dispatcher: agent } as const;
         return deliveryOf(await answerOf(await request(config.url, options), address, secrets), nowMs());
       } catch (error) {
-        return lost(error, { address, hasExpired: expiry.aborted, timeoutMs: config.timeout });
+        return lost(error, {
+          address,
+          hasExpired: deadline.signal.aborted && !signal.aborted,
+          timeoutMs: config.timeout,
+        });
+      } finally {
+        deadline.clear();
       }
     },
     async close() {

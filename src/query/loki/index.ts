@@ -1,5 +1,6 @@
 /** Loki's HTTP API over stored log lines: range queries for lines, GET and POST. */
 
+import { within } from '../../model/deadline.ts';
 import { compareBytes, type Label } from '../../model/sample.ts';
 import type { LogLine, LogSelection } from '../../store/readers/logs.ts';
 import { failureOf, textAnswer, untilEnded } from '../failure.ts';
@@ -98,11 +99,12 @@ async function answerRange(
   const startedMs = options.now();
   const range = rangeParameters(parameters, BigInt(startedMs) * 1_000_000n, limits.maxLines);
   const expression = parseLogql(parameters('query'));
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)]);
   const lines =
     range.startNs === range.endNs
       ? []
-      : await untilEnded(deadline, options.logs.select({ ...expression, ...range }, deadline));
+      : await within(signal, limits.timeoutMs, (deadline) =>
+          untilEnded(deadline, options.logs.select({ ...expression, ...range }, deadline)),
+        );
   const result = toStreams(lines).map(({ labels, values }) => ({ stream: Object.fromEntries(labels), values }));
   const stats = toStats(lines, options.now() - startedMs);
   return {

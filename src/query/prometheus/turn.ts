@@ -1,5 +1,5 @@
 /** When a query's turn is, and when its time is over, in the words of Prometheus (promql/engine.go). */
-import { startDeadline } from '../deadline.ts';
+import { startDeadline } from '../../model/deadline.ts';
 import type { SearchGate } from '../search-gate.ts';
 import { type Answer, answerError } from './answer.ts';
 

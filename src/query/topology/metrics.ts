@@ -1,5 +1,5 @@
 /** The topology from Istio's metrics: asks the queries of a graph through the evaluator, and draws it. */
-import { startDeadline } from '../deadline.ts';
+import { startDeadline } from '../../model/deadline.ts';
 import { untilEnded } from '../failure.ts';
 import { instantQuery, type SampleSource } from '../promql/engine.ts';
 import { parsePromql } from '../promql/parse/parse.ts';

@@ -1,6 +1,8 @@
 /** A store that several agents share keeps its tables in order itself, by its own retention: it is there as long as they are. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { within } from '../../model/deadline.ts';
 import { createHousekeeping } from '../housekeeping/housekeeping.ts';
 import { createStoreClient } from '../http-client.ts';
 import type { RetentionLimits } from '../retention/plan.ts';
@@ -42,7 +44,7 @@ export async function keepItselfInOrder(options: SelfKeepingOptions): Promise<Se
 
   const prepare = async (): Promise<boolean> => {
     try {
-      await migrate(client, { signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(migrationTimeoutMs)]) });
+      await within(stopping.signal, migrationTimeoutMs, (signal) => migrate(client, { signal }));
       await housekeeping.start();
       return true;
     } catch (error) {

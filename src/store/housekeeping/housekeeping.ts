@@ -2,8 +2,10 @@
  * Keeps the tables in order: retention, and the roll-ups of spans. One process does it for a store: the agent whose own process the store
  * is, a `trawl store` that listens for itself, and of several agents on one ClickHouse server an elected one (docs/decisions/housekeeping.md).
  */
+
 import type { Logger } from 'pino';
 import type { Signal } from '../../model/batch.ts';
+import { within } from '../../model/deadline.ts';
 import type { StoreClient } from '../client.ts';
 import { type Horizons, horizonsOf, looserOf, oldestOf, stricterOf } from '../retention/horizon.ts';
 import { type Drop, protectedMs, type RetentionLimits } from '../retention/plan.ts';
@@ -207,7 +209,7 @@ function createElection({ client, clock, log, as, failed, ...options }: Housekee
     async run(signal: AbortSignal, tried: () => void): Promise<void> {
       while (!signal.aborted) {
         try {
-          await round(AbortSignal.any([signal, AbortSignal.timeout(roundDeadlineMs)]));
+          await within(signal, roundDeadlineMs, round);
         } catch (error) {
           if (signal.aborted) break;
           const why = error instanceof Error ? error.message : String(error);

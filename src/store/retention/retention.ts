@@ -1,6 +1,8 @@
 /** Keeps the store within its limits of age and size, and says how old something may be to be taken. */
+
 import type { Logger } from 'pino';
 import type { Signal } from '../../model/batch.ts';
+import { within } from '../../model/deadline.ts';
 import type { StoreClient } from '../client.ts';
 import { type Horizons, horizonsOf, oldestOf } from './horizon.ts';
 import { type Drop, planDrops, type RetentionLimits, type StoredPart, tablesOf } from './plan.ts';
@@ -89,7 +91,7 @@ export function createRetention(options: RetentionOptions): Retention {
     if (firstAfterMs > 0) await clock.sleep(firstAfterMs, stopping.signal).catch(ignoreAbort);
     while (!stopping.signal.aborted) {
       try {
-        await sweep(AbortSignal.any([stopping.signal, AbortSignal.timeout(sweepDeadlineMs)]));
+        await within(stopping.signal, sweepDeadlineMs, sweep);
       } catch (error) {
         if (stopping.signal.aborted) return;
         const cause = error instanceof Error ? error : new Error(String(error));

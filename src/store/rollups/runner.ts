@@ -1,5 +1,7 @@
 /** Runs the roll-up pass again and again beside everything else, and never takes more than a share of the store's time. */
+
 import type { Logger } from 'pino';
+import { within } from '../../model/deadline.ts';
 import type { StoreClient } from '../client.ts';
 import { cleanRollups, repairRollups } from './clean.ts';
 import { type RollupPassResult, runRollupPass } from './pass.ts';
@@ -48,8 +50,7 @@ export function createRollupRunner(options: RollupRunnerOptions): RollupRunner {
   let passes = 0;
   let cleanedAtMs = clock.monotonicMs();
 
-  const tick = async () => {
-    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(passDeadlineMs)]);
+  const tick = async (signal: AbortSignal) => {
     if (!isRepaired) {
       const broken = await repairRollups(client, { nowMs: clock.nowMs(), signal });
       if (broken > 0) log.warn({ minutes: broken }, 'roll-ups were cut short by a crash and are made again');
@@ -69,7 +70,7 @@ export function createRollupRunner(options: RollupRunnerOptions): RollupRunner {
     while (!stopping.signal.aborted) {
       const startMs = clock.monotonicMs();
       try {
-        await tick();
+        await within(stopping.signal, passDeadlineMs, tick);
       } catch (error) {
         if (stopping.signal.aborted) return;
         const cause = error instanceof Error ? error : new Error(String(error));
