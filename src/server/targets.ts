@@ -1,5 +1,7 @@
 /** `GET /api/trawl/targets` and Prometheus' `/api/v1/targets`: what is scraped, how that goes, and which annotations of pods are refused. */
+
 import { formatDuration } from '../config/quantity.ts';
+import type { TargetStatus } from '../pipeline/target-status.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query/query-route.ts';
 
 /** A pod as far as it is shown. */
@@ -12,28 +14,11 @@ export interface PodView {
   readonly ip: string;
 }
 
-export interface TargetView {
-  readonly url: string;
+export interface TargetView extends TargetStatus {
   /** Of the agent: `inputs.prom#2`, or `discovery`. */
   readonly component: string;
-  /** Where it was named, for people. */
-  readonly origin: string;
   readonly pod: PodView | undefined;
   readonly annotation: string | undefined;
-  /** Before relabelling. */
-  readonly discoveredLabels: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly intervalMs: number;
-  readonly timeoutMs: number;
-  readonly health: 'unknown' | 'up' | 'down';
-  readonly lastScrapeMs: number | undefined;
-  readonly lastDurationMs: number | undefined;
-  readonly lastSamples: number;
-  /** 0 where the last scrape brought no page, -1 where it was too large. */
-  readonly lastBodyBytes: number;
-  readonly lastError: string | undefined;
-  /** What the last scrape left out although it did not fail. */
-  readonly lastWarning: string | undefined;
 }
 
 /** An address that is not scraped although a block names it. */

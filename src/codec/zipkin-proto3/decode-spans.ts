@@ -2,11 +2,9 @@
 import type { Span } from '../../model/span.ts';
 import { ByteReader } from '../byte-reader.ts';
 import { CodecError } from '../codec-error.ts';
+import { type ReadUntil, readInSlices } from '../read-in-slices.ts';
 import { checkListFormat } from '../zipkin-format.ts';
 import { SpanReader } from './span-reader.ts';
-
-/** What the smallest spans take 10 ms to decode in. */
-const sliceLength = 128 * 1024;
 
 /** Decodes a list of spans, or throws a CodecError whose message is for the sender. An empty body is a list without spans. */
 export function decodeSpans(body: Buffer): Span[] {
@@ -21,25 +19,19 @@ export function decodeSpans(body: Buffer): Span[] {
  * are so far. A span of more than `maxParts` tags or annotations ends it with a WideSpanError.
  */
 export function* decodeSpansInSteps(body: Buffer, maxParts: number): Generator<number, Span[]> {
-  const spans: Span[] = [];
-  const readUntil = startReading(body, maxParts);
-  for (let end = sliceLength; ; ) {
-    const position = readUntil(Math.min(end, body.length), spans);
-    if (position >= body.length) return spans;
-    yield spans.length;
-    end = position + sliceLength;
-  }
+  return yield* readInSlices(startReading(body, maxParts));
 }
 
-/** Answers a function that reads spans up to an end, or a little beyond, and tells where it is then. */
-function startReading(body: Buffer, maxParts: number): (end: number, spans: Span[]) => number {
-  if (body.length === 0) return () => 0;
+/** Answers a function that reads spans up to an end, or a little beyond, and tells where it is then; undefined when there are no more. */
+function startReading(body: Buffer, maxParts: number): ReadUntil {
+  if (body.length === 0) return () => undefined;
   checkListFormat(body, 'PROTO3');
   const bytes = new ByteReader(body);
   const reader = new SpanReader(bytes, maxParts);
   return (end, spans) => {
     try {
-      while (bytes.position < end) {
+      const stop = Math.min(end, body.length);
+      while (bytes.position < stop) {
         // A list has one field, and Zipkin takes any other for it.
         bytes.varint32();
         const length = bytes.varint32();
@@ -52,6 +44,6 @@ function startReading(body: Buffer, maxParts: number): (end: number, spans: Span
       if (error instanceof CodecError) throw new CodecError(`${error.message} reading List<Span> from proto3`);
       throw error;
     }
-    return bytes.position;
+    return bytes.position < body.length ? bytes.position : undefined;
   };
 }

@@ -2,12 +2,10 @@
 import type { Span } from '../../model/span.ts';
 import { ByteReader } from '../byte-reader.ts';
 import { CodecError } from '../codec-error.ts';
+import { type ReadUntil, readInSlices } from '../read-in-slices.ts';
 import { checkListFormat } from '../zipkin-format.ts';
 import { convertSpan } from '../zipkin-v1/convert-span.ts';
 import { SpanReader } from './span-reader.ts';
-
-/** What the smallest spans take 10 ms to decode in. */
-const sliceLength = 128 * 1024;
 
 /**
  * Decodes a list of spans, or throws a CodecError whose message is for the sender. An empty body is a list without spans, and so is one
@@ -25,18 +23,11 @@ export function decodeSpans(body: Buffer): Span[] {
  * are so far. A span of more than `maxParts` tags or annotations ends it with a WideSpanError.
  */
 export function* decodeSpansInSteps(body: Buffer, maxParts: number): Generator<number, Span[]> {
-  const spans: Span[] = [];
-  const readUntil = startReading(body, maxParts);
-  for (let end = sliceLength; ; ) {
-    const position = readUntil(end, spans);
-    if (position === undefined) return spans;
-    yield spans.length;
-    end = position + sliceLength;
-  }
+  return yield* readInSlices(startReading(body, maxParts));
 }
 
 /** Answers a function that reads spans up to an end, or a little beyond, and tells where it is then; undefined when there are no more. */
-function startReading(body: Buffer, maxParts: number): (end: number, spans: Span[]) => number | undefined {
+function startReading(body: Buffer, maxParts: number): ReadUntil {
   if (body.length === 0) return () => undefined;
   checkListFormat(body, 'THRIFT');
   const bytes = new ByteReader(body);

@@ -1,14 +1,12 @@
 /** Scrapes Prometheus expositions from fixed addresses. */
 import type { Accept } from '../../model/batch.ts';
 import type { Health, Host, InputKind, Running } from '../../pipeline/component.ts';
+import type { TargetStatus } from '../../pipeline/target-status.ts';
 import { readAgentNumber } from './agent-number.ts';
 import { type PromInputConfig, promInputConfig } from './config.ts';
 import { connectionRules, createConnections } from './connections.ts';
-import type { TargetStatus } from './scraper.ts';
 import { createScraperSet, type TargetMetadata } from './scraper-set.ts';
 import { createTargets, type MadeTarget } from './target.ts';
-
-export type { TargetStatus } from './scraper.ts';
 
 export interface PromRunning extends Running {
   /** Each target and what its last scrape came to. */

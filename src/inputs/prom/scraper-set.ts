@@ -3,9 +3,10 @@ import type { Accept } from '../../model/batch.ts';
 import type { MetricMetadata } from '../../model/metric-metadata.ts';
 import type { Label } from '../../model/sample.ts';
 import type { Host, StopReason } from '../../pipeline/component.ts';
+import type { TargetStatus } from '../../pipeline/target-status.ts';
 import type { Connections } from './connections.ts';
 import { createScrapeMemory } from './scrape-memory.ts';
-import { createScraper, type Scraper, type TargetStatus } from './scraper.ts';
+import { createScraper, type Scraper } from './scraper.ts';
 import type { Target } from './target.ts';
 import { createTurns } from './turns.ts';
 
