@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { startAgent } from '../test/fixtures/agent.ts';
 import { cpuUs, machine, quantile } from './lib/processes.ts';
 import { startPrometheus } from './lib/prometheus.ts';
-import { type BenchQuery, benchQueries, createBodies, stepMs } from './lib/promql-data.ts';
+import { benchQueries, createBodies, pathOf, stepMs } from './lib/promql-data.ts';
 
 const { values } = parseArgs({
   options: {
@@ -41,9 +41,18 @@ interface Answered {
   readonly tookMs: number;
 }
 
-function ask(url: string, method: 'GET' | 'POST', sent?: Buffer): Promise<Answered> {
+interface Asked {
+  readonly sent?: Buffer;
+  /** Of the answer. */
+  readonly encoding?: string;
+}
+
+function ask(url: string, method: 'GET' | 'POST', { sent, encoding }: Asked): Promise<Answered> {
   const before = performance.now();
-  const headers = sent === undefined ? {} : { 'Content-Type': 'application/x-protobuf', 'Content-Encoding': 'snappy' };
+  const headers = {
+    ...(sent === undefined ? {} : { 'Content-Type': 'application/x-protobuf', 'Content-Encoding': 'snappy' }),
+    ...(encoding === undefined ? {} : { 'Accept-Encoding': encoding }),
+  };
   return new Promise((resolve, reject) => {
     const asked = request(url, { agent: connections, method, headers }, (response) => {
       const chunks: Buffer[] = [];
@@ -93,7 +102,7 @@ async function load(peers: readonly Peer[], directory: string): Promise<number> 
   const startMs = Math.floor(Date.now() / stepMs) * stepMs - (steps + 4) * stepMs + 7003;
   for (const { body } of createBodies(startMs, steps)) {
     for (const { url, name } of peers) {
-      const { status, body: said } = await ask(`${url}/api/v1/write`, 'POST', body);
+      const { status, body: said } = await ask(`${url}/api/v1/write`, 'POST', { sent: body });
       if (status >= 300) throw new Error(`${name} answers ${status}: ${said.toString().slice(0, 300)}`);
     }
   }
@@ -102,25 +111,17 @@ async function load(peers: readonly Peer[], directory: string): Promise<number> 
   return startMs;
 }
 
-function pathOf({ query, stepS }: BenchQuery, endMs: number): string {
-  const parameters =
-    stepS === undefined
-      ? { query, time: String(endMs / 1000) }
-      : { query, start: String(endMs / 1000 - 3600), end: String(endMs / 1000), step: String(stepS) };
-  return `/api/v1/query${stepS === undefined ? '' : '_range'}?${new URLSearchParams(parameters)}`;
-}
-
 const cpuOf = ({ pids }: Peer) => pids.map(cpuUs);
 const millis = (us: number) => Number((us / 1000).toFixed(1));
 
-async function measure(peers: readonly Peer[], path: string) {
+async function measure(peers: readonly Peer[], path: string, encoding?: string) {
   const took = new Map<Peer, number[]>(peers.map((peer) => [peer, []]));
   const cpu = new Map<Peer, number[]>(peers.map((peer) => [peer, peer.pids.map(() => 0)]));
   let sizeBytes = 0;
   for (let round = -2; round < rounds; round++) {
     for (const peer of peers) {
       const before = cpuOf(peer);
-      const { status, body, tookMs } = await ask(peer.url + path, 'GET');
+      const { status, body, tookMs } = await ask(peer.url + path, 'GET', encoding === undefined ? {} : { encoding });
       if (status !== 200) throw new Error(`${peer.name} answers ${status}: ${body.toString().slice(0, 300)}`);
       sizeBytes = body.length;
       if (round < 0) continue;
@@ -149,7 +150,7 @@ try {
   const endMs = Math.floor((startMs + steps * stepMs) / 1000) * 1000;
   console.log(JSON.stringify(machine()));
   for (const query of benchQueries.filter(({ name }) => name.includes(values.only))) {
-    const { sizeBytes, figures } = await measure(peers, pathOf(query, endMs));
+    const { sizeBytes, figures } = await measure(peers, pathOf(query, endMs), query.isGzipped && 'gzip');
     const [own, peer] = figures;
     const cells = figures.map(({ name, p50, p95, cpuMs }) => `${name} ${p50} / ${p95} (${cpuMs.join(' + ')})`);
     const ratio = own === undefined || peer === undefined ? '' : ` | ${(own.p50 / peer.p50).toFixed(2)}`;

@@ -64,9 +64,27 @@ export function* createBodies(startMs: number, steps: number): Generator<{ body:
 
 export interface BenchQuery {
   readonly name: string;
+  /** PromQL; for another path its query string. */
   readonly query: string;
   /** An instant query has none. */
   readonly stepS?: number;
+  /** What is asked instead of a query, e.g. `series`, over the last hour. */
+  readonly path?: string;
+  /** Whether the answer may be gzipped, as Grafana asks for it. */
+  readonly isGzipped?: true;
+}
+
+/** The path and query string of a query at `endMs`, or over the hour before it. */
+export function pathOf({ query, stepS, path }: BenchQuery, endMs: number): string {
+  const end = String(endMs / 1000);
+  const hour = { start: String(endMs / 1000 - 3600), end };
+  if (path !== undefined) {
+    const parameters = new URLSearchParams(query);
+    for (const [name, value] of Object.entries(hour)) parameters.set(name, value);
+    return `/api/v1/${path}?${parameters}`;
+  }
+  if (stepS === undefined) return `/api/v1/query?${new URLSearchParams({ query, time: end })}`;
+  return `/api/v1/query_range?${new URLSearchParams({ query, ...hour, step: String(stepS) })}`;
 }
 
 /** The table of queries. */
@@ -92,4 +110,14 @@ export const benchQueries: readonly BenchQuery[] = [
   { name: 'range 1h/15s sum by (code) rate, 1k', query: 'sum by (code) (rate(bench_1k_total[5m]))', stepS: 15 },
   { name: 'range 1h/60s sum by (svc) rate, 10k', query: 'sum by (svc) (rate(bench_10k_total[5m]))', stepS: 60 },
   { name: 'range 1h/60s max_over_time, 1k', query: 'max by (svc) (max_over_time(bench_1k_total[5m]))', stepS: 60 },
+  { name: 'a number', query: '1+1' },
+  { name: 'range 1h/15s rate, 1k, gzip', query: 'rate(bench_1k_total[5m])', stepS: 15, isGzipped: true },
+  { name: 'instant rate, 10k, gzip', query: 'rate(bench_10k_total[5m])', isGzipped: true },
+  { name: 'series, 1k', path: 'series', query: 'match[]=bench_1k_total' },
+  { name: 'series, 10k', path: 'series', query: 'match[]=bench_10k_total' },
+  { name: 'label values, 10k', path: 'label/pod/values', query: '' },
+  { name: 'label values, 10k of one metric', path: 'label/pod/values', query: 'match[]=bench_10k_total' },
+  { name: 'label values, 3 names', path: 'label/__name__/values', query: '' },
+  { name: 'labels', path: 'labels', query: '' },
+  { name: 'labels of one metric, 1k', path: 'labels', query: 'match[]=bench_1k_total' },
 ];
