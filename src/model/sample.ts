@@ -50,6 +50,20 @@ export function compareBytes(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** Compares label sets as Prometheus sorts series: label by label, name before value. */
+export function compareLabels(a: readonly Label[], b: readonly Label[]): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const labelA = a[i];
+    const labelB = b[i];
+    // Label arrays share their pairs, where they come from one cache.
+    if (labelA === undefined || labelB === undefined || labelA === labelB) continue;
+    const order = compareBytes(labelA[0], labelB[0]) || compareBytes(labelA[1], labelB[1]);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
 /** Makes a series of labels in any order; labels with an empty value are absent. */
 export function createSeries(labels: Iterable<Label>, datakit?: Measurement): Series {
   const kept = [...labels].filter(([, value]) => value !== '').sort((a, b) => compareBytes(a[0], b[0]));

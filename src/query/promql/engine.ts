@@ -1,12 +1,11 @@
 /** A query from its text to its value: parse, plan, read, evaluate. */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Label } from '../../model/sample.ts';
+import { compareLabels, type Label } from '../../model/sample.ts';
 import type { GridAnswer, GridSelection } from '../../store/readers/grids.ts';
 import type { SampleSelection, SeriesPoints } from '../../store/readers/samples.ts';
 import { untilEnded } from '../failure.ts';
 import { createAnnotations } from './annotations.ts';
 import { type Expression, typeNames, type VectorSelector } from './ast.ts';
-import { compareLabels } from './compare-labels.ts';
 import { PromqlError } from './error.ts';
 import { createMeter, type Steps } from './evaluate/evaluation.ts';
 import { evaluate } from './evaluate/expression.ts';

@@ -1,9 +1,9 @@
 /** `info`: adds to each series the labels of the info series that share its identifying labels (promql/info.go). */
 import type { Label } from '../../../model/sample.ts';
 import { matchesEmpty } from '../../../store/readers/label-matcher.ts';
+import { matcherOf } from '../../../store/readers/matches.ts';
 import type { Call } from '../ast.ts';
 import { identifyingLabels, infoMatchers, infoSelector } from '../info-selector.ts';
-import { matcherOf } from '../matches.ts';
 import { type GridSeries, labelKey, labelOf, showLabels, type VectorValue } from '../value.ts';
 import { type Evaluation, evaluateVector, executionError, mergeEqual, newSeries, type Steps } from './evaluation.ts';
 import { withLabel } from './labels.ts';

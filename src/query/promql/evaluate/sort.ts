@@ -1,8 +1,7 @@
 /** `sort` and its kin: only an instant query's answer has an order. */
-import { compareBytes } from '../../../model/sample.ts';
+import { compareBytes, compareLabels } from '../../../model/sample.ts';
 import { ineffectiveSort } from '../annotations.ts';
 import type { Call } from '../ast.ts';
-import { compareLabels } from '../compare-labels.ts';
 import { type GridSeries, isInstant, labelOf, type VectorValue } from '../value.ts';
 import { type Evaluation, evaluateString, evaluateVector, type Steps } from './evaluation.ts';
 

@@ -1,6 +1,6 @@
 /** Label matchers as tests of values in memory, in linear time whatever the pattern. */
 import { compilePattern } from '../../pattern/pattern.ts';
-import { InvalidRegexError, type LabelMatcher } from '../../store/readers/label-matcher.ts';
+import { InvalidRegexError, type LabelMatcher } from './label-matcher.ts';
 
 /** Whether a label's value ('' where it is missing) is taken. Throws an InvalidRegexError at a pattern that is none. */
 export function matcherOf({ op, value }: LabelMatcher): (text: string) => boolean {
