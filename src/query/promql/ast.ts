@@ -25,10 +25,22 @@ export type At =
   | { readonly kind: 'start' }
   | { readonly kind: 'end' };
 
+/** A duration that was not written as one literal, as in `[step() + 1m]`; its numbers are seconds. */
+export type Formula =
+  | (Place & { readonly kind: 'literal'; readonly seconds: number; readonly isDuration: boolean })
+  | (Place & { readonly kind: 'step' | 'range' })
+  | (Place & { readonly kind: 'sign'; readonly op: '+' | '-'; readonly inner: Formula })
+  | (Place & { readonly kind: 'parentheses'; readonly inner: Formula })
+  | (Place & { readonly kind: 'min_of' | 'max_of'; readonly left: Formula; readonly right: Formula })
+  | (Place & { readonly kind: 'operation'; readonly op: FormulaOp; readonly left: Formula; readonly right: Formula });
+
+export type FormulaOp = '+' | '-' | '*' | '/' | '%' | '^';
+
 /** The modifiers of a selector or subquery. */
 export interface Moved {
-  /** Negative looks ahead. */
+  /** Negative looks ahead. Where a formula speaks of the query's times, 0 until they are known, as with the other durations. */
   readonly offsetMs: number;
+  readonly offsetFormula?: Formula | undefined;
   readonly at: At | undefined;
 }
 
@@ -48,14 +60,17 @@ export interface MatrixSelector extends Place {
   readonly kind: 'matrix_selector';
   readonly selector: VectorSelector;
   readonly rangeMs: number;
+  readonly rangeFormula?: Formula | undefined;
 }
 
 export interface Subquery extends Place, Moved {
   readonly kind: 'subquery';
   readonly inner: Expression;
   readonly rangeMs: number;
+  readonly rangeFormula?: Formula | undefined;
   /** Undefined takes the default. */
   readonly stepMs: number | undefined;
+  readonly stepFormula?: Formula | undefined;
 }
 
 export interface Call extends Place {

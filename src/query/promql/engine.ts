@@ -9,6 +9,7 @@ import { type Expression, typeNames, type VectorSelector } from './ast.ts';
 import { PromqlError } from './error.ts';
 import { createMeter, type Steps } from './evaluate/evaluation.ts';
 import { evaluate } from './evaluate/expression.ts';
+import { resolveDurations } from './formula.ts';
 import type { Query } from './parse/parse.ts';
 import { type PlannedRead, planReads } from './plan.ts';
 import { findPushable, finishRows, type Pushable } from './pushdown.ts';
@@ -103,7 +104,8 @@ async function pushDown(query: Query, grid: Grid, options: EngineOptions): Promi
   return fetched;
 }
 
-async function run(query: Query, grid: Grid, options: EngineOptions): Promise<QueryAnswer> {
+async function run(given: Query, grid: Grid, options: EngineOptions): Promise<QueryAnswer> {
+  const query = { ...given, expression: resolveDurations(given.text, given.expression, grid) };
   const { source, signal, lookbackMs, maxPoints, defaultStepMs = 60_000, onPart } = options;
   const { samples, pushed } = await pushDown(query, grid, options);
   const known = new Set(samples.keys());

@@ -1,6 +1,16 @@
 /** Expressions as text again, on one line or, where that would be long, on several (promql/parser/printer.go, prettier.go). */
 import type { LabelMatcher } from '../../store/readers/label-matcher.ts';
-import type { Aggregation, Binary, Expression, Fill, MatrixSelector, Moved, Subquery, VectorSelector } from './ast.ts';
+import type {
+  Aggregation,
+  Binary,
+  Expression,
+  Fill,
+  Formula,
+  MatrixSelector,
+  Moved,
+  Subquery,
+  VectorSelector,
+} from './ast.ts';
 import { formatG, formatPlain } from './go-number.ts';
 import { quote } from './parse/tokens.ts';
 
@@ -38,8 +48,31 @@ const printMatcher = ({ name, op, value }: LabelMatcher): string => `${printName
 const printSigned = (durationMs: number): string =>
   durationMs < 0 ? `-${printDuration(-durationMs)}` : printDuration(durationMs);
 
-function printMoved({ at, offsetMs }: Moved): string {
-  const offset = offsetMs === 0 ? '' : ` offset ${printSigned(offsetMs)}`;
+/** A formula as it was written, but for its blanks. */
+function printFormula(formula: Formula): string {
+  switch (formula.kind) {
+    case 'literal':
+      return formula.isDuration ? printSigned(formula.seconds * 1000) : formatPlain(formula.seconds);
+    case 'step':
+    case 'range':
+      return `${formula.kind}()`;
+    case 'sign':
+      return `${formula.op}${printFormula(formula.inner)}`;
+    case 'parentheses':
+      return `(${printFormula(formula.inner)})`;
+    case 'operation':
+      return `${printFormula(formula.left)} ${formula.op} ${printFormula(formula.right)}`;
+    default:
+      return `${formula.kind}(${printFormula(formula.left)}, ${printFormula(formula.right)})`;
+  }
+}
+
+const printLength = (durationMs: number, formula: Formula | undefined): string =>
+  formula === undefined ? printSigned(durationMs) : printFormula(formula);
+
+function printMoved({ at, offsetMs, offsetFormula }: Moved): string {
+  const isMoved = offsetMs !== 0 || offsetFormula !== undefined;
+  const offset = isMoved ? ` offset ${printLength(offsetMs, offsetFormula)}` : '';
   if (at === undefined) return offset;
   return ` @ ${at.kind === 'time' ? (at.timeMs / 1000).toFixed(3) : `${at.kind}()`}${offset}`;
 }
@@ -53,11 +86,14 @@ function printMatchers({ name, matchers }: VectorSelector): string {
 
 const printEdges = ({ edges }: VectorSelector): string => (edges === undefined ? '' : ` ${edges}`);
 
-const printMatrix = ({ selector, rangeMs }: MatrixSelector): string =>
-  `${printMatchers(selector)}[${printDuration(rangeMs)}]${printEdges(selector)}${printMoved(selector)}`;
+const printMatrix = ({ selector, rangeMs, rangeFormula }: MatrixSelector): string =>
+  `${printMatchers(selector)}[${printLength(rangeMs, rangeFormula)}]${printEdges(selector)}${printMoved(selector)}`;
 
-const printWindow = (subquery: Subquery): string =>
-  `[${printDuration(subquery.rangeMs)}:${subquery.stepMs === undefined ? '' : printDuration(subquery.stepMs)}]${printMoved(subquery)}`;
+function printWindow(subquery: Subquery): string {
+  const { rangeMs, rangeFormula, stepMs, stepFormula } = subquery;
+  const step = stepMs === undefined ? '' : printLength(stepMs, stepFormula);
+  return `[${printLength(rangeMs, rangeFormula)}:${step}]${printMoved(subquery)}`;
+}
 
 function printAggregator({ op, labels, isWithout }: Aggregation): string {
   if (isWithout) return `${op} without (${printLabels(labels)}) `;
@@ -87,8 +123,9 @@ export function print(expression: Expression): string {
     case 'string':
       return quote(expression.value);
     case 'vector_selector': {
-      const { at, offsetMs } = expression;
-      const moved = [printMoved({ at, offsetMs: 0 }), printEdges(expression), printMoved({ at: undefined, offsetMs })];
+      const { at, offsetMs, offsetFormula } = expression;
+      const offset = printMoved({ at: undefined, offsetMs, offsetFormula });
+      const moved = [printMoved({ at, offsetMs: 0 }), printEdges(expression), offset];
       return printMatchers(expression) + moved.join('');
     }
     case 'matrix_selector':

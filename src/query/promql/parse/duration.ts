@@ -1,5 +1,6 @@
-/** Durations within brackets and after `offset`: literals, or several put together by operators. */
-import { unsupported } from '../error.ts';
+/** Durations within brackets and after `offset`: literals, or formulas of several. */
+import type { Formula, FormulaOp } from '../ast.ts';
+import { durationOf, isBound, longestMs } from '../formula.ts';
 import { parseDuration, parseNumber } from '../literal.ts';
 import {
   accept,
@@ -14,28 +15,10 @@ import {
 } from './state.ts';
 import { quote } from './tokens.ts';
 
-/** Go's durations end at 2^63 ns, and so do Prometheus's. */
-export const longestMs = 9_223_372_036_854;
-
-/** A duration within brackets or after `offset`: `5m`, or a number of seconds; undefined where the next token is none. */
-function parseDurationToken(parser: Parser): number | undefined {
-  const { token, query } = parser;
-  if (token.kind !== 'duration' && token.kind !== 'number') return undefined;
-  const seconds = token.kind === 'number' ? parseNumber(token.text) : undefined;
-  const ms = token.kind === 'duration' ? parseDuration(token.text) : Math.trunc((seconds ?? Number.NaN) * 1000);
-  if (ms === undefined) return failAt(query, token, `not a valid duration string: ${quote(token.text)}`);
-  if (!Number.isFinite(ms) || Math.abs(ms) > longestMs) return failAt(query, token, 'duration out of range');
-  advance(parser);
-  return ms;
-}
-
-export function parseRangeDuration(parser: Parser, context: string, expected: string): number {
-  const { token } = parser;
-  if (token.kind === 'end' || isNext(parser, ']') || isNext(parser, ':')) return unexpected(parser, context, expected);
-  const ms = Math.round(parseDurationSum(parser, 0, { context, expected }) * 1000);
-  if (!Number.isFinite(ms) || ms > longestMs) return failAt(parser.query, token, 'duration out of range');
-  if (ms <= 0) return failAt(parser.query, token, 'duration must be greater than 0');
-  return ms;
+/** A duration: its milliseconds, 0 while they are not known, and the formula where it was not written as one literal. */
+export interface ParsedDuration {
+  readonly ms: number;
+  readonly formula: Formula | undefined;
 }
 
 interface DurationContext {
@@ -43,70 +26,98 @@ interface DurationContext {
   readonly expected: string;
 }
 
-const durationChoices: Readonly<Record<string, (a: number, b: number) => number>> = {
-  min_of: Math.min,
-  max_of: Math.max,
-};
-
-/** `min_of(a, b)` and its kin, whose word comes next. */
-function parseDurationCall(parser: Parser, where: DurationContext): number {
-  const word = advance(parser).text.toLowerCase();
-  const choose = durationChoices[word];
-  if (choose === undefined) throw unsupported(`${word}() within a duration`);
-  if (!accept(parser, '(')) unexpected(parser, where.context, '"("');
-  const first = parseDurationSum(parser, 0, where);
-  if (!accept(parser, ',')) unexpected(parser, where.context, '","');
-  const second = parseDurationSum(parser, 0, where);
-  if (!accept(parser, ')')) unexpected(parser, where.context, '")"');
-  return choose(first, second);
+/** `5m`, or a number of seconds. */
+function parseDurationToken(parser: Parser, { context, expected }: DurationContext): Formula {
+  const { token, query } = parser;
+  if (token.kind !== 'duration' && token.kind !== 'number') return unexpected(parser, context, expected);
+  const isDuration = token.kind === 'duration';
+  const ms = isDuration ? parseDuration(token.text) : (parseNumber(token.text) ?? Number.NaN) * 1000;
+  if (ms === undefined) return failAt(query, token, `not a valid duration string: ${quote(token.text)}`);
+  if (!Number.isFinite(ms) || Math.abs(ms) > longestMs) return failAt(query, token, 'duration out of range');
+  advance(parser);
+  return { kind: 'literal', seconds: ms / 1000, isDuration, from: token.from, to: token.to };
 }
 
-/** What a sign stands before: within brackets as in an expression, after `offset` the operand alone. */
-const parseDurationSigned = (parser: Parser, where: DurationContext): number =>
-  where.context === 'offset' ? parseDurationOperand(parser, where) : parseDurationSum(parser, powPrecedence, where);
+/** `step()`, `range()`, `min_of(a, b)` and `max_of(a, b)`, whose word comes next. */
+function parseDurationCall(parser: Parser, where: DurationContext): Formula {
+  const { text, from } = advance(parser);
+  const word = text.toLowerCase();
+  if (!accept(parser, '(')) unexpected(parser, where.context, '"("');
+  if (word === 'step' || word === 'range') {
+    if (!accept(parser, ')')) unexpected(parser, where.context, '")"');
+    return { kind: word, from, to: parser.lastTo };
+  }
+  const left = parseDurationSum(parser, 0, where);
+  if (!accept(parser, ',')) unexpected(parser, where.context, '","');
+  const right = parseDurationSum(parser, 0, where);
+  if (!accept(parser, ')')) unexpected(parser, where.context, '")"');
+  return { kind: word === 'min_of' ? 'min_of' : 'max_of', left, right, from, to: parser.lastTo };
+}
 
-/** A duration in seconds: a literal, or several put together by operators. */
-export function parseDurationOperand(parser: Parser, where: DurationContext): number {
+function parseOperand(parser: Parser, where: DurationContext): Formula {
+  const { from, text, kind } = parser.token;
+  if (isNext(parser, '-') || isNext(parser, '+')) {
+    const op = advance(parser).text === '-' ? '-' : '+';
+    // Within brackets a sign binds as in an expression, after `offset` to the operand alone.
+    const inner =
+      where.context === 'offset' ? parseDurationOperand(parser, where) : parseDurationSum(parser, powPrecedence, where);
+    return { kind: 'sign', op, inner, from, to: inner.to };
+  }
+  if (accept(parser, '(')) {
+    const inner = parseDurationSum(parser, 0, where);
+    if (!accept(parser, ')')) unexpected(parser, where.context, where.expected);
+    return { kind: 'parentheses', inner, from, to: parser.lastTo };
+  }
+  if (kind === 'identifier' && /^(?:step|range|min_of|max_of)$/i.test(text)) return parseDurationCall(parser, where);
+  return parseDurationToken(parser, where);
+}
+
+function parseDurationOperand(parser: Parser, where: DurationContext): Formula {
   if (++parser.depth > maxDepth) {
     failAt(parser.query, parser.token, `expression is nested more than ${maxDepth} levels deep`);
   }
-  let seconds: number;
-  if (accept(parser, '-')) seconds = -parseDurationSigned(parser, where);
-  else if (accept(parser, '+')) seconds = parseDurationSigned(parser, where);
-  else if (accept(parser, '(')) {
-    seconds = parseDurationSum(parser, 0, where);
-    if (!accept(parser, ')')) unexpected(parser, where.context, where.expected);
-  } else if (/^(?:step|range|min_of|max_of)$/i.test(parser.token.text) && parser.token.kind === 'identifier') {
-    seconds = parseDurationCall(parser, where);
-  } else {
-    const ms = parseDurationToken(parser);
-    if (ms === undefined) return unexpected(parser, where.context, where.expected);
-    seconds = ms / 1000;
-  }
+  const operand = parseOperand(parser, where);
   parser.depth--;
-  return seconds;
+  return operand;
 }
 
-const durationOps: Readonly<Record<string, (a: number, b: number) => number>> = {
-  '+': (a, b) => a + b,
-  '-': (a, b) => a - b,
-  '*': (a, b) => a * b,
-  '/': (a, b) => a / b,
-  '%': (a, b) => a % b,
-  '^': (a, b) => a ** b,
-};
+const operators: Readonly<Record<string, FormulaOp>> = { '+': '+', '-': '-', '*': '*', '/': '/', '%': '%', '^': '^' };
 
-function parseDurationSum(parser: Parser, least: number, where: DurationContext): number {
+function parseDurationSum(parser: Parser, least: number, where: DurationContext): Formula {
+  const { depth } = parser;
   let left = parseDurationOperand(parser, where);
   for (;;) {
     const { token } = parser;
-    const compute = token.kind === 'operator' ? durationOps[token.text] : undefined;
+    const op = token.kind === 'operator' ? operators[token.text] : undefined;
     const precedence = precedences[token.text] ?? 0;
-    if (compute === undefined || precedence < least) return left;
+    if (op === undefined || precedence < least) {
+      parser.depth = depth;
+      return left;
+    }
+    // Each operator nests the formula so far.
+    parser.depth++;
     advance(parser);
-    const right = parseDurationSum(parser, token.text === '^' ? precedence : precedence + 1, where);
-    if (right === 0 && token.text === '/') failAt(parser.query, token, 'division by zero');
-    if (right === 0 && token.text === '%') failAt(parser.query, token, 'modulo by zero');
-    left = compute(left, right);
+    const right = parseDurationSum(parser, op === '^' ? precedence : precedence + 1, where);
+    left = { kind: 'operation', op, left, right, from: left.from, to: right.to };
   }
+}
+
+/** What can be known now of a duration is checked now. */
+function known(parser: Parser, formula: Formula, mayBeNegative: boolean): ParsedDuration {
+  const isLiteral = formula.kind === 'literal' || (formula.kind === 'sign' && formula.inner.kind === 'literal');
+  const kept = isLiteral ? undefined : formula;
+  if (isBound(formula)) return { ms: 0, formula: kept };
+  return { ms: durationOf(parser.query, formula, { times: { stepS: 0, rangeS: 0 }, mayBeNegative }), formula: kept };
+}
+
+export function parseRangeDuration(parser: Parser, context: string, expected: string): ParsedDuration {
+  const { token } = parser;
+  if (token.kind === 'end' || isNext(parser, ']') || isNext(parser, ':')) return unexpected(parser, context, expected);
+  return known(parser, parseDurationSum(parser, 0, { context, expected }), false);
+}
+
+/** The operand of `offset`: what follows an operator is no part of it. */
+export function parseOffsetDuration(parser: Parser): ParsedDuration {
+  const where = { context: 'offset', expected: 'number, duration, step(), or range()' };
+  return known(parser, parseDurationOperand(parser, where), true);
 }

@@ -1,6 +1,7 @@
 /** `offset` and `@`, which a selector or a subquery may each have once, in either order. */
 import type { At, Edges, Expression, Moved } from '../ast.ts';
 import { parseError } from '../error.ts';
+import type { ParsedDuration } from './duration.ts';
 
 interface Change {
   readonly to: number;
@@ -33,13 +34,13 @@ function changed(query: string, expression: Expression, change: Change): Express
   }
 }
 
-export const withOffset = (query: string, expression: Expression, offsetMs: number, to: number): Expression =>
+export const withOffset = (query: string, expression: Expression, duration: ParsedDuration, to: number): Expression =>
   changed(query, expression, {
     to,
     what: 'offset',
     repeated: 'offset may not be set multiple times',
-    isSet: (moved) => moved.offsetMs !== 0,
-    fields: { offsetMs },
+    isSet: (moved) => moved.offsetMs !== 0 || moved.offsetFormula !== undefined,
+    fields: { offsetMs: duration.ms, offsetFormula: duration.formula },
   });
 
 export const withAt = (query: string, expression: Expression, at: At, to: number): Expression =>

@@ -5,7 +5,7 @@
 import type { AggregationOp, BinaryOp, Expression, Place } from '../ast.ts';
 import { functions } from '../functions.ts';
 import { formatG } from '../go-number.ts';
-import { longestMs, parseDurationOperand, parseRangeDuration } from './duration.ts';
+import { parseOffsetDuration, parseRangeDuration } from './duration.ts';
 import { parseModifiers } from './matching.ts';
 import { withAt, withEdges, withOffset } from './modifiers.ts';
 import { parseLabels, parseSelector, reserved } from './selector.ts';
@@ -82,29 +82,25 @@ function parseAggregation(parser: Parser, op: Token): Expression {
 /** `[range]` or `[range:step]` after an expression. */
 function parseBrackets(parser: Parser, inner: Expression): Expression {
   const bracket = advance(parser);
-  const rangeMs = parseRangeDuration(parser, 'subquery or range selector', 'duration');
+  const { ms: rangeMs, formula: rangeFormula } = parseRangeDuration(parser, 'subquery or range selector', 'duration');
   if (accept(parser, ']')) {
     if (inner.kind !== 'vector_selector')
       return failAt(parser.query, bracket, 'ranges only allowed for vector selectors');
     if (inner.offsetMs !== 0) return failAt(parser.query, bracket, 'no offset modifiers allowed before range');
     if (inner.at !== undefined) return failAt(parser.query, bracket, 'no @ modifiers allowed before range');
-    return { kind: 'matrix_selector', selector: inner, rangeMs, from: inner.from, to: parser.lastTo };
+    return { kind: 'matrix_selector', selector: inner, rangeMs, rangeFormula, from: inner.from, to: parser.lastTo };
   }
   if (!accept(parser, ':')) unexpected(parser, 'subquery or range', '":" or "]"');
-  const stepMs = isNext(parser, ']') ? undefined : parseRangeDuration(parser, 'subquery selector', 'duration or "]"');
+  const step = isNext(parser, ']') ? undefined : parseRangeDuration(parser, 'subquery selector', 'duration or "]"');
   if (!accept(parser, ']')) unexpected(parser, 'subquery selector', '"]"');
-  const { from } = inner;
-  return { kind: 'subquery', inner, rangeMs, stepMs, offsetMs: 0, at: undefined, from, to: parser.lastTo };
+  const window = { rangeMs, rangeFormula, stepMs: step?.ms, stepFormula: step?.formula };
+  return { kind: 'subquery', inner, ...window, offsetMs: 0, at: undefined, from: inner.from, to: parser.lastTo };
 }
 
 function parseOffset(parser: Parser, inner: Expression): Expression {
   advance(parser);
-  const { token } = parser;
-  const where = { context: 'offset', expected: 'number, duration, step(), or range()' };
-  const offsetMs = Math.round(parseDurationOperand(parser, where) * 1000);
-  if (!Number.isFinite(offsetMs) || Math.abs(offsetMs) > longestMs)
-    failAt(parser.query, token, 'duration out of range');
-  return withOffset(parser.query, inner, offsetMs, parser.lastTo);
+  const duration = parseOffsetDuration(parser);
+  return withOffset(parser.query, inner, duration, parser.lastTo);
 }
 
 function parseAt(parser: Parser, inner: Expression): Expression {
