@@ -50,7 +50,8 @@ function movedTimes({ at, offsetMs }: Moved, times: Times, { grid }: PlanOptions
 function wantedBy(expression: Expression, times: Times, options: PlanOptions): Wanted[] {
   const reach = (selector: VectorSelector, backMs: number): Wanted[] => {
     const { firstMs, lastMs } = movedTimes(selector, times, options);
-    return [{ selector, afterMs: firstMs - backMs, untilMs: lastMs }];
+    const untilMs = selector.edges === 'smoothed' ? lastMs + options.lookbackMs : lastMs;
+    return [{ selector, afterMs: firstMs - backMs, untilMs }];
   };
   const inner = unwrap(expression);
   switch (inner.kind) {
@@ -60,7 +61,7 @@ function wantedBy(expression: Expression, times: Times, options: PlanOptions): W
     case 'vector_selector':
       return reach(inner, options.lookbackMs);
     case 'matrix_selector':
-      return reach(inner.selector, inner.rangeMs);
+      return reach(inner.selector, inner.rangeMs + (inner.selector.edges === undefined ? 0 : options.lookbackMs));
     case 'subquery': {
       const { firstMs, lastMs } = movedTimes(inner, times, options);
       return wantedBy(inner.inner, { firstMs: firstMs - inner.rangeMs, lastMs }, options);

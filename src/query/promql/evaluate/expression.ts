@@ -6,12 +6,15 @@ import { evaluateAggregation } from './aggregation.ts';
 import { evaluateBinary, evaluateUnary } from './binary.ts';
 import { evaluateCall } from './call.ts';
 import { type Evaluation, newSeries, type Steps } from './evaluation.ts';
+import { evaluateSmoothed, extendedSamples } from './extended.ts';
 import { evaluateRange } from './range-vector.ts';
 import { countUntil, evaluateSelector } from './selector.ts';
 
 /** A range vector as it stands, at the grid's only point. */
 function* evaluateMatrix(range: MatrixSelector | Subquery, evaluation: Evaluation): Steps<Value> {
-  const { series, rangeMs, firstMs } = yield* evaluateRange(range, evaluation);
+  const vector = yield* evaluateRange(range, evaluation);
+  if (vector.edges !== undefined) return { kind: 'matrix', series: yield* extendedSamples(vector, evaluation) };
+  const { series, rangeMs, firstMs } = vector;
   const found: RawSeries[] = [];
   for (const { labels, timestampsMs, values } of series) {
     const from = countUntil(timestampsMs, firstMs - rangeMs);
@@ -54,6 +57,7 @@ function* evaluateNode(inner: Exclude<Expression, Parentheses>, evaluation: Eval
     case 'string':
       return { kind: 'string', text: inner.value };
     case 'vector_selector':
+      if (inner.edges === 'smoothed') return { kind: 'vector', series: yield* evaluateSmoothed(inner, evaluation) };
       return { kind: 'vector', series: yield* evaluateSelector(inner, evaluation) };
     case 'matrix_selector':
     case 'subquery':

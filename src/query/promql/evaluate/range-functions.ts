@@ -11,6 +11,7 @@ import {
   newSeries,
   type Steps,
 } from './evaluation.ts';
+import { extendedRate, fromAnchor, visitExtended } from './extended.ts';
 import { predict, smooth, windowFunctions } from './over-time.ts';
 import { isQuantile, quantileOf } from './quantile.ts';
 import { evaluateRange, type RangeWindow, visitWindows } from './range-vector.ts';
@@ -88,8 +89,21 @@ function* prepareWithScalars(call: Call, evaluation: Evaluation): Steps<Prepare>
   }
 }
 
+function windowOf(call: Call): Compute {
+  const compute = windowFunctions.get(call.function);
+  if (compute === undefined)
+    throw new Error(`${call.function} was checked and has a selector that looks beyond its window`);
+  return compute;
+}
+
 function* prepareFunction(call: Call, evaluation: Evaluation): Steps<Prepare> {
   const kind = rateKinds[call.function];
+  const range = rangeArgument(call);
+  const edges = range.kind === 'matrix_selector' ? range.selector.edges : undefined;
+  if (edges !== undefined) {
+    const compute = kind === undefined ? fromAnchor(windowOf(call)) : extendedRate(edges, kind);
+    return () => compute;
+  }
   if (kind !== undefined) return (series) => createRate(series, kind);
   const compute = instantKinds[call.function] ?? windowFunctions.get(call.function);
   if (compute !== undefined) return () => compute;
@@ -111,13 +125,14 @@ export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Step
   const prepare = yield* prepareFunction(call, evaluation);
   const range = yield* evaluateRange(rangeArgument(call), evaluation);
   const isNamed = keepsName.has(call.function);
+  const visitAll = range.edges === undefined ? visitWindows : visitExtended;
   const found: GridSeries[] = [];
   const contributing: Pick<RawSeries, 'labels'>[] = [];
   for (const one of range.series) {
     const into = newSeries(isNamed ? one.labels : withoutName(one.labels), evaluation);
     const compute = prepare(one);
     let any = false;
-    yield* visitWindows(one, range, evaluation, (window) => {
+    yield* visitAll(one, range, evaluation, (window) => {
       const value = compute(window);
       if (value === undefined) return;
       into.values[window.index] = value;

@@ -1,5 +1,5 @@
 /** Range vectors: the samples of a range selector, or the points of a subquery, and the windows of them that each point of the grid sees. */
-import type { MatrixSelector, Subquery } from '../ast.ts';
+import type { Edges, MatrixSelector, Subquery } from '../ast.ts';
 import type { Grid, GridSeries, RawSeries } from '../value.ts';
 import { type Evaluation, evaluateVector, type Steps, timesOf, tooManySamples } from './evaluation.ts';
 import { countUntil, samplesOf, withoutMarkers } from './selector.ts';
@@ -22,6 +22,8 @@ export interface RangeWindow {
 export interface RangeVector {
   readonly series: readonly RawSeries[];
   readonly rangeMs: number;
+  /** Whose samples beyond the window count: then `visitExtended` visits its windows. */
+  readonly edges?: Edges | undefined;
   /** The end of the first point's window, and how far the next is. */
   readonly firstMs: number;
   readonly stepMs: number;
@@ -59,7 +61,7 @@ export function* evaluateRange(range: MatrixSelector | Subquery, evaluation: Eva
   const { rangeMs } = range;
   if (range.kind === 'matrix_selector') {
     const series = samplesOf(range.selector, evaluation).map(withoutMarkers);
-    return { series, rangeMs, ...timesOf(range.selector, evaluation) };
+    return { series, rangeMs, edges: range.selector.edges, ...timesOf(range.selector, evaluation) };
   }
   const times = timesOf(range, evaluation);
   const grid = subqueryGrid(range, evaluation);

@@ -14,7 +14,7 @@ import {
   type ValueType,
   type VectorSelector,
 } from '../ast.ts';
-import { PromqlError, parseError, unsupported } from '../error.ts';
+import { PromqlError, parseError } from '../error.ts';
 import { type FunctionSignature, functions } from '../functions.ts';
 import { quote } from './tokens.ts';
 
@@ -23,8 +23,7 @@ const fail = (query: string, { from }: Pick<Place, 'from'>, message: string): ne
 };
 
 function checkSelector(query: string, selector: VectorSelector): void {
-  const { name, matchers, edges } = selector;
-  if (edges !== undefined) throw unsupported(`modifier "${edges}"`);
+  const { name, matchers } = selector;
   if (name !== undefined) {
     const other = matchers.slice(0, -1).find((matcher) => matcher.name === '__name__');
     if (other === undefined) return;
