@@ -17,6 +17,8 @@ import { type Grid, type GridSeries, isInstant, type Value } from './value.ts';
 
 /** Where samples come from: the store's reader bound to a client, or arrays in a test. */
 export interface SampleSource {
+  /** The samples where they are in memory, in the order of labels; undefined where the store must be asked. */
+  recent?(selection: SampleSelection): readonly SeriesPoints[] | undefined;
   select(selection: SampleSelection, signal: AbortSignal): Promise<readonly SeriesPoints[]>;
   /** Computes a part of the query where the samples are; undefined where it had better not. A source without it leaves all to the evaluator. */
   grid?(selection: GridSelection, options: GridOptions): Promise<GridAnswer | undefined>;
@@ -46,6 +48,8 @@ export type QueryPart =
   | { readonly kind: 'pushed'; readonly pushable: Pushable; readonly answer: GridAnswer; readonly tookMs: number }
   | {
       readonly kind: 'read';
+      /** Whether the store was not asked, since memory had the samples. */
+      readonly isRecent: boolean;
       readonly read: PlannedRead;
       readonly series: readonly SeriesPoints[];
       readonly tookMs: number;
@@ -58,8 +62,15 @@ export interface QueryAnswer {
   readonly infos: readonly string[];
 }
 
-const sorted = <Series extends { readonly labels: readonly Label[] }>(series: readonly Series[]): Series[] =>
-  [...series].sort((a, b) => compareLabels(a.labels, b.labels));
+type Labeled = { readonly labels: readonly Label[] };
+
+const byLabels = (a: Labeled, b: Labeled): number => compareLabels(a.labels, b.labels);
+
+/** Series by their labels. Most answers have that order already: seeing so takes a fifth of the time of a sort, and no copy. */
+function sorted<Series extends Labeled>(series: readonly Series[]): readonly Series[] {
+  const isSorted = series.every((one, i) => i === 0 || byLabels(series[i - 1] ?? one, one) <= 0);
+  return isSorted ? series : [...series].sort(byLabels);
+}
 
 /** Others get their turn after so long. */
 const turnMs = 10;
@@ -89,11 +100,28 @@ interface Fetched {
   readonly pushed: Map<Expression, readonly GridSeries[]>;
 }
 
+/** Takes what is in memory already. */
+function takeRecent(query: Query, grid: Grid, options: EngineOptions): Fetched {
+  const { source, lookbackMs, onPart } = options;
+  const fetched: Fetched = { samples: new Map(), pushed: new Map() };
+  if (source.recent === undefined) return fetched;
+  for (const read of planReads(query.expression, { grid, lookbackMs })) {
+    const startedMs = performance.now();
+    const series = source.recent(read.selection);
+    if (series === undefined) continue;
+    for (const selector of read.selectors) fetched.samples.set(selector, series);
+    onPart?.({ kind: 'read', isRecent: true, read, series, tookMs: performance.now() - startedMs });
+  }
+  return fetched;
+}
+
+/** Has the store compute what it can of the rest. */
 async function pushDown(query: Query, grid: Grid, options: EngineOptions): Promise<Fetched> {
   const { source, signal, lookbackMs, maxPoints, onPart } = options;
-  const fetched: Fetched = { samples: new Map(), pushed: new Map() };
+  const fetched = takeRecent(query, grid, options);
   if (source.grid === undefined) return fetched;
   for (const pushable of findPushable(query.expression, { grid, lookbackMs })) {
+    if (fetched.samples.has(pushable.selector)) continue;
     const startedMs = performance.now();
     const answer = await untilEnded(signal, source.grid(pushable.selection, { signal, maxPoints }));
     if (answer === undefined) continue;
@@ -113,7 +141,7 @@ async function run(given: Query, grid: Grid, options: EngineOptions): Promise<Qu
     const startedMs = performance.now();
     const series = await untilEnded(signal, source.select(read.selection, signal));
     for (const selector of read.selectors) samples.set(selector, series);
-    onPart?.({ kind: 'read', read, series, tookMs: performance.now() - startedMs });
+    onPart?.({ kind: 'read', isRecent: false, read, series, tookMs: performance.now() - startedMs });
   }
   const annotations = createAnnotations(query.text);
   const evaluation = {

@@ -73,8 +73,7 @@ const metricLabels: ReadonlySet<string> = new Set(['__name__', '__type__', '__un
 
 const isMetricLabel = (name: string): boolean => name.startsWith('__') && metricLabels.has(name);
 
-/** The labels without the metric's name, which is what most functions give. */
-export function withoutName(labels: readonly Label[]): readonly Label[] {
+function takeName(labels: readonly Label[]): readonly Label[] {
   let first = 0;
   while (first < labels.length && !isMetricLabel(labels[first]?.[0] ?? '')) first++;
   if (first === labels.length) return labels;
@@ -87,11 +86,34 @@ export function withoutName(labels: readonly Label[]): readonly Label[] {
   return first === 0 ? rest : [...labels.slice(0, first), ...rest];
 }
 
-/** What `withoutName` takes away, as one text. */
-export function metricKey(labels: readonly Label[]): string {
-  let key = '';
-  for (const [name, value] of labels) if (isMetricLabel(name)) key += `${name}\ud800${value}`;
-  return key;
+const nameless = new WeakMap<readonly Label[], readonly Label[]>();
+
+/** The labels without the metric's name, which is what most functions give: the same array for the same labels, so that others can know it again. */
+export function withoutName(labels: readonly Label[]): readonly Label[] {
+  let found = nameless.get(labels);
+  if (found === undefined) {
+    found = takeName(labels);
+    nameless.set(labels, found);
+  }
+  return found;
+}
+
+/** Labels are sorted: behind a name that begins with more than `_` none is the metric's. */
+const mayBeMetricLabel = (label: Label | undefined): label is Label => label !== undefined && !(label[0] > '_~');
+
+/** Whether `withoutName` takes the same away from both. */
+export function haveSameName(a: readonly Label[], b: readonly Label[]): boolean {
+  let i = 0;
+  let j = 0;
+  for (;;) {
+    while (mayBeMetricLabel(a[i]) && !isMetricLabel(a[i]?.[0] ?? '')) i++;
+    while (mayBeMetricLabel(b[j]) && !isMetricLabel(b[j]?.[0] ?? '')) j++;
+    const labelA = a[i++];
+    const labelB = b[j++];
+    if (!mayBeMetricLabel(labelA) || !mayBeMetricLabel(labelB))
+      return mayBeMetricLabel(labelA) === mayBeMetricLabel(labelB);
+    if (labelA !== labelB && (labelA[0] !== labelB[0] || labelA[1] !== labelB[1])) return false;
+  }
 }
 
 /** A label set as Prometheus's messages show it: `{__name__="up", job="a"}`. */
