@@ -21,12 +21,22 @@ const boundaries: Readonly<Record<string, number>> = {
   '292277025-08-18T07:12:54.999999999Z': maxMs,
 };
 
+/** Half a number away from zero, as Go rounds. */
+const roundAway = (value: number): number => Math.sign(value) * Math.round(Math.abs(value));
+
+/** Seconds as milliseconds, by the steps in which Prometheus does it: a fraction that no double has would be rounded another way. */
+function secondsToMs(seconds: number): number {
+  const whole = Math.trunc(seconds);
+  const nanoseconds = Math.trunc((roundAway((seconds - whole) * 1000) / 1000) * 1e9);
+  return whole * 1000 + Math.floor(nanoseconds / 1e6);
+}
+
 /** Reads seconds since 1970 or RFC 3339 into milliseconds; undefined when it is neither. */
 export function parseTime(text: string): number | undefined {
   const boundary = boundaries[text];
   if (boundary !== undefined) return boundary;
   if (floatPattern.test(text)) {
-    const timeMs = Math.round(Number(text) * 1000);
+    const timeMs = secondsToMs(Number(text));
     return Math.abs(timeMs) <= maxMs ? timeMs : undefined;
   }
   if (!rfc3339Pattern.test(text)) return undefined;

@@ -31,13 +31,19 @@ export const mathFunctions: ReadonlyMap<string, (value: number) => number> = new
   ],
 );
 
+/** As Go has them: an infinity that decides goes before NaN. */
+const smaller = (a: number, b: number): number =>
+  a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(a, b);
+const larger = (a: number, b: number): number =>
+  a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(a, b);
+
 type Held = (value: number, limits: readonly number[]) => number;
 
 /** Those with numbers beside the vector, one for each point. */
 export const heldFunctions: ReadonlyMap<string, Held> = new Map<string, Held>([
-  ['clamp', (value, [least = Number.NaN, most = Number.NaN]) => Math.max(least, Math.min(most, value))],
-  ['clamp_max', (value, [most = Number.NaN]) => Math.min(most, value)],
-  ['clamp_min', (value, [least = Number.NaN]) => Math.max(least, value)],
+  ['clamp', (value, [least = Number.NaN, most = Number.NaN]) => larger(least, smaller(most, value))],
+  ['clamp_max', (value, [most = Number.NaN]) => smaller(most, value)],
+  ['clamp_min', (value, [least = Number.NaN]) => larger(least, value)],
   // By the inverse, so that steps such as 0.1 divide without a rest.
   ['round', (value, [step = 1]) => Math.floor(value * (1 / step) + 0.5) / (1 / step)],
 ]);
