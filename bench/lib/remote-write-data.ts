@@ -18,7 +18,8 @@ const stepMs = 15_000;
 const methods = ['GET', 'POST', 'PUT', 'DELETE'];
 const codes = ['200', '201', '301', '404', '500', '503'];
 
-function labelsOf(i: number): readonly (readonly [string, string])[] {
+/** The labels of the `i`th series, sorted by name. */
+export function labelsOfSeries(i: number): readonly (readonly [string, string])[] {
   const metric = i % 50;
   const pod = Math.floor(i / 50);
   return [
@@ -68,7 +69,7 @@ export function createWriteData(options: {
   const { seriesCount, startMs, lanes, name } = options;
   const random = createRandom(7);
   const labels = Array.from({ length: seriesCount }, (_, i) =>
-    encodeLabels(labelsOf(i).map(([key, value]) => [key, key === 'cluster' ? `${value}${name}` : value])),
+    encodeLabels(labelsOfSeries(i).map(([key, value]) => [key, key === 'cluster' ? `${value}${name}` : value])),
   );
   const current = Float64Array.from({ length: seriesCount }, () => Math.floor(random() * 1e6));
   const rates = Float64Array.from({ length: seriesCount }, () => 1 + Math.floor(random() * 200));
