@@ -7,23 +7,38 @@ export const identifyingLabels: readonly string[] = ['instance', 'job'];
 
 const defaultName: LabelMatcher = { name: '__name__', op: '=', value: 'target_info' };
 
-/** The modifiers of what the first argument looks at: info series are looked at at the same time. */
+/** When the first selector within an expression is looked at, subqueries around it included: info series are looked at at the same time. */
 function movedOf(expression: Expression): Moved | undefined {
   const inner = unwrap(expression);
   switch (inner.kind) {
     case 'vector_selector':
-    case 'subquery':
-      return inner.at === undefined && inner.offsetMs === 0 ? undefined : inner;
+      return inner;
     case 'matrix_selector':
-      return movedOf(inner.selector);
+      return inner.selector;
+    case 'subquery': {
+      const moved = movedOf(inner.inner);
+      // A time of its own is not moved by what is around it.
+      if (moved === undefined || moved.at !== undefined) return moved;
+      return { at: inner.at, offsetMs: inner.offsetMs + moved.offsetMs };
+    }
     case 'call':
-      return inner.arguments.map(movedOf).find((moved) => moved !== undefined);
+      return firstMoved(inner.arguments);
+    case 'binary':
+      return firstMoved([inner.left, inner.right]);
     case 'aggregation':
     case 'unary':
       return movedOf(inner.inner);
     default:
       return undefined;
   }
+}
+
+function firstMoved(expressions: readonly Expression[]): Moved | undefined {
+  for (const expression of expressions) {
+    const moved = movedOf(expression);
+    if (moved !== undefined) return moved;
+  }
+  return undefined;
 }
 
 /** The matchers of the second argument: those of the info metric's name, and those of its other labels. */

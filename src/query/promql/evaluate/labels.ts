@@ -4,11 +4,11 @@ import { compilePattern, type Pattern } from '../../../pattern/pattern.ts';
 import type { Call } from '../ast.ts';
 import { type GridSeries, labelOf, type VectorValue } from '../value.ts';
 import {
-  checkUnique,
   type Evaluation,
   evaluateString,
   evaluateVector,
   executionError,
+  mergeEqual,
   type Steps,
 } from './evaluation.ts';
 
@@ -52,7 +52,7 @@ function* relabel(
     series.push({ ...one, labels: change(one.labels) });
     if (evaluation.meter.spend(3000)) yield;
   }
-  return { ...vector, series: yield* checkUnique(series, evaluation.meter) };
+  return { ...vector, series: yield* mergeEqual(series, evaluation.meter) };
 }
 
 function checkDestination(call: Call, name: string): void {
