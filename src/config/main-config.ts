@@ -185,6 +185,11 @@ const query = z
     max_waiting: count(0, 100_000)
       .default(64)
       .describe('The most queries that wait their turn; further ones are answered 503.'),
+    recent_samples: size({ minBytes: 0 })
+      .prefault('64MiB')
+      .describe(
+        'The most memory of the agent for recent samples of series that are asked for again and again, 0 for none. Not used with a store by `url`, to which others may write.',
+      ),
     autocomplete_keys: z
       .array(z.string().min(1, 'must be the name of a tag'))
       .default([])

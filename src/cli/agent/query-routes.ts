@@ -45,7 +45,11 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
   const sampleLimits = { ...defaultSampleLimits, timeoutMs };
   const atOnce = { atOnce: config.query.max_concurrent, waiting: config.query.max_waiting };
   const searches = createSearchGate(atOnce);
-  const samples = createStoreSamples(client, sampleLimits);
+  const samples = createStoreSamples(client, {
+    limits: sampleLimits,
+    labels: link.labels,
+    ...(link.recent === undefined ? {} : { recent: link.recent }),
+  });
   const gate = createSearchGate(atOnce);
   const prometheus = {
     samples,

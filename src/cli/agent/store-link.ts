@@ -24,9 +24,13 @@ import { watchReturn } from '../../store/intake/return-watch.ts';
 import { signalOfSection } from '../../store/intake/sections.ts';
 import { createSegmentSender } from '../../store/intake/segment-sender.ts';
 import { createStoreDestination, type StoreDestination } from '../../store/intake/store-destination.ts';
+import { createLabelCache, type LabelCache } from '../../store/readers/label-cache.ts';
+import { readSamplePieces } from '../../store/readers/sample-pieces.ts';
+import { createRecentSamples, type RecentSamples } from '../../store/recent/recent-samples.ts';
 import { migrate } from '../../store/schema/migrate.ts';
 import { createSupervisor, type Supervisor } from '../../store/supervisor.ts';
 import { retentionLimitsOf } from '../retention-limits.ts';
+import { observeRecentSamples } from './recent-metrics.ts';
 import { observeSpool } from './spool-metrics.ts';
 
 export interface StoreLinkOptions {
@@ -44,6 +48,10 @@ export interface StoreLink {
   /** For queries: they fail at once, and in words, while the store is away. */
   readonly client: StoreClient;
   readonly freshness: Freshness;
+  /** Of every series that queries read lately. */
+  readonly labels: LabelCache;
+  /** Samples in memory; undefined where others may write to the store too. */
+  readonly recent: RecentSamples | undefined;
   /** Rows before this would be dropped at once; undefined when any age is kept. */
   oldestAllowedMs(signal: Signal): number | undefined;
   /** Rows before this may be dropped at once, for the store could not be asked yet what it keeps; undefined once it was. */
@@ -79,6 +87,7 @@ function countLoss(meter: Meter, { items, reason, why }: SpoolLoss): void {
 export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLink> {
   const { config, dataDirectory, clock, log, meter } = options;
   let forgetSeries = () => {};
+  let recent: RecentSamples | undefined;
   const { url } = config.store;
   const memory =
     url === ''
@@ -104,10 +113,21 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     },
   });
   const removeSpoolMetrics = observeSpool(meter.registry, component, spool);
-  const destination = createStoreDestination({ spool, nowMs: clock.nowMs });
-  forgetSeries = destination.forgetSeries;
-  const behind = createBehind(options, destination);
+  const destination = createStoreDestination({
+    spool,
+    nowMs: clock.nowMs,
+    onSamples: (items) => recent?.keep(items),
+  });
+  forgetSeries = () => {
+    destination.forgetSeries();
+    recent?.clear();
+  };
+  const behind = createBehind(options, forgetSeries);
   const { client } = behind;
+  const freshness = createFreshness(spool, clock);
+  const labels = createLabelCache();
+  const queryClient = failingFast(client, behind.whyNotReady);
+  if (url === '') recent = keepRecent(options, { client: queryClient, freshness, labels });
   const stopping = new AbortController();
   const insertSeconds = new Histogram({
     name: 'trawl_store_insert_seconds',
@@ -157,8 +177,10 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
   return {
     destination,
     spool,
-    client: failingFast(client, behind.whyNotReady),
-    freshness: createFreshness(spool, clock),
+    client: queryClient,
+    freshness,
+    labels,
+    recent,
     oldestAllowedMs: housekeeping.oldestAllowedMs,
     unsureBeforeMs: housekeeping.unsureBeforeMs,
     health() {
@@ -170,6 +192,7 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
       const last = await spool.rotate();
       if (behind.isReady()) await spool.released(last, deadline).catch(() => undefined);
       stopping.abort(new Error('the agent is stopping'));
+      await recent?.stop();
       await working;
       await housekeeping.stop();
       await spool.close();
@@ -178,6 +201,29 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
       removeSpoolMetrics();
     },
   };
+}
+
+/** Samples in memory for the queries that come again and again. */
+function keepRecent(
+  { config, clock, log, meter }: StoreLinkOptions,
+  { client, freshness, labels }: Pick<StoreLink, 'client' | 'freshness' | 'labels'>,
+): RecentSamples {
+  const recent = createRecentSamples({
+    nowMs: clock.nowMs,
+    monotonicMs: clock.monotonicMs,
+    maxBytes: config.query.recent_samples,
+    intern: (id, own) => labels.get(id) ?? labels.keep(id, own),
+    freshen: freshness.freshen,
+    read: (selection, signal) => readSamplePieces(client, selection, { signal, labels }),
+    onFailure(error) {
+      log.debug(
+        { err: error },
+        'Samples of a query that comes again and again could not be read ahead; it is answered by the store.',
+      );
+    },
+  });
+  observeRecentSamples(meter.registry, recent);
+  return recent;
 }
 
 /** Only what brings data into the store has the time to wait until it is back. */
@@ -243,7 +289,7 @@ interface Behind {
   stop(): Promise<void>;
 }
 
-function createBehind(options: StoreLinkOptions, destination: StoreDestination): Behind {
+function createBehind(options: StoreLinkOptions, forgetSeries: () => void): Behind {
   const { config, dataDirectory, log, meter } = options;
   const { url, token } = config.store;
   const querySettings = {
@@ -269,7 +315,7 @@ function createBehind(options: StoreLinkOptions, destination: StoreDestination):
       ...(token === undefined ? {} : { token: token.reveal() }),
       querySettings,
     });
-    const client = watchReturn(reached, destination.forgetSeries);
+    const client = watchReturn(reached, forgetSeries);
     const whyNotReady = () => (isPrepared ? undefined : `the store at ${new URL(url).host} is not ready: ${failure}`);
     return {
       ...state,
@@ -299,7 +345,7 @@ function createBehind(options: StoreLinkOptions, destination: StoreDestination):
     maxRssBytes: config.store.memory_limit,
     onDown() {
       restarts.inc();
-      destination.forgetSeries();
+      forgetSeries();
     },
   });
   const isReady = () => isPrepared && supervisor.health().state === 'ready';

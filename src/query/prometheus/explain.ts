@@ -73,7 +73,7 @@ function readPart(expression: Expression, { parts, rowsOf }: Explaining): Known 
   for (const one of parts) {
     if (one.kind !== 'read' || !one.read.selectors.some((each) => each === selector)) continue;
     return {
-      ...ofAgent('from the samples, which are read'),
+      ...ofAgent(one.isRecent ? 'from the samples, which are in memory' : 'from the samples, which are read'),
       series: one.series.length,
       values: one.series.reduce((sum, { values }) => sum + values.length, 0),
       rowsRead: rowsOf.get(one) ?? null,
@@ -121,6 +121,7 @@ async function estimateAll(
   for (const one of parts) {
     if (source.estimate === undefined || one.kind === 'evaluated') continue;
     if (one.kind === 'read') {
+      if (one.isRecent) continue;
       rowsOf.set(one, await source.estimate(one.read.selection, signal));
       continue;
     }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../../test/fixtures/random.ts';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import { createSeries, type Sample, type SeriesSamples } from '../../model/sample.ts';
+import { createLabelCache } from '../../store/readers/label-cache.ts';
 import { defaultSampleLimits } from '../../store/readers/samples.ts';
 import { createSampleEncoder, dayOf, sampleColumns, seriesColumns } from '../../store/writers/samples.ts';
 import { type EngineOptions, instantQuery, type QueryPart, rangeQuery, type SampleSource } from './engine.ts';
@@ -77,7 +78,7 @@ beforeAll(async () => {
     encoder.series(items.map(({ series }) => ({ series, lastDay: dayOf(startMs) }))),
   );
   await insert('samples', sampleColumns, encoder.samples(items));
-  pushed = createStoreSamples(store.client, defaultSampleLimits);
+  pushed = createStoreSamples(store.client, { limits: defaultSampleLimits, labels: createLabelCache() });
   reference = { select: pushed.select };
 }, 60_000);
 afterAll(() => store.stop());

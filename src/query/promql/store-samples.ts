@@ -2,17 +2,26 @@
 import { type StoreClient, StoreError } from '../../store/client.ts';
 import { estimateRows } from '../../store/readers/estimate.ts';
 import { canReadGrid, readGrids } from '../../store/readers/grids.ts';
-import { createLabelCache } from '../../store/readers/label-cache.ts';
+import type { LabelCache } from '../../store/readers/label-cache.ts';
 import { readSamples, type SampleReadLimits } from '../../store/readers/samples.ts';
+import type { RecentSamples } from '../../store/recent/recent-samples.ts';
 import type { SampleSource } from './engine.ts';
 
 /** ClickHouse's error number. */
 const memoryLimitExceeded = 241;
 
-/** Reads through one cache of labels for all queries. */
-export function createStoreSamples(client: StoreClient, limits: SampleReadLimits): SampleSource {
-  const labels = createLabelCache();
+export interface StoreSamplesOptions {
+  readonly limits: SampleReadLimits;
+  /** One cache for all queries. */
+  readonly labels: LabelCache;
+  /** Asked before the store is. */
+  readonly recent?: RecentSamples;
+}
+
+/** Reads through memory, where samples are there. */
+export function createStoreSamples(client: StoreClient, { limits, labels, recent }: StoreSamplesOptions): SampleSource {
   return {
+    ...(recent === undefined ? {} : { recent: recent.find }),
     select: (selection, signal) => readSamples(client, selection, { signal, limits, labels }),
     estimate: (selection, signal) => estimateRows(client, selection, { signal, limits, labels }),
     async grid(selection, { signal, maxPoints }) {

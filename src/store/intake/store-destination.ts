@@ -25,6 +25,8 @@ import { storeSectionKinds } from './sections.ts';
 export interface StoreDestinationOptions {
   readonly spool: Spool;
   readonly nowMs: () => number;
+  /** Told of samples once they are kept. */
+  readonly onSamples?: (items: readonly SeriesSamples[]) => void;
   /** Items that may wait for their turn; beyond it a batch is refused at once. */
   readonly maxWaitingItems?: number;
 }
@@ -82,7 +84,7 @@ interface Encoded {
 }
 
 /** Makes the function that turns batches into sections, and the one that forgets which series the store has. */
-function createSectionEncoder(nowMs: () => number) {
+function createSectionEncoder({ nowMs, onSamples }: StoreDestinationOptions) {
   const encodeSpans = createSpanEncoder();
   const encoder = createSampleEncoder();
   const encodeExemplars = createExemplarEncoder();
@@ -128,6 +130,7 @@ function createSectionEncoder(nowMs: () => number) {
     const kept = () => {
       knownSeries.add(series);
       knownMetadata.add(said, atMs);
+      if (samples.length > 0) onSamples?.(samples);
     };
     return { sections, kept };
   };
@@ -152,7 +155,7 @@ const leftError = new RefusedError('overloaded', 'the sender left before its bat
 /** Makes the store's destination over its spool. */
 export function createStoreDestination(options: StoreDestinationOptions): StoreDestination {
   const { spool, maxWaitingItems = defaultMaxWaitingItems } = options;
-  const { encode, forgetSeries } = createSectionEncoder(options.nowMs);
+  const { encode, forgetSeries } = createSectionEncoder(options);
   const waiting: Waiting[] = [];
   /** The group's record outlives any one sender: nobody's leaving may take back what others wait for. */
   const unabortable = new AbortController().signal;

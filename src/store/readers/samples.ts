@@ -52,6 +52,17 @@ function isLarger(a: number, b: number): boolean {
   return Number.isNaN(b) || a > b || (a === 0 && Object.is(b, -0) && !Object.is(a, -0));
 }
 
+/** One of two samples that have one stamp. */
+export interface Rival {
+  readonly value: number;
+  readonly isMarker: boolean;
+}
+
+/** Two samples of one stamp are one, whichever comes first: the larger, as the engine's own functions over grids have it. */
+export function takesPlaceOf(next: Rival, kept: Rival): boolean {
+  return !next.isMarker && (kept.isMarker || isLarger(next.value, kept.value));
+}
+
 /** Copies rows [from, to) of (id, ts, v), which are one series in order of time, into arrays of their own. */
 function takePoints(
   bytes: Buffer,
@@ -70,9 +81,8 @@ function takePoints(
     const isMarker =
       Number.isNaN(value) && bytes.readUInt32LE(at + 8) === 2 && bytes.readUInt32LE(at + 12) === 0x7ff00000;
     if (count > 0 && timestampsMs[count - 1] === timestampMs) {
-      // Two samples of one stamp are one, whichever the engine gives first: the larger, as its own functions over grids have it.
-      const isKeptMarker = staleAt?.[count - 1] === 1;
-      if (isMarker || (!isKeptMarker && !isLarger(value, values[count - 1] ?? Number.NaN))) continue;
+      const kept = { value: values[count - 1] ?? Number.NaN, isMarker: staleAt?.[count - 1] === 1 };
+      if (!takesPlaceOf({ value, isMarker }, kept)) continue;
       count--;
       if (staleAt !== undefined) staleAt[count] = 0;
     }

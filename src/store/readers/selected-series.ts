@@ -48,12 +48,17 @@ const text = ({ low, high }: SeriesKey): string => ((BigInt(high >>> 0) << 32n) 
 /** The ids as a list for SQL: digits alone. */
 export const listIds = (ids: readonly SeriesKey[]): string => ids.map(text).join(',');
 
-/** Reads labels into the cache, and gives them back in a table of their own: the cache may forget any of them at once. */
-async function fetchLabels(
+/** A series and its labels, which are those of the cache. */
+export interface SeriesLabels {
+  readonly id: SeriesKey;
+  readonly labels: readonly Label[];
+}
+
+async function readSeriesRows(
   client: StoreClient,
   condition: Condition,
   { signal, limits, labels: cache }: SelectionOptions,
-): Promise<LabelCache> {
+): Promise<readonly SeriesLabels[]> {
   const bytes = await client.bytes({
     sql: `SELECT id, labels FROM series WHERE ${condition.sql} LIMIT 1 BY metric, id LIMIT {limit:UInt64}`,
     parameters: { ...condition.parameters, limit: limits.maxSeries + 1 },
@@ -63,12 +68,31 @@ async function fetchLabels(
     settings: limitSettings(limits),
   });
   const row = readRowBinary(bytes);
-  const fetched = createLabelCache(Number.POSITIVE_INFINITY);
+  const found: SeriesLabels[] = [];
   while (!row.isAtEnd()) {
     const id = readSeriesKey(row);
     const labels = readLabels(row);
-    fetched.keep(id, cache.get(id) ?? cache.keep(id, labels));
+    found.push({ id, labels: cache.get(id) ?? cache.keep(id, labels) });
   }
+  return found;
+}
+
+/** Reads every series of a selection with its labels. */
+export async function readSeriesOf(
+  client: StoreClient,
+  { matchers, afterMs, untilMs }: WindowSelection,
+  options: SelectionOptions,
+): Promise<readonly SeriesLabels[]> {
+  const condition = selectionCondition({ matchers: [matchers], startMs: afterMs, endMs: untilMs });
+  const found = await readSeriesRows(client, condition, options);
+  if (found.length > options.limits.maxSeries) throw tooManySeries(options.limits.maxSeries);
+  return found;
+}
+
+/** Reads labels into the cache, and gives them back in a table of their own: the cache may forget any of them at once. */
+async function fetchLabels(client: StoreClient, condition: Condition, options: SelectionOptions): Promise<LabelCache> {
+  const fetched = createLabelCache(Number.POSITIVE_INFINITY);
+  for (const { id, labels } of await readSeriesRows(client, condition, options)) fetched.keep(id, labels);
   return fetched;
 }
 
@@ -112,6 +136,12 @@ function conditionOnMetrics(metrics: readonly string[]): Condition {
   if (metrics.length > maxMetricNames) return { sql: '1', parameters: {} };
   return { sql: 'metric IN {metrics:Array(String)}', parameters: { metrics } };
 }
+
+/** The condition on `samples` of few series of one metric. */
+export const conditionOnIds = (metric: string, ids: readonly SeriesKey[]): Condition => ({
+  sql: `metric = {metric:String} AND id IN (${listIds(ids)})`,
+  parameters: { metric },
+});
 
 async function conditionOnSamples(
   client: StoreClient,
