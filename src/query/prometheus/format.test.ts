@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GridSeries } from '../promql/value.ts';
-import { formatChunks, formatTimestamp, formatValue } from './format.ts';
+import { formatChunks } from './format.ts';
+import { formatTimestamp, formatValue } from './value-text.ts';
 
 const seed = 11;
 let state = seed;

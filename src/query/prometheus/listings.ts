@@ -10,9 +10,9 @@ import { parsePromql } from '../promql/parse/parse.ts';
 import { planReads } from '../promql/plan.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
 import { type Answer, answerData, answerError, answerFor, truncated } from './answer.ts';
-import { formatTimestamp, formatValue } from './format.ts';
 import { BadParameter, limitParameter, timeParameter } from './parameters.ts';
 import { matcherTest, matchParameters, selectorParameter } from './selectors.ts';
+import { formatTimestamp, formatValue } from './value-text.ts';
 
 /** A target that is scraped, and what its last exposition said of its metrics. */
 export interface TargetMetadata {

@@ -3,8 +3,8 @@ import { textOf } from '../../../test/fixtures/answer-text.ts';
 import { createMemorySource } from '../../../test/fixtures/memory-samples.ts';
 import { createSeries, type SeriesSamples } from '../../model/sample.ts';
 import { StoreError } from '../../store/client.ts';
-import { formatTimestamp, formatValue } from './format.ts';
 import { createPrometheusRoutes, type PrometheusApiOptions } from './index.ts';
+import { formatTimestamp, formatValue } from './value-text.ts';
 
 const nowMs = 1_435_781_451_781;
 
