@@ -25,4 +25,16 @@ describe('the page at an address', () => {
     expect(landingText(whole)).toContain('curl http://trawl.example:9529/api/v2/spans');
     expect(landingPage(whole)).toContain('<a href="/api/v2/trace/463ac35c9f6413ad">');
   });
+
+  it('links what an operator asks for, each at the listener that serves it', () => {
+    const whole: Landing = { ...landing, host: 'trawl.example:9529', paths: 'all' };
+    for (const name of ['targets', 'topology', 'measurements', 'promql/explain?query=up']) {
+      expect(landingPage(whole)).toContain(`<a href="/api/trawl/${name}">/api/trawl/${name}</a>`);
+      expect(landingPage(landing)).toContain(`<a href="http://127.0.0.1:9529/api/trawl/${name}">`);
+      expect(landingText(whole)).toContain(`http://trawl.example:9529/api/trawl/${name}  `);
+    }
+    const query: Landing = { ...whole, paths: ['/api/v1/query', '/api/trawl/promql/explain'] };
+    expect(landingPage(query)).toContain('<a href="/api/v1/query?query=up">');
+    expect(landingPage(query)).toContain('<a href="/api/trawl/promql/explain?query=up">');
+  });
 });

@@ -13,11 +13,15 @@ export interface Landing {
 
 const links: readonly (readonly [path: string, what: string])[] = [
   ['/api/trawl/status', 'each input and output: when it last saw data, and what last went wrong'],
+  ['/api/trawl/targets', 'what is scraped, whether that works, and if not, why'],
   ['/-/ready', 'whether everything works, and if not, why'],
   ['/-/healthy', 'whether the process is alive'],
   ['/metrics', 'its own metrics, for Prometheus'],
   ['/api/v2/services', 'the services that sent spans'],
-  ['/api/trawl/topology', 'who calls whom'],
+  ['/api/trawl/topology', 'who calls whom, how often, how well and how fast'],
+  ['/api/trawl/measurements', 'the metrics that are kept, with their fields, tags and last sample'],
+  ['/api/v1/query?query=up', 'PromQL, answered as Prometheus does'],
+  ['/api/trawl/promql/explain?query=up', 'how such a query is answered, and what each part takes'],
   ['/api/trawl/openapi.json', 'its own routes, for programs'],
 ];
 
@@ -48,7 +52,7 @@ export function landingPage(landing: Landing): string {
   const items = links
     .map(([path, what]) => {
       const target = escapeHtml(`${baseOf(landing, path, '')}${path}`);
-      return `<li><a href="${target}">${path}</a> ${escapeHtml(what)}</li>`;
+      return `<li><a href="${target}">${escapeHtml(path)}</a> ${escapeHtml(what)}</li>`;
     })
     .join('\n');
   return htmlPage(
@@ -75,7 +79,8 @@ function firstSpan(url: string): string {
 }
 
 /** What stands before a link: `own`, unless only another listener serves the path. */
-function baseOf({ paths, addresses }: Landing, path: string, own: string): string {
+function baseOf({ paths, addresses }: Landing, link: string, own: string): string {
+  const [path = ''] = link.split('?');
   if (servesPath(paths, path)) return own;
   return addresses.find((address) => address.paths === 'all')?.url ?? own;
 }
