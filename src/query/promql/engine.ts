@@ -1,14 +1,15 @@
 /** A query from its text to its value: parse, plan, read, evaluate. */
-import { setImmediate as turn } from 'node:timers/promises';
 import { compareLabels, type Label } from '../../model/sample.ts';
+import { startSlices } from '../../model/turns.ts';
 import type { GridAnswer, GridSelection } from '../../store/readers/grids.ts';
 import type { SampleSelection, SeriesPoints } from '../../store/readers/samples.ts';
 import { untilEnded } from '../failure.ts';
 import { createAnnotations } from './annotations.ts';
 import { type Expression, typeNames, type VectorSelector } from './ast.ts';
 import { PromqlError } from './error.ts';
-import { createMeter, type Steps } from './evaluate/evaluation.ts';
+import { createMeter, type Evaluation, type Meter, type Steps } from './evaluate/evaluation.ts';
 import { evaluate } from './evaluate/expression.ts';
+import { sortInSteps } from './evaluate/sort-steps.ts';
 import { resolveDurations } from './formula.ts';
 import type { Query } from './parse/parse.ts';
 import { type PlannedRead, planReads } from './plan.ts';
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly maxPoints: number;
   /** The step of subqueries that have none; a minute unless given. */
   readonly defaultStepMs?: number;
+  /** Told, after each slice of the evaluation, how long all of them took; what it waits for is waited for. */
+  readonly onSlice?: (usedMs: number) => Promise<void> | undefined;
   /** Told of each part that is done, for those who want to know how a query is answered. */
   readonly onPart?: (part: QueryPart) => void;
 }
@@ -66,32 +69,32 @@ type Labeled = { readonly labels: readonly Label[] };
 
 const byLabels = (a: Labeled, b: Labeled): number => compareLabels(a.labels, b.labels);
 
-/** Series by their labels. Most answers have that order already: seeing so takes a fifth of the time of a sort, and no copy. */
-function sorted<Series extends Labeled>(series: readonly Series[]): readonly Series[] {
-  const isSorted = series.every((one, i) => i === 0 || byLabels(series[i - 1] ?? one, one) <= 0);
-  return isSorted ? series : [...series].sort(byLabels);
-}
-
-/** Others get their turn after so long. */
-const turnMs = 10;
-
-/** Drives an evaluation to its end, with turns for others, and stops it when its signal does. */
-export async function drive<T>(steps: Steps<T>, signal: AbortSignal): Promise<T> {
-  let startedMs = performance.now();
+/** Drives an evaluation to its end, a slice of it a turn, and stops it when its signal does. */
+export async function drive<T>(
+  steps: Steps<T>,
+  { signal, onSlice }: Pick<EngineOptions, 'signal' | 'onSlice'>,
+): Promise<T> {
+  const slices = startSlices(signal);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
-    if (performance.now() - startedMs < turnMs) continue;
-    await untilEnded(signal, turn(undefined, { signal }));
-    startedMs = performance.now();
+    if (!slices.isOver()) continue;
+    const waits = onSlice?.(slices.usedMs());
+    if (waits !== undefined) await untilEnded(signal, waits);
+    await untilEnded(signal, slices.next());
   }
 }
 
 /** The answer's order: by labels, unless it is the query's own. */
-function inOrder(value: Value, isInstant: boolean): Value {
-  if (value.kind === 'matrix') return { kind: 'matrix', series: sorted(value.series) };
+function* inOrder(value: Value, isInstant: boolean, meter: Meter): Steps<Value> {
+  if (value.kind === 'matrix') return { kind: 'matrix', series: yield* sortInSteps(value.series, byLabels, meter) };
   if (value.kind !== 'vector' || (isInstant && value.isOrdered === true)) return value;
-  return { kind: 'vector', series: sorted(value.series) };
+  return { kind: 'vector', series: yield* sortInSteps(value.series, byLabels, meter) };
+}
+
+function* evaluateInOrder(expression: Expression, evaluation: Evaluation): Steps<Value> {
+  const value = yield* evaluate(expression, evaluation);
+  return yield* inOrder(value, isInstant(evaluation.grid), evaluation.meter);
 }
 
 /** What was read and computed before anything is evaluated. */
@@ -156,10 +159,9 @@ async function run(given: Query, grid: Grid, options: EngineOptions): Promise<Qu
     evaluate,
   };
   const startedMs = performance.now();
-  const value = await drive(evaluate(query.expression, evaluation), signal);
-  const ordered = inOrder(value, isInstant(grid));
+  const value = await drive(evaluateInOrder(query.expression, evaluation), options);
   onPart?.({ kind: 'evaluated', tookMs: performance.now() - startedMs });
-  return { value: ordered, warnings: annotations.warnings(), infos: annotations.infos() };
+  return { value, warnings: annotations.warnings(), infos: annotations.infos() };
 }
 
 /** Evaluates at one time. */

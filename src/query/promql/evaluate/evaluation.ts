@@ -1,14 +1,13 @@
 /** What every part of the evaluator is handed: the grid, the samples, and the bounds. */
-import { compareLabels } from '../../../model/sample.ts';
 import type { SeriesPoints } from '../../../store/readers/samples.ts';
 import type { Annotations } from '../annotations.ts';
 import type { Expression, Moved, VectorSelector } from '../ast.ts';
 import { PromqlError } from '../error.ts';
+import { listOf } from '../label-lists.ts';
 import {
   type Grid,
   type GridSeries,
   givenEndOf,
-  haveSameName,
   labelKey,
   type Value,
   type VectorValue,
@@ -204,27 +203,15 @@ export const hasAny = ({ isPresent }: GridSeries): boolean => isPresent.includes
 export const sameLabelset = 'vector cannot contain metrics with the same labelset';
 
 /** Whether dropping the metric's name leaves all label sets apart because there was one name only. */
-export function haveOneName(series: readonly { readonly labels: GridSeries['labels'] }[]): boolean {
-  const [first] = series;
-  return first === undefined || series.every(({ labels }) => haveSameName(labels, first.labels));
-}
-
-/** Whether series are in the order of their labels and no label set comes twice: both are seen without a text of each. */
-function ascend(series: readonly { readonly labels: GridSeries['labels'] }[]): boolean {
-  for (let i = 1; i < series.length; i++) {
-    const before = series[i - 1];
-    const one = series[i];
-    if (before !== undefined && one !== undefined && compareLabels(before.labels, one.labels) >= 0) return false;
-  }
-  return true;
-}
+export const haveOneName = (series: readonly { readonly labels: GridSeries['labels'] }[]): boolean =>
+  listOf(series).hasOneName();
 
 /** Refuses two series of one label set. */
 export function* checkUnique<Series extends { readonly labels: GridSeries['labels'] }>(
   series: readonly Series[],
   meter: Meter,
 ): Steps<readonly Series[]> {
-  if (ascend(series)) return series;
+  if (listOf(series).ascends()) return series;
   const seen = new Set<string>();
   for (const { labels } of series) {
     const key = labelKey(labels);
@@ -241,7 +228,7 @@ export function* mergeEqual(
   meter: Meter,
   messageFor: (a: GridSeries, b: GridSeries) => string = () => sameLabelset,
 ): Steps<readonly GridSeries[]> {
-  if (ascend(series)) return series;
+  if (listOf(series).ascends()) return series;
   const byKey = new Map<string, GridSeries>();
   for (const one of series) {
     const key = labelKey(one.labels);

@@ -1,8 +1,8 @@
 /** `by` and `without`: which elements of a vector are aggregated together. */
 import type { Label } from '../../../model/sample.ts';
 import type { Aggregation } from '../ast.ts';
+import { listOf } from '../label-lists.ts';
 import type { GridSeries } from '../value.ts';
-import { createClasses } from './derived-labels.ts';
 import type { Meter, Steps } from './evaluation.ts';
 
 export interface Group {
@@ -22,17 +22,15 @@ export function groupLabels(labels: readonly Label[], { labels: named, isWithout
 export function* groupSeries(series: readonly GridSeries[], grouping: Grouping, meter: Meter): Steps<readonly Group[]> {
   if (series.length === 0) return [];
   if (!grouping.isWithout && grouping.labels.length === 0) return [{ labels: [], members: [...series] }];
-  const classOf = createClasses({
+  const { labels, groupOf } = listOf(series).groupsBy({
     key: JSON.stringify(['group', grouping.isWithout, ...grouping.labels]),
-    derive: (labels) => groupLabels(labels, grouping),
+    derive: (own) => groupLabels(own, grouping),
   });
-  const groups = new Map<readonly Label[], Group>();
-  for (const one of series) {
-    const labels = classOf(one.labels);
-    const group = groups.get(labels);
-    if (group === undefined) groups.set(labels, { labels, members: [one] });
-    else group.members.push(one);
-    if (meter.spend(300)) yield;
+  if (meter.spend(10 * series.length)) yield;
+  const groups = labels.map((own): Group => ({ labels: own, members: [] }));
+  for (let i = 0; i < series.length; i++) {
+    const one = series[i];
+    if (one !== undefined) groups[groupOf[i] ?? 0]?.members.push(one);
   }
-  return [...groups.values()];
+  return groups;
 }

@@ -2,8 +2,8 @@
  * Label arrays that are derived from others. Sources give the same array for a series query after query, and so does what is here: an array derived
  * once is found again for as long as what it was derived from lives, which saves 10,000 series some milliseconds a query.
  */
-import type { Label } from '../../../model/sample.ts';
-import { labelKey } from '../value.ts';
+import type { Label } from '../../model/sample.ts';
+import { labelKey } from './value.ts';
 
 type Labels = readonly Label[];
 

@@ -1,0 +1,123 @@
+/**
+ * What is known of the label sets of a vector, as a list. Dashboards ask for the same series again and again, and sources give the same arrays for
+ * them: comparing 10,000 places with a list that is known takes 20 µs, where looking into the labels, all over the memory, takes 10 ms.
+ */
+import { compareLabels, type Label } from '../../model/sample.ts';
+import { createClasses, type Derivation } from './derived-labels.ts';
+import { haveSameName, withoutName } from './value.ts';
+
+type Labels = readonly Label[];
+
+/** Which group each of a list belongs to. */
+export interface ListGroups {
+  /** In the order in which their first members come. */
+  readonly labels: readonly Labels[];
+  /** The number of the group of each of the list. */
+  readonly groupOf: Uint32Array;
+}
+
+/** A list of label sets; what follows from it is found out when it is first asked for. */
+export interface LabelList {
+  readonly labels: readonly Labels[];
+  /** Whether it is in the order of labels and none comes twice. */
+  readonly ascends: () => boolean;
+  /** Whether all have one metric's name, so that they stay apart without it. */
+  readonly hasOneName: () => boolean;
+  /** Each without its metric's name. */
+  readonly nameless: () => readonly Labels[];
+  readonly groupsBy: (derivation: Derivation) => ListGroups;
+}
+
+function ascends(labels: readonly Labels[]): boolean {
+  for (let i = 1; i < labels.length; i++) {
+    if (compareLabels(labels[i - 1] ?? [], labels[i] ?? []) >= 0) return false;
+  }
+  return true;
+}
+
+function groupsOf(labels: readonly Labels[], derivation: Derivation): ListGroups {
+  const classOf = createClasses(derivation);
+  const numbers = new Map<Labels, number>();
+  const groupOf = new Uint32Array(labels.length);
+  for (const [i, own] of labels.entries()) {
+    const standing = classOf(own);
+    const number = numbers.get(standing) ?? numbers.size;
+    if (number === numbers.size) numbers.set(standing, number);
+    groupOf[i] = number;
+  }
+  return { labels: [...numbers.keys()], groupOf };
+}
+
+const maxGroupings = 8;
+
+function createList(labels: readonly Labels[]): LabelList {
+  let isAscending: boolean | undefined;
+  let isOneName: boolean | undefined;
+  let nameless: readonly Labels[] | undefined;
+  const groupings = new Map<string, ListGroups>();
+  return {
+    labels,
+    ascends() {
+      isAscending ??= ascends(labels);
+      return isAscending;
+    },
+    hasOneName() {
+      isOneName ??= labels.every((own) => haveSameName(own, labels[0] ?? own));
+      return isOneName;
+    },
+    nameless() {
+      nameless ??= labels.map(withoutName);
+      return nameless;
+    },
+    groupsBy(derivation) {
+      const known = groupings.get(derivation.key);
+      if (known !== undefined) return known;
+      if (groupings.size === maxGroupings) groupings.clear();
+      const groups = groupsOf(labels, derivation);
+      groupings.set(derivation.key, groups);
+      return groups;
+    },
+  };
+}
+
+/** Shorter lists are not worth keeping. */
+const leastKept = 16;
+/** How many label sets all kept lists may have together: about 10 MB, and whatever labels no source has any more. */
+const maxKept = 200_000;
+/** Selections overlap: several lists may begin with one series. */
+const maxOfOneFirst = 8;
+
+/** Lists by their first label set, those used last at the end. */
+const kept = new Map<Labels, LabelList[]>();
+let keptCount = 0;
+
+function keep(first: Labels, list: LabelList): void {
+  const others = kept.get(first) ?? [];
+  kept.delete(first);
+  kept.set(first, others);
+  others.unshift(list);
+  keptCount += list.labels.length;
+  if (others.length > maxOfOneFirst) keptCount -= others.pop()?.labels.length ?? 0;
+  for (const [oldest, lists] of kept) {
+    if (keptCount <= maxKept) break;
+    kept.delete(oldest);
+    for (const { labels } of lists) keptCount -= labels.length;
+  }
+}
+
+function isOf({ labels }: LabelList, series: readonly { readonly labels: Labels }[]): boolean {
+  if (labels.length !== series.length) return false;
+  for (let i = 0; i < labels.length; i++) if (labels[i] !== series[i]?.labels) return false;
+  return true;
+}
+
+/** The list of the series' labels. */
+export function listOf(series: readonly { readonly labels: Labels }[]): LabelList {
+  const first = series[0]?.labels;
+  if (first === undefined || series.length < leastKept) return createList(series.map(({ labels }) => labels));
+  const known = kept.get(first)?.find((list) => isOf(list, series));
+  if (known !== undefined) return known;
+  const list = createList(series.map(({ labels }) => labels));
+  keep(first, list);
+  return list;
+}
