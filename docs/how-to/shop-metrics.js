@@ -1,8 +1,11 @@
-/** Prints OTLP metrics in JSON: a shop's requests of the last whole hour, of ten minutes before and since, in which the reviews failed for a while. */
+/**
+ * Prints OTLP metrics in JSON: a shop's requests of the hour before a time, in which the reviews failed for a while, of ten minutes before
+ * that hour, and of what has passed since. The time, in UTC, is the argument, e.g. 2026-11-21T14:00; the last whole hour unless given.
+ */
 const stepS = 15;
 const nowS = Math.floor(Date.now() / 1000 / stepS) * stepS;
 /** The end of that hour; what happened is counted from there. */
-const endS = Math.floor(nowS / 3600) * 3600;
+const endS = process.argv[2] === undefined ? Math.floor(nowS / 3600) * 3600 : Date.parse(`${process.argv[2]}Z`) / 1000;
 
 /** Requests a second, `minute` minutes before the end. */
 const rates = {

@@ -43,6 +43,13 @@ docker() { cluster_tool docker "$@"; }
 openssl() { cluster_tool openssl "$@"; }
 `;
 
+/** Has the variables that a block sets known in the blocks after it, as in the one shell that a person types them into. */
+function keeping(text: string): string {
+  const names = [...text.matchAll(/^([A-Z][A-Z_]*)=/gm)].map(([, name]) => name);
+  const kept = names.length === 0 ? '' : `trap 'declare -p ${names.join(' ')} >> variables.sh' EXIT`;
+  return `touch variables.sh\n. ./variables.sh\n${kept}`;
+}
+
 async function shippedFiles(directory = 'conf.d'): Promise<Record<string, string>> {
   const names = await readdir(join(root, directory), { recursive: true });
   const files = names.filter((name) => name.endsWith('.conf'));
@@ -78,7 +85,7 @@ export async function startReader(): Promise<Reader> {
     translate,
     run: (text) =>
       new Promise((resolve) => {
-        const script = `. ./preamble.sh\nset -e -o pipefail\nexec 2>&1\n${commandsOf(text)}`;
+        const script = `. ./preamble.sh\n${keeping(text)}\nset -e -o pipefail\nexec 2>&1\n${commandsOf(text)}`;
         const environment = {
           PATH: process.env['PATH'],
           HOME: join(directory, 'home'),
