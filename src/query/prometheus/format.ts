@@ -1,53 +1,28 @@
 /** Values as Prometheus's JSON has them (web/api/v1, util/jsonutil), in chunks: an answer may be larger than a string can be. */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Label } from '../../model/sample.ts';
 import { untilEnded } from '../failure.ts';
 import type { Grid, GridSeries, RawSeries, Value } from '../promql/value.ts';
-import { createMetricTexts, type MetricWriter, maxMetricBytes } from './metric-text.ts';
+import { type Chunk, chunkBytes, reserve, startChunk, takeChunk, takeLast, writeText } from './chunk.ts';
+import { createLabelTexts } from './label-text.ts';
 import { formatTimestamp, formatValue, timestampBytes, valueBytes, writeTimestamp, writeValue } from './value-text.ts';
 
 const formatPoint = (timestampMs: number, value: number): string =>
   `[${formatTimestamp(timestampMs)},"${formatValue(value)}"]`;
 
-/** A chunk is handed on when it is so large; writing one takes about 2 ms. */
-const chunkBytes = 256 * 1024;
 /** The most that a point takes, the comma before it included. */
 const pointBytes = timestampBytes + valueBytes + 6;
 /** So many points of one series are written before the chunk's size is looked at. */
 const pointsAtOnce = 512;
-/** What is written beyond a chunk's size before it is looked at usually fits. */
-const spareBytes = pointsAtOnce * pointBytes + 4096;
-
-/** Bytes that are gathered until there are enough of them to be sent. */
-interface Gathered {
-  buffer: Buffer;
-  size: number;
-}
-
-const allocateChunk = (): Buffer => Buffer.allocUnsafe(chunkBytes + spareBytes);
-
-/** Makes room for so many further bytes. */
-function reserve(chunk: Gathered, sizeBytes: number): void {
-  const wanted = chunk.size + sizeBytes;
-  if (wanted <= chunk.buffer.length) return;
-  const larger = Buffer.allocUnsafe(Math.max(wanted, 2 * chunk.buffer.length));
-  chunk.buffer.copy(larger, 0, 0, chunk.size);
-  chunk.buffer = larger;
-}
-
-function writeText(chunk: Gathered, text: string): void {
-  // A UTF-16 unit is at most three bytes of UTF-8.
-  reserve(chunk, 3 * text.length);
-  chunk.size += chunk.buffer.write(text, chunk.size);
-}
 
 /** The beginning of each point of the grid, `,[1435781451.781,"`, one every `headStride` bytes; every series has the same. */
 interface PointHeads {
-  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
   readonly sizes: Uint8Array;
 }
 
-const headStride = timestampBytes + 4;
+const headWords = Math.ceil((timestampBytes + 4) / 4);
+const headStride = 4 * headWords;
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 function pointHeads(grid: Grid): PointHeads {
   const bytes = new Uint8Array(grid.count * headStride);
@@ -61,24 +36,26 @@ function pointHeads(grid: Grid): PointHeads {
     bytes[at++] = quote;
     sizes[i] = at - start;
   }
-  return { bytes, sizes };
+  return { words: new Uint32Array(bytes.buffer), sizes };
 }
 
 /**
  * Writes the points [from, to) that the series has. Byte by byte: 240,000 points take a fifth of what they take where each is put
  * together as a string (bench/prometheus-answers.ts).
  */
-function writeGridPoints(chunk: Gathered, { series, heads, from, to }: GridPart): void {
+function writeGridPoints(chunk: Chunk, { series, heads, from, to }: GridPart): void {
   reserve(chunk, (to - from) * pointBytes);
   const { buffer } = chunk;
   const { values, isPresent } = series;
-  const { bytes, sizes } = heads;
+  const { words, sizes } = heads;
+  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
   let at = chunk.size;
   for (let i = from; i < to; i++) {
     if (isPresent[i] !== 1) continue;
-    const start = i * headStride;
-    const end = start + (sizes[i] ?? 0);
-    for (let k = start; k < end; k++) buffer[at++] = bytes[k] ?? 0;
+    const start = i * headWords;
+    // A word too many is overwritten by the value.
+    for (let k = 0; k < headWords; k++) view.setUint32(at + 4 * k, words[start + k] ?? 0, isLittleEndian);
+    at += sizes[i] ?? 0;
     at = writeValue(buffer, at, values[i] ?? Number.NaN);
     buffer[at++] = quote;
     buffer[at++] = closeBracket;
@@ -101,52 +78,36 @@ const closeBrace = 0x7d;
 
 type Chunks = Generator<Buffer, void, undefined>;
 
-/** What was gathered, once it is enough. */
-function takeChunk(chunk: Gathered): Buffer {
-  const taken = chunk.buffer.subarray(0, chunk.size);
-  chunk.buffer = allocateChunk();
-  chunk.size = 0;
-  return taken;
-}
-
-const metricTexts = createMetricTexts();
-
-/** Writes the beginning of an item of the result: its labels. */
-function writeMetric(chunk: Gathered, { labels, before, behind }: Metric, write: MetricWriter): void {
-  reserve(chunk, maxMetricBytes(labels) + before.length + behind.length);
+/** Writes bytes that are few. */
+function writeBytes(chunk: Chunk, bytes: Uint8Array): void {
   const { buffer } = chunk;
-  const start = chunk.size + buffer.write(before, chunk.size, 'latin1');
-  const end = write(buffer, start, labels);
-  chunk.size = end + buffer.write(behind, end, 'latin1');
+  let at = chunk.size;
+  for (let i = 0; i < bytes.length; i++) buffer[at++] = bytes[i] ?? 0;
+  chunk.size = at;
 }
 
-interface Metric {
-  readonly labels: readonly Label[];
-  readonly before: string;
-  readonly behind: string;
-}
-
-const beforeMetric = (index: number): string => (index === 0 ? '{"metric":' : ',{"metric":');
-const manyValues = ',"values":[';
-const oneValue = ',"value":[';
-
-/** Writes `1435781451.781,"12"]`; what stands before it is written already. */
-function writePoint(chunk: Gathered, timestampMs: number, value: number): void {
+/** Writes a value and what is behind each; what stands before it is written already. */
+function endPoint(chunk: Chunk, value: number): void {
   const { buffer } = chunk;
-  let at = writeTimestamp(buffer, chunk.size, timestampMs);
-  buffer[at++] = comma;
-  buffer[at++] = quote;
-  at = writeValue(buffer, at, value);
+  let at = writeValue(buffer, chunk.size, value);
   buffer[at++] = quote;
   buffer[at++] = closeBracket;
   chunk.size = at;
 }
 
-function* gridItems(chunk: Gathered, series: readonly GridSeries[], grid: Grid): Chunks {
+/** Labels with `{"metric":` before them and `,"value` behind; an answer has them item after item. */
+const metricTexts = createLabelTexts('{"metric":', ',"value');
+const manyValues = Buffer.from('s":[');
+
+function* gridItems(chunk: Chunk, series: readonly GridSeries[], grid: Grid): Chunks {
   const heads = pointHeads(grid);
-  const write = metricTexts.writer();
+  const writeLabels = metricTexts.writer();
   for (const [index, one] of series.entries()) {
-    writeMetric(chunk, { labels: one.labels, before: beforeMetric(index), behind: manyValues }, write);
+    reserve(chunk, pointBytes);
+    if (index > 0) chunk.buffer[chunk.size++] = comma;
+    writeLabels(chunk, one.labels);
+    reserve(chunk, pointBytes);
+    writeBytes(chunk, manyValues);
     const first = one.isPresent.indexOf(1);
     if (first !== -1) {
       // The first has no comma before it.
@@ -161,27 +122,38 @@ function* gridItems(chunk: Gathered, series: readonly GridSeries[], grid: Grid):
   }
 }
 
-function* rawItems(chunk: Gathered, series: readonly RawSeries[]): Chunks {
-  const write = metricTexts.writer();
+function* rawItems(chunk: Chunk, series: readonly RawSeries[]): Chunks {
+  const writeLabels = metricTexts.writer();
   for (const [index, { labels, timestampsMs, values }] of series.entries()) {
-    writeMetric(chunk, { labels, before: beforeMetric(index), behind: manyValues }, write);
+    if (index > 0) writeText(chunk, ',');
+    writeLabels(chunk, labels);
+    writeText(chunk, 's":[');
     for (let i = 0; i < timestampsMs.length; i++) {
       reserve(chunk, pointBytes);
-      if (i > 0) chunk.buffer[chunk.size++] = comma;
-      chunk.buffer[chunk.size++] = openBracket;
-      writePoint(chunk, timestampsMs[i] ?? 0, values[i] ?? Number.NaN);
+      const { buffer } = chunk;
+      if (i > 0) buffer[chunk.size++] = comma;
+      buffer[chunk.size++] = openBracket;
+      let at = writeTimestamp(buffer, chunk.size, timestampsMs[i] ?? 0);
+      buffer[at++] = comma;
+      buffer[at++] = quote;
+      chunk.size = at;
+      endPoint(chunk, values[i] ?? Number.NaN);
       if (chunk.size >= chunkBytes) yield takeChunk(chunk);
     }
     writeText(chunk, ']}');
   }
 }
 
-function* instantItems(chunk: Gathered, series: readonly GridSeries[], timeMs: number): Chunks {
-  const write = metricTexts.writer();
+function* instantItems(chunk: Chunk, series: readonly GridSeries[], timeMs: number): Chunks {
+  const writeLabels = metricTexts.writer();
+  const head = Buffer.from(`":[${formatTimestamp(timeMs)},"`);
   for (const [index, { labels, values }] of series.entries()) {
-    writeMetric(chunk, { labels, before: beforeMetric(index), behind: oneValue }, write);
     reserve(chunk, pointBytes);
-    writePoint(chunk, timeMs, values[0] ?? Number.NaN);
+    if (index > 0) chunk.buffer[chunk.size++] = comma;
+    writeLabels(chunk, labels);
+    reserve(chunk, pointBytes);
+    writeBytes(chunk, head);
+    endPoint(chunk, values[0] ?? Number.NaN);
     chunk.buffer[chunk.size++] = closeBrace;
     if (chunk.size >= chunkBytes) yield takeChunk(chunk);
   }
@@ -200,7 +172,7 @@ export interface Shown {
 
 const typeOf = ({ kind }: Value, isRange: boolean): string => (isRange ? 'matrix' : kind);
 
-function* resultOf(chunk: Gathered, { value, grid }: Shown): Chunks {
+function* resultOf(chunk: Chunk, { value, grid }: Shown): Chunks {
   const isRange = grid.stepMs !== 0;
   if (value.kind === 'vector') {
     writeText(chunk, '[');
@@ -227,12 +199,12 @@ function* resultOf(chunk: Gathered, { value, grid }: Shown): Chunks {
 
 /** An answer's bytes, in chunks of about a quarter of a megabyte; one that is small is one chunk. */
 export function* formatChunks(shown: Shown): Chunks {
-  const chunk = { buffer: allocateChunk(), size: 0 };
+  const chunk = startChunk();
   const type = typeOf(shown.value, shown.grid.stepMs !== 0);
   writeText(chunk, `${shown.before}{"resultType":"${type}","result":`);
   yield* resultOf(chunk, shown);
   writeText(chunk, `${shown.more}}${shown.after}`);
-  yield takeChunk(chunk);
+  yield takeLast(chunk);
 }
 
 /** All chunks behind the first, with turns for others in between, until the signal aborts. */
