@@ -2,6 +2,7 @@
 import { StoreError } from '../store/client.ts';
 import { ResultLimitError } from '../store/readers/limits.ts';
 import type { QueryResponse } from './query-route.ts';
+import { TurnRefused } from './turn-refused.ts';
 
 export interface QueryFailure {
   readonly kind: 'canceled' | 'timeout' | 'limit' | 'bad_regex' | 'unavailable' | 'internal';
@@ -50,7 +51,8 @@ export async function untilEnded<T>(signal: AbortSignal, reading: Promise<T>): P
   try {
     return await reading;
   } catch (error) {
-    if (!signal.aborted) throw error;
+    // What waited for its turn says so itself.
+    if (!signal.aborted || error instanceof TurnRefused) throw error;
     const { reason } = signal;
     throw new QueryEnded(reason instanceof Error && reason.name === 'TimeoutError' ? 'timeout' : 'canceled', error);
   }
@@ -61,6 +63,10 @@ export function failureOf(error: unknown): QueryFailure | undefined {
   if (error instanceof ResultLimitError) return { kind: 'limit', status: 422, message: error.message };
   if (error instanceof QueryEnded) {
     return { kind: error.kind, status: error.kind === 'timeout' ? 503 : 499, message: error.message };
+  }
+  if (error instanceof TurnRefused && error.why !== 'too many wait') {
+    const isTimeout = error.why === 'waited too long';
+    return { kind: isTimeout ? 'timeout' : 'canceled', status: isTimeout ? 503 : 499, message: error.message };
   }
   if (!(error instanceof StoreError)) return undefined;
   const known = error.code === undefined ? undefined : ofCode.get(error.code);

@@ -1,49 +1,137 @@
-/** How many searches hold traces in this process's memory at once: the store bounds what it does itself, not what its answers take here. */
-import { StoreError } from '../store/client.ts';
+/** How many searches hold much of this process's memory and of the store at once: the store bounds what it does itself, not what its answers take here. */
+import { createPlaces } from './places.ts';
 
 export interface SearchGate {
   /** Runs a search when it is its turn. Rejects at once, as a busy store does, where too many wait already. */
   pass<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T>;
 }
 
-/** Makes a gate for all searches of an agent, whatever their dialect. */
-export function createSearchGate(limits: { readonly atOnce: number; readonly waiting: number }): SearchGate {
-  let running = 0;
-  const waiting = new Set<() => void>();
+/** A gate that tells small queries from large ones. */
+export interface QueryGate extends SearchGate {
+  /** Runs a query that may be small: it begins at once, and takes a place among the large ones when it is found to be large, or is known to be. */
+  begin<T>(options: BeginOptions, run: (lane: Lane) => Promise<T>): Promise<T>;
+}
 
-  const turn = (signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const go = () => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = () => {
-        waiting.delete(go);
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', leave, { once: true });
-      waiting.add(go);
-    });
+export interface BeginOptions {
+  readonly signal: AbortSignal;
+  /** What such a query was before. */
+  readonly known: KnownSize;
+}
+
+export type KnownSize = 'small' | 'large' | undefined;
+
+/** Where one query is: beside the large ones, or among them. */
+export interface Lane {
+  isLarge(): boolean;
+  /** Resolves when the query has a place among the large ones. */
+  enter(): Promise<void>;
+  /** Asks the store when it is the query's turn there. What takes longer than a small query's is ended, and asked again from a place among the large ones. */
+  read<T>(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+export interface GateLimits {
+  readonly atOnce: number;
+  readonly waiting: number;
+  /** How long a query may wait for a place; 10 s unless told. */
+  readonly waitMs?: number;
+}
+
+/** How many queries of which nothing is known ask the store at once, beside those that are large. */
+const trials = 2;
+/** How many small ones do; they are soon done. */
+const smallReads = 4;
+/** What takes longer of the store is no small query. */
+const trialMs = 150;
+/** What was small before may be slow once because all is. */
+const smallReadMs = 2000;
+
+/** Makes a gate for all searches of an agent, whatever their dialect. */
+export function createSearchGate(limits: GateLimits): QueryGate {
+  const { atOnce, waiting, waitMs = 10_000 } = limits;
+  const large = createPlaces({ atOnce, waiting, waitMs });
+  const unbounded = { waiting: Number.POSITIVE_INFINITY, waitMs };
+  // The engine has two threads a query: as many large ones as there are places would leave nothing of the processors to small ones.
+  const largeSeats = createPlaces({ atOnce: Math.ceil(atOnce / 2), ...unbounded });
+  const trialSeats = createPlaces({ atOnce: trials, waiting, waitMs });
+  const smallSeats = createPlaces({ atOnce: smallReads, waiting, waitMs });
+
+  function createLane({ signal, known }: BeginOptions) {
+    let isLarge = false;
+    const enter = async (): Promise<void> => {
+      if (isLarge) return;
+      await large.acquire(signal);
+      isLarge = true;
+    };
+    const readAsLarge = async <T>(ending: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+      await enter();
+      await largeSeats.acquire(ending);
+      try {
+        return await ask(ending);
+      } finally {
+        largeSeats.release();
+      }
+    };
+    /** Goes on where it is among the large ones, if there is room for it. */
+    const moveOver = (): boolean => {
+      if (!largeSeats.tryAcquire()) return false;
+      isLarge ||= large.tryAcquire();
+      if (!isLarge) largeSeats.release();
+      return isLarge;
+    };
+    const lane: Lane = {
+      isLarge: () => isLarge,
+      enter,
+      async read(ending, ask) {
+        if (isLarge) return readAsLarge(ending, ask);
+        let seats = known === 'small' ? smallSeats : trialSeats;
+        await seats.acquire(ending);
+        const trial = new AbortController();
+        const leave = () => trial.abort(ending.reason);
+        ending.addEventListener('abort', leave, { once: true });
+        let isEnded = false;
+        const timer = setTimeout(
+          () => {
+            if (moveOver()) {
+              seats.release();
+              seats = largeSeats;
+            } else {
+              isEnded = true;
+              trial.abort(new Error('the query is not small and waits for its turn'));
+            }
+          },
+          known === 'small' ? smallReadMs : trialMs,
+        );
+        try {
+          return await ask(trial.signal);
+        } catch (error) {
+          if (!isEnded || ending.aborted) throw error;
+        } finally {
+          clearTimeout(timer);
+          ending.removeEventListener('abort', leave);
+          seats.release();
+        }
+        return readAsLarge(ending, ask);
+      },
+    };
+    return { lane, leave: () => void (isLarge && large.release()) };
+  }
 
   return {
     async pass(signal, run) {
-      signal.throwIfAborted();
-      if (running < limits.atOnce) running++;
-      else if (waiting.size < limits.waiting) await turn(signal);
-      else {
-        const message = `${running} searches are at work and ${waiting.size} wait already`;
-        throw new StoreError(message, { isRetryable: true });
-      }
+      await large.acquire(signal);
       try {
         return await run();
       } finally {
-        const [next] = waiting;
-        // The one that waited longest has the place of the one that ended.
-        if (next === undefined) running--;
-        else {
-          waiting.delete(next);
-          next();
-        }
+        large.release();
+      }
+    },
+    async begin(options, run) {
+      const { lane, leave } = createLane(options);
+      if (options.known === 'large') await lane.enter();
+      try {
+        return await run(lane);
+      } finally {
+        leave();
       }
     },
   };

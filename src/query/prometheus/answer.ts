@@ -2,6 +2,7 @@
 import { InvalidRegexError } from '../../store/readers/label-matcher.ts';
 import { failureOf, type QueryFailure } from '../failure.ts';
 import { PromqlError } from '../promql/error.ts';
+import { TurnRefused } from '../turn-refused.ts';
 import { BadParameter } from './parameters.ts';
 
 export interface Answer {
@@ -55,8 +56,26 @@ const promMessages: Readonly<Partial<Record<QueryFailure['kind'], string>>> = {
   timeout: 'query timed out in query execution',
 };
 
+/** What became of a query that waited for its turn in vain. */
+function answerRefused({ why }: TurnRefused): Answer {
+  switch (why) {
+    case 'left':
+      return answerError(499, 'canceled', 'query was canceled in query queue');
+    case 'waited too long': {
+      const message = 'query timed out in query queue: [query] max_concurrent large queries are at work already';
+      return answerError(503, 'timeout', message);
+    }
+    case 'too many wait': {
+      const message =
+        'too many queries are at work and wait their turn already; ask again later, or raise [query] max_waiting';
+      return answerError(503, 'unavailable', message);
+    }
+  }
+}
+
 /** What an error means to a client; throws on what is a bug. */
 export function answerFor(error: unknown): Answer {
+  if (error instanceof TurnRefused) return answerRefused(error);
   if (error instanceof BadParameter) return answerError(400, 'bad_data', error.message);
   if (error instanceof InvalidRegexError) return answerError(400, 'bad_data', error.message);
   if (error instanceof PromqlError) {

@@ -2,6 +2,7 @@
 import type { Parameters } from '../parameters.ts';
 import { type Expression, unwrap } from '../promql/ast.ts';
 import { instantQuery, type QueryPart, rangeQuery, type SampleSource } from '../promql/engine.ts';
+import { readInLane } from '../promql/lane-source.ts';
 import { parsePromql } from '../promql/parse/parse.ts';
 import { print } from '../promql/print.ts';
 import type { Grid } from '../promql/value.ts';
@@ -156,11 +157,12 @@ export function createExplainRoute(options: PrometheusApiOptions): QueryRoute {
     const { grid, isRange } = timesOf(parameters, options);
     const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? 0;
     const query = parsePromql(parameters('query'));
-    return inTurn({ gate, timeoutMs: limits.timeoutMs, signal }, async (deadline) => {
+    return inTurn({ gate, timeoutMs: limits.timeoutMs, signal }, async ({ signal: deadline, lane }) => {
       const parts: QueryPart[] = [];
       const engine = {
-        source: samples,
+        source: readInLane(samples, lane),
         signal: deadline,
+        onSlice: () => (lane.isLarge() ? undefined : lane.enter()),
         lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
         maxPoints: limits.maxPoints,
         onPart: (one: QueryPart) => parts.push(one),

@@ -2,17 +2,20 @@
 
 import { type Parameters, parametersOf } from '../parameters.ts';
 import { type EngineOptions, instantQuery, type QueryAnswer, rangeQuery, type SampleSource } from '../promql/engine.ts';
+import { readInLane } from '../promql/lane-source.ts';
 import { parsePromql, type Query } from '../promql/parse/parse.ts';
 import { prettyPrint } from '../promql/print.ts';
 import type { Grid, Value } from '../promql/value.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
-import { createSearchGate, type SearchGate } from '../search-gate.ts';
+import { createSearchGate, type QueryGate } from '../search-gate.ts';
+import { TurnRefused } from '../turn-refused.ts';
 import { type Answer, answerData, answerFor, envelope, truncated } from './answer.ts';
 import { formatAnswer } from './format.ts';
+import { createKnownSizes, type KnownSizes, type QueryCost, sizeKey } from './known-sizes.ts';
 import { durationParameter, limitParameter, rangeParameters, timeParameter } from './parameters.ts';
 import { startQueryClock } from './statistics.ts';
 import { syntaxTree } from './syntax-tree.ts';
-import { inTurn } from './turn.ts';
+import { inTurn, type Turn } from './turn.ts';
 
 export interface PrometheusLimits {
   readonly timeoutMs: number;
@@ -35,7 +38,7 @@ export interface PrometheusApiOptions {
   readonly now: () => number;
   readonly limits?: PrometheusLimits;
   /** Who waits for whom; 20 at work at once, as in Prometheus, unless given. */
-  readonly gate?: SearchGate;
+  readonly gate?: QueryGate;
 }
 
 export interface PrometheusApi {
@@ -77,8 +80,48 @@ interface Asking {
   readonly parameters: Parameters;
   readonly signal: AbortSignal;
   readonly limits: PrometheusLimits;
-  readonly gate: SearchGate;
+  readonly gate: QueryGate;
   readonly samples: SampleSource;
+  readonly sizes: KnownSizes;
+}
+
+/** What takes longer of the event loop is a large query. */
+const smallComputeMs = 20;
+/** So are answers of more values, which take as long to write. */
+const smallAnswerValues = 20_000;
+
+function valuesOf(value: Value): number {
+  if (value.kind === 'string') return 1;
+  if (value.kind === 'scalar') return value.values.length;
+  return value.series.reduce((sum, { values }) => sum + values.length, 0);
+}
+
+/** Evaluates where the query's turn is, and counts what it takes. */
+async function evaluateInLane(
+  { evaluate }: Asked,
+  { lane, signal }: Turn,
+  { options, cost }: { readonly options: Omit<EngineOptions, 'signal'>; readonly cost: QueryCost },
+): Promise<QueryAnswer> {
+  const answer = await evaluate({
+    ...options,
+    source: readInLane(options.source, lane),
+    signal,
+    onSlice(usedMs) {
+      cost.computeMs = usedMs;
+      return usedMs > smallComputeMs && !lane.isLarge() ? lane.enter() : undefined;
+    },
+    onPart(part) {
+      options.onPart?.(part);
+      if (part.kind === 'evaluated' || (part.kind === 'read' && part.isRecent)) return;
+      cost.readMs = Math.max(cost.readMs, part.tookMs);
+      const series = part.kind === 'pushed' ? [...part.answer.rows, ...part.answer.unusual] : part.series;
+      for (const { values } of series) cost.values += values.length;
+    },
+  });
+  const values = valuesOf(answer.value);
+  cost.values += values;
+  if (values > smallAnswerValues) await lane.enter();
+  return answer;
 }
 
 /** Answers a query within its deadline, when it is its turn; one that is refused need not wait for it. */
@@ -88,23 +131,30 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
     const limit = limitParameter(parameters);
     const timeoutMs = Math.min(durationParameter(parameters, 'timeout') ?? limits.timeoutMs, limits.timeoutMs);
     const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? limits.lookbackMs;
-    const { grid, evaluate } = read();
+    const asked = read();
+    const { grid } = asked;
     const clock = startQueryClock();
-    return await inTurn({ gate, timeoutMs, signal }, async (deadline) => {
+    const key = sizeKey(parameters('query'), grid.count);
+    return await inTurn({ gate, timeoutMs, signal, known: asking.sizes.of(key) }, async (turn) => {
+      const cost = { values: 0, computeMs: 0, readMs: 0 };
       try {
         clock.begin();
-        const full = await evaluate({
+        const options = {
           source: asking.samples,
-          signal: deadline,
           lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
           maxPoints: limits.maxPoints,
           onPart: clock.onPart,
-        });
+        };
+        const full = await evaluateInLane(asked, turn, { options, cost });
         const { value, ...notes } = limited(full, limit);
         const more = parameters('stats') === '' ? '' : clock.show(full.value);
         return { status: 200, body: formatAnswer({ value, grid, more, ...envelope(notes) }, signal) };
       } catch (error) {
+        // What met a limit meets it again, and what waited in vain was not small.
+        if (turn.lane.isLarge() || error instanceof TurnRefused) cost.values = Number.POSITIVE_INFINITY;
         return answerFor(error);
+      } finally {
+        asking.sizes.keep(key, cost);
       }
     });
   } catch (error) {
@@ -116,10 +166,11 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
 export function createPrometheusApi(options: PrometheusApiOptions): PrometheusApi {
   const { samples, limits = defaultPrometheusLimits } = options;
   const gate = options.gate ?? createSearchGate({ atOnce: 20, waiting: 1000 });
+  const asking = { limits, gate, samples, sizes: createKnownSizes() };
 
   return {
     query: (parameters, signal) =>
-      answerQuery({ parameters, limits, signal, gate, samples }, () => {
+      answerQuery({ ...asking, parameters, signal }, () => {
         const timeMs = timeParameter(parameters, 'time', options.now());
         const query = parsePromql(parameters('query'));
         return {
@@ -128,7 +179,7 @@ export function createPrometheusApi(options: PrometheusApiOptions): PrometheusAp
         };
       }),
     queryRange: (parameters, signal) =>
-      answerQuery({ parameters, limits, signal, gate, samples }, () => {
+      answerQuery({ ...asking, parameters, signal }, () => {
         const { startMs, endMs, stepMs } = rangeParameters(parameters, limits.maxPointsPerSeries);
         const grid = { startMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1, givenEndMs: endMs };
         const query = parsePromql(parameters('query'));

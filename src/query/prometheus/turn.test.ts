@@ -43,18 +43,24 @@ describe('a query among others', () => {
     const api = apiOf({ samples, gate: createSearchGate({ atOnce: 1, waiting: 1 }) });
     const leaving = new AbortController();
     const first = ask(api, { query: 'up' }, leaving.signal);
-    const second = await ask(api, { query: 'up', timeout: '20ms' });
+    // By then it is no small query any more, and has the only place of the large ones.
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const second = await ask(api, { query: 'down', timeout: '400ms' });
     expect(second).toEqual({
       status: 503,
-      body: { status: 'error', errorType: 'timeout', error: 'query timed out in query queue' },
+      body: {
+        status: 'error',
+        errorType: 'timeout',
+        error: 'query timed out in query queue: [query] max_concurrent large queries are at work already',
+      },
     });
     leaving.abort(new Error('the client left'));
     expect(await first).toEqual({
       status: 499,
       body: { status: 'error', errorType: 'canceled', error: 'query was canceled in query execution' },
     });
-    // It ended in the store as well, and the other never came there.
-    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    // It ended in the store as well, as the other did when it was found not to be small.
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
   });
 
   it('is canceled in the queue where its client leaves there', async () => {
@@ -62,7 +68,9 @@ describe('a query among others', () => {
     const api = apiOf({ samples, gate: createSearchGate({ atOnce: 1, waiting: 1 }) });
     const all = new AbortController();
     const first = ask(api, { query: 'up' }, all.signal);
-    const second = ask(api, { query: 'up' }, all.signal);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const second = ask(api, { query: 'down' }, all.signal);
+    await new Promise((resolve) => setTimeout(resolve, 250));
     all.abort(new Error('the client left'));
     expect((await first).body.error).toBe('query was canceled in query execution');
     expect(await second).toMatchObject({ status: 499, body: { error: 'query was canceled in query queue' } });
@@ -73,11 +81,34 @@ describe('a query among others', () => {
     const api = apiOf({ samples, gate: createSearchGate({ atOnce: 1, waiting: 0 }) });
     const leaving = new AbortController();
     const first = ask(api, { query: 'up' }, leaving.signal);
-    expect(await ask(api, { query: 'up' })).toMatchObject({ status: 503, body: { errorType: 'unavailable' } });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(await ask(api, { query: 'down' })).toMatchObject({ status: 503, body: { errorType: 'unavailable' } });
     expect(await ask(api, { query: 'up{' })).toMatchObject({ status: 400, body: { errorType: 'bad_data' } });
+    // What needs nothing of the store is answered all the while.
+    expect(await ask(api, { query: '1' })).toMatchObject({ status: 200 });
     leaving.abort(new Error('the client left'));
     await first;
-    expect(await ask(api, { query: '1' })).toMatchObject({ status: 200 });
+  });
+
+  it('waits where it was large before, and not where it was small', async () => {
+    const release: (() => void)[] = [];
+    const samples: SampleSource = {
+      select: ({ matchers }) =>
+        matchers[0]?.value === 'small'
+          ? Promise.resolve([])
+          : new Promise((resolve) => release.push(() => resolve([]))),
+    };
+    const api = apiOf({ samples, gate: createSearchGate({ atOnce: 1, waiting: 5 }) });
+    await ask(api, { query: 'small' });
+    const asked = ['a', 'b', 'c'].map((query) => ask(api, { query }));
+    // The third of unknown size waits until the first two are told from small ones; what is known to be small does not.
+    expect((await ask(api, { query: 'small' })).status).toBe(200);
+    expect(release).toHaveLength(2);
+    for (let i = 0; i < 30 && release.length < 6; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      for (const go of release.splice(0)) go();
+    }
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
   it.each(['0', '-1', '0s'])('has no time with a timeout of %s', async (timeout) => {
@@ -133,19 +164,20 @@ describe('a large answer', () => {
     const api = apiOf({ samples: createMemorySource(many), gate: createSearchGate({ atOnce: 1, waiting: 5 }) });
     const leaving = new AbortController();
     const left = await api.queryRange(given(range), leaving.signal);
-    const waiting = ask(api, { query: '1' });
+    const waiting = ask(api, { ...range, query: 'many + 0' });
+    expect((await ask(api, { query: '1' })).status).toBe(200);
     expect(await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 20, 'waits'))])).toBe('waits');
     leaving.abort(new Error('the client left'));
     expect((await waiting).status).toBe(200);
     await expect(textOf(left.body)).rejects.toThrow('the query was canceled');
 
     const sent = await api.queryRange(given(range), new AbortController().signal);
-    const next = ask(api, { query: '1' });
+    const next = ask(api, { ...range, query: 'many + 0' });
     await textOf(sent.body);
     expect((await next).status).toBe(200);
 
     const slow = await api.queryRange(given({ ...range, timeout: '300ms' }), new AbortController().signal);
-    expect((await ask(api, { query: '1' })).status).toBe(200);
+    expect((await ask(api, { ...range, query: 'many + 0' })).status).toBe(200);
     // It is still sent to whoever reads it late.
     expect(JSON.parse(await textOf(slow.body)).status).toBe('success');
   });

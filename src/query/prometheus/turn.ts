@@ -1,21 +1,8 @@
 /** When a query's turn is, and when its time is over, in the words of Prometheus (promql/engine.go). */
 import { startDeadline } from '../../model/deadline.ts';
-import type { SearchGate } from '../search-gate.ts';
-import { type Answer, answerError } from './answer.ts';
-
-const isTimeout = ({ reason }: AbortSignal): boolean => reason instanceof Error && reason.name === 'TimeoutError';
-
-/** What became of a query that never had its turn. */
-function notBegun(signal: AbortSignal): Answer {
-  if (!signal.aborted) {
-    const message =
-      'too many queries are at work and wait their turn already; ask again later, or raise [query] max_waiting';
-    return answerError(503, 'unavailable', message);
-  }
-  return isTimeout(signal)
-    ? answerError(503, 'timeout', 'query timed out in query queue')
-    : answerError(499, 'canceled', 'query was canceled in query queue');
-}
+import type { KnownSize, Lane, QueryGate } from '../search-gate.ts';
+import { TurnRefused } from '../turn-refused.ts';
+import { type Answer, answerError, answerFor } from './answer.ts';
 
 /** An answer, and when what it holds in memory is let go: once it is sent, or nobody waits for it any more. */
 function untilSent(answer: Answer, signal: AbortSignal): { readonly answer: Answer; readonly sent: Promise<void> } {
@@ -38,31 +25,39 @@ function untilSent(answer: Answer, signal: AbortSignal): { readonly answer: Answ
 }
 
 export interface TurnOptions {
-  readonly gate: SearchGate;
+  readonly gate: QueryGate;
   readonly timeoutMs: number;
   /** Of the request. */
   readonly signal: AbortSignal;
+  /** What the query was before. */
+  readonly known?: KnownSize;
+}
+
+/** A query that has begun. */
+export interface Turn {
+  /** Ends with the request, and when the query's time is over. */
+  readonly signal: AbortSignal;
+  readonly lane: Lane;
 }
 
 /**
- * Answers a query when it is its turn. Its place is kept while a large answer is sent, which is in memory until then, but no longer than until
- * its deadline: slow readers do not keep others out.
+ * Answers a query: at once, and among the large ones from when it is found to be large. Its place there is kept while a large answer is sent,
+ * which is in memory until then, but no longer than until its deadline: slow readers do not keep others out.
  */
-export function inTurn(options: TurnOptions, answer: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+export function inTurn(options: TurnOptions, answer: (turn: Turn) => Promise<Answer>): Promise<Answer> {
   if (options.timeoutMs <= 0) {
     return Promise.resolve(answerError(503, 'timeout', 'query timed out in query execution'));
   }
   const deadline = startDeadline(options.signal, options.timeoutMs);
+  const { signal } = deadline;
   return new Promise((resolve, reject) => {
-    let hasBegun = false;
     options.gate
-      .pass(deadline.signal, async () => {
-        hasBegun = true;
-        const made = untilSent(await answer(deadline.signal), deadline.signal);
+      .begin({ signal, known: options.known }, async (lane) => {
+        const made = untilSent(await answer({ signal, lane }), signal);
         resolve(made.answer);
         await made.sent;
       })
-      .catch((error: unknown) => (hasBegun ? reject(error) : resolve(notBegun(deadline.signal))))
+      .catch((error: unknown) => (error instanceof TurnRefused ? resolve(answerFor(error)) : reject(error)))
       .finally(deadline.clear);
   });
 }
