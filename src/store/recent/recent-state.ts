@@ -79,12 +79,19 @@ export function createRecentState(options: RecentStateOptions): RecentState {
         }
       }
     }
+    const ended = new Set<SeriesBuffer>();
     held.retain((buffer) => {
       const fromMs = neededFrom.get(buffer);
       if (fromMs === undefined) return false;
       buffer.forgetUntil(fromMs);
-      return true;
+      if (buffer.newestMs > fromMs) return true;
+      ended.add(buffer);
+      return false;
     });
+    if (ended.size === 0) return;
+    for (const selections of byMetric.values()) {
+      for (const selection of selections) selection.series = selection.series.filter((buffer) => !ended.has(buffer));
+    }
   };
 
   const tidy = (): void => {
@@ -180,9 +187,7 @@ export function createRecentState(options: RecentStateOptions): RecentState {
         if (!byMetric.has(metric) || held.isUnwanted(identity)) continue;
         const buffer = held.get(identity) ?? admit(identity, series.labels, metric);
         if (buffer === undefined) continue;
-        const before = buffer.sizeBytes;
-        for (const sample of samples) buffer.add(sample);
-        held.grown(buffer.sizeBytes - before);
+        for (const sample of samples) buffer.add(sample, held.columns);
       }
       if (monotonicMs() - tidiedAtMs > tidyEveryMs) tidy();
       if (held.bytes > maxBytes) makeRoom(false);
@@ -191,9 +196,14 @@ export function createRecentState(options: RecentStateOptions): RecentState {
       const { afterMs } = wanted.selection;
       // The tables' key does not know times before 1970: they are looked for only where they are asked for.
       const selection = create(wanted, Math.max(nowMs() - wanted.spanMs, Math.min(afterMs, 0)));
-      // What no other selection wants, this one may.
-      held.retain(() => true);
+      // What others hold of it is needed from now on, and what nobody else wants, this one may.
+      const all = new Set<SeriesBuffer>();
+      for (const { series } of selectionsOf(wanted.metric)) {
+        for (const buffer of series) if (selection.takes(buffer.labels)) all.add(buffer);
+      }
+      selection.series = [...all].sort((a, b) => compareLabels(a.labels, b.labels));
       register(selection);
+      held.retain(() => true);
       return selection;
     },
     take(selection, series) {
@@ -202,19 +212,12 @@ export function createRecentState(options: RecentStateOptions): RecentState {
         if (known !== undefined && known.fromMs <= selection.fromMs) continue;
         const buffer = known ?? admit(id, points.labels, selection.metric);
         if (buffer === undefined) continue;
-        const before = buffer.sizeBytes;
-        buffer.merge(points);
+        buffer.merge(points, held.columns);
         buffer.fromMs = selection.fromMs;
-        held.grown(buffer.sizeBytes - before);
       }
     },
     makeRoom: () => makeRoom(true),
     finish(selection) {
-      const all = new Set(selection.series);
-      for (const { series } of selectionsOf(selection.metric)) {
-        for (const buffer of series) if (selection.takes(buffer.labels)) all.add(buffer);
-      }
-      selection.series = [...all].sort((a, b) => compareLabels(a.labels, b.labels));
       finish(selection);
       prune();
     },

@@ -1,0 +1,136 @@
+/**
+ * The stamps of series, one column for all that were sampled together: a target's series have the same ones, scrape by scrape, so that they
+ * take half the memory. Places are counted from the column's very beginning and stay the same when that is forgotten.
+ */
+
+/** What is in memory, counted as it grows. What was let go is known when everything is counted anew. */
+export interface Memory {
+  bytes: number;
+}
+
+/** Arrays grow by a quarter: most are loaded with hours of samples and get one every few seconds. */
+export const roomFor = (count: number): number => Math.max(16, Math.ceil(count * 1.25));
+
+export const numberBytes = 8;
+
+/** Stamps in order, no one twice. Those that are there never change, so that what was handed out may be kept. */
+export class TimeColumn {
+  readonly #memory: Memory;
+  #times: Float64Array;
+  /** The place of the first stamp that is kept, and the one behind the last. */
+  #base = 0;
+  #end: number;
+
+  constructor(times: Float64Array, memory: Memory) {
+    this.#memory = memory;
+    this.#times = times;
+    this.#end = times.length;
+    memory.bytes += this.sizeBytes;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  get sizeBytes(): number {
+    return this.#times.length * numberBytes;
+  }
+
+  at(place: number): number {
+    return this.#times[place - this.#base] ?? Number.NaN;
+  }
+
+  append(timeMs: number): void {
+    const count = this.#end - this.#base;
+    if (count === this.#times.length) this.#move(this.#base);
+    this.#times[count] = timeMs;
+    this.#end++;
+  }
+
+  /** The first place in [from, to) whose stamp is after `timeMs`; `to` where none is. */
+  after(timeMs: number, { from, to }: Places): number {
+    const [times, base] = [this.#times, this.#base];
+    let low = from - base;
+    let high = to - base;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((times[middle] ?? 0) <= timeMs) low = middle + 1;
+      else high = middle;
+    }
+    return low + base;
+  }
+
+  /** The stamps in [from, to), as a view. */
+  view({ from, to }: Places): Float64Array {
+    return this.#times.subarray(from - this.#base, to - this.#base);
+  }
+
+  /** The place where a run of stamps begins; undefined where the column does not have it. */
+  placeOf(run: Float64Array): number | undefined {
+    const first = this.after(run[0] ?? 0, { from: this.#base, to: this.#end }) - 1;
+    const from = first - this.#base;
+    if (from < 0 || first + run.length > this.#end) return undefined;
+    for (let i = 0; i < run.length; i++) if (this.#times[from + i] !== run[i]) return undefined;
+    return first;
+  }
+
+  /** Forgets what is before a place, once that is enough to make it worth while. */
+  forgetBefore(place: number): void {
+    if ((place - this.#base) * 4 > this.#end - this.#base) this.#move(place);
+  }
+
+  /** Copies the stamps from `place` on into an array of their own, with room for more. */
+  #move(place: number): void {
+    const before = this.sizeBytes;
+    const kept = this.#times.subarray(place - this.#base, this.#end - this.#base);
+    this.#times = new Float64Array(roomFor(kept.length + 1));
+    this.#times.set(kept);
+    this.#base = place;
+    this.#memory.bytes += this.sizeBytes - before;
+  }
+}
+
+/** The places [from, to). */
+export interface Places {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where a series finds a column that has its stamps already. */
+export interface ColumnPool {
+  readonly memory: Memory;
+  /** The column that was added to last, which the next series of a batch has as well. */
+  last: TimeColumn | undefined;
+  /** A column with such a run of stamps, and where that begins in it. */
+  of(run: Float64Array): { readonly column: TimeColumn; readonly from: number };
+  /** Counts everything anew, from nothing, and no longer offers columns that are there. */
+  restart(): void;
+}
+
+/** Targets whose last stamps are the same are few; more are not tried. */
+const maxTried = 8;
+
+export function createColumnPool(): ColumnPool {
+  const memory: Memory = { bytes: 0 };
+  const byLast = new Map<number, TimeColumn[]>();
+  return {
+    memory,
+    last: undefined,
+    of(run) {
+      const last = run.at(-1) ?? 0;
+      const candidates = byLast.get(last) ?? [];
+      for (const column of candidates) {
+        const from = column.placeOf(run);
+        if (from !== undefined) return { column, from };
+      }
+      const column = new TimeColumn(run, memory);
+      if (candidates.length < maxTried) byLast.set(last, [...candidates, column]);
+      return { column, from: 0 };
+    },
+    restart() {
+      memory.bytes = 0;
+      byLast.clear();
+      this.last = undefined;
+    },
+  };
+}
