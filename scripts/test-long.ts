@@ -12,6 +12,7 @@ import { finished } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runSoak, type SoakOptions, type SoakReport } from '../test/fault/soak.ts';
+import { prometheusProgram } from '../test/fixtures/prometheus-program.ts';
 
 const wholeMinutes = 150;
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -57,6 +58,12 @@ async function run(
 }
 
 const vitest = (file: string): string[] => ['node_modules/vitest/vitest.mjs', 'run', file];
+
+/** A step that needs one counts as passed without, and says so. */
+const withoutPrometheus = {
+  isPassed: true,
+  figures: { skipped: 'there is no program prometheus in the path, and PROMETHEUS names none' },
+};
 
 const steps: Readonly<Record<string, Step>> = {
   async 'crash loop'({ seed, out, scale }) {
@@ -114,14 +121,42 @@ const steps: Readonly<Record<string, Step>> = {
     return { isPassed: code === 0, figures: { seconds, report: lastJsonLine(await readFile(logFile, 'utf8')) } };
   },
   async 'the same samples as a live Prometheus'({ out, scale }) {
-    const program = process.env['PROMETHEUS'];
-    if (program === undefined || program === '')
-      return { isPassed: true, figures: { skipped: 'PROMETHEUS is not set' } };
+    const program = prometheusProgram();
+    if (program === undefined) return withoutPrometheus;
     const seconds = Math.max(20, Math.round(300 * scale));
     const logFile = join(out, 'remote-write.log');
     const script = ['--import', 'tsx', 'scripts/compare-remote-write.ts'];
     const code = await run([...script, '--prometheus', program, '--seconds', String(seconds)], logFile);
     return { isPassed: code === 0, figures: { seconds, report: lastJsonLine(await readFile(logFile, 'utf8')) } };
+  },
+  async 'random queries beside a live Prometheus'({ seed, out, scale }) {
+    const program = prometheusProgram();
+    if (program === undefined) return withoutPrometheus;
+    const queries = Math.max(2000, Math.round(50_000 * scale));
+    const logFile = join(out, 'promql-differential.log');
+    const code = await run(vitest('src/query/promql/differential.test.ts'), logFile, {
+      PROMETHEUS: program,
+      DIFFERENTIAL_QUERIES: String(queries),
+      DIFFERENTIAL_SEED: String(seed),
+      DIFFERENTIAL_TOLD: '20',
+    });
+    const asked = /\d+ of \d+ random queries asked.*/.exec(await readFile(logFile, 'utf8'))?.[0];
+    return { isPassed: code === 0 && asked !== undefined, figures: { queries, program, asked } };
+  },
+  async "viewers' calls beside a live Prometheus"({ out }) {
+    const program = prometheusProgram();
+    if (program === undefined) return withoutPrometheus;
+    const files = vitest('test/e2e/grafana-prometheus-compared');
+    const code = await run(files, join(out, 'promql-viewers.log'), { PROMETHEUS: program });
+    return { isPassed: code === 0, figures: { program } };
+  },
+  async 'mutated queries'({ seed, out, scale }) {
+    const mutants = Math.max(1000, Math.round(100_000 * scale));
+    const code = await run(vitest('src/query/promql/mutations.test.ts'), join(out, 'promql-mutations.log'), {
+      MUTATIONS: String(mutants),
+      MUTATIONS_SEED: String(seed),
+    });
+    return { isPassed: code === 0, figures: { mutants } };
   },
   async 'store against a model'({ seed, out, scale }) {
     const seconds = Math.max(20, Math.round(1200 * scale));
@@ -207,12 +242,19 @@ function lastJsonLine(text: string): unknown {
   return line === undefined ? null : JSON.parse(line);
 }
 
+const skippedOf = (figures: unknown): unknown =>
+  typeof figures === 'object' && figures !== null && 'skipped' in figures ? figures.skipped : undefined;
+
 async function runStep(name: string, step: Step, plan: Plan): Promise<Result> {
   const startedAt = performance.now();
   process.stderr.write(`${name} …\n`);
   const outcome = await step(plan).catch((error) => ({ isPassed: false, figures: { error: String(error) } }));
   const seconds = Math.round((performance.now() - startedAt) / 1000);
-  process.stderr.write(`${name}: ${outcome.isPassed ? 'passed' : 'FAILED'} after ${seconds} s\n`);
+  const skipped = skippedOf(outcome.figures);
+  const verdict = outcome.isPassed ? 'passed' : 'FAILED';
+  process.stderr.write(
+    skipped === undefined ? `${name}: ${verdict} after ${seconds} s\n` : `${name}: left out, ${skipped}\n`,
+  );
   return { name, ...outcome, seconds };
 }
 

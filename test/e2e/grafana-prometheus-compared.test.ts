@@ -1,6 +1,6 @@
 /**
- * The calls of Grafana, Kiali and Flagger to a whole agent and to a real Prometheus with the same samples: where PROMETHEUS names its program,
- * e.g. `PROMETHEUS=/usr/bin/prometheus npx vitest run test/e2e/grafana-prometheus-compared`; otherwise skipped. What 2.42 and 3.x answer alike is asked.
+ * The calls of Grafana, Kiali and Flagger to a whole agent and to a real Prometheus with the same samples: the one of the path, or which
+ * PROMETHEUS names; otherwise skipped. What 2.42 and 3.x answer alike is asked.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,9 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAgent, type TestAgent } from '../fixtures/agent.ts';
+import { prometheusProgram } from '../fixtures/prometheus-program.ts';
 import { compress, encodeWriteRequest, type WriteSeries } from '../fixtures/write-request.ts';
 
-const program = process.env['PROMETHEUS'];
+const program = prometheusProgram();
 const endMs = Math.floor(Date.now() / 15_000) * 15_000 - 30_000;
 const end = String(endMs / 1000);
 const start = String(endMs / 1000 - 300);
