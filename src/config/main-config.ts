@@ -181,6 +181,12 @@ const query = z
       .describe('The most memory of the store a query may take.'),
     max_rows_to_read: count(1).default(2_000_000_000).describe('The most rows a query may read.'),
     max_result_bytes: size({ minBytes: 1024 }).prefault('64MiB').describe('The largest result the store may answer.'),
+    delayed_name_removal: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether PromQL takes metrics' names off when a query is done, as Prometheus does with its feature `promql-delayed-name-removal`, not with each function: then `label_replace` and `label_join` see them.",
+      ),
     max_concurrent: count(1, 64).default(4).describe('The most queries at work at once.'),
     max_waiting: count(0, 100_000)
       .default(64)

@@ -55,6 +55,7 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
     samples,
     now,
     gate,
+    delaysNameRemoval: config.query.delayed_name_removal,
     limits: { ...defaultPrometheusLimits, timeoutMs, maxPointsPerSeries: config.query.max_points },
   };
   return [

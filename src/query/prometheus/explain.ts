@@ -151,7 +151,7 @@ function timesOf(parameters: Parameters, { now, limits = defaultPrometheusLimits
 
 /** The route of plans. */
 export function createExplainRoute(options: PrometheusApiOptions): QueryRoute {
-  const { samples, limits = defaultPrometheusLimits } = options;
+  const { samples, limits = defaultPrometheusLimits, delaysNameRemoval = false } = options;
   const gate = options.gate ?? createSearchGate({ atOnce: 2, waiting: 20 });
   return getRoute('/api/trawl/promql/explain', (parameters, { signal }) => {
     const { grid, isRange } = timesOf(parameters, options);
@@ -165,6 +165,7 @@ export function createExplainRoute(options: PrometheusApiOptions): QueryRoute {
         onSlice: () => (lane.isLarge() ? undefined : lane.enter()),
         lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
         maxPoints: limits.maxPoints,
+        delaysNameRemoval,
         onPart: (one: QueryPart) => parts.push(one),
       };
       const startedMs = performance.now();

@@ -37,6 +37,8 @@ export interface PrometheusApiOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly limits?: PrometheusLimits;
+  /** Whether metrics' names are taken off when a query is done; not unless given. */
+  readonly delaysNameRemoval?: boolean;
   /** Who waits for whom; 20 at work at once, as in Prometheus, unless given. */
   readonly gate?: QueryGate;
 }
@@ -82,6 +84,7 @@ interface Asking {
   readonly limits: PrometheusLimits;
   readonly gate: QueryGate;
   readonly samples: SampleSource;
+  readonly delaysNameRemoval: boolean;
   readonly sizes: KnownSizes;
 }
 
@@ -143,6 +146,7 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
           source: asking.samples,
           lookbackMs: lookbackMs > 0 ? lookbackMs : limits.lookbackMs,
           maxPoints: limits.maxPoints,
+          delaysNameRemoval: asking.delaysNameRemoval,
           onPart: clock.onPart,
         };
         const full = await evaluateInLane(asked, turn, { options, cost });
@@ -164,9 +168,9 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
 
 /** The API without its routes. */
 export function createPrometheusApi(options: PrometheusApiOptions): PrometheusApi {
-  const { samples, limits = defaultPrometheusLimits } = options;
+  const { samples, limits = defaultPrometheusLimits, delaysNameRemoval = false } = options;
   const gate = options.gate ?? createSearchGate({ atOnce: 20, waiting: 1000 });
-  const asking = { limits, gate, samples, sizes: createKnownSizes() };
+  const asking = { limits, gate, samples, delaysNameRemoval, sizes: createKnownSizes() };
 
   return {
     query: (parameters, signal) =>

@@ -217,13 +217,6 @@ describe('what is not a query', () => {
     expect(() => parsePromql(query)).toThrow(new PromqlError('parse', message));
   });
 
-  it.each([
-    ['x[step()]', 'unsupported: step() within a duration'],
-    ['rate(x[5m] anchored)', 'unsupported: modifier "anchored"'],
-  ])('%s parses and is refused by name', (query, message) => {
-    expect(() => parsePromql(query)).toThrow(new PromqlError('unsupported', message));
-  });
-
   it('nested too deeply or too long meets a limit with a name', () => {
     expect(() => parsePromql('('.repeat(10_000) + 1 + ')'.repeat(10_000))).toThrow(/nested more than 200 levels/);
     expect(() => parsePromql('-'.repeat(100_000) + 1)).toThrow(PromqlError);

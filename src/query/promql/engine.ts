@@ -9,12 +9,14 @@ import { type Expression, typeNames, type VectorSelector } from './ast.ts';
 import { PromqlError } from './error.ts';
 import { createMeter, type Evaluation, type Meter, type Steps } from './evaluate/evaluation.ts';
 import { evaluate } from './evaluate/expression.ts';
+import { finishNames } from './evaluate/finish-names.ts';
 import { sortInSteps } from './evaluate/sort-steps.ts';
 import { resolveDurations } from './formula.ts';
+import { marked } from './name-mark.ts';
 import type { Query } from './parse/parse.ts';
 import { type PlannedRead, planReads } from './plan.ts';
 import { findPushable, finishRows, type Pushable } from './pushdown.ts';
-import { type Grid, type GridSeries, isInstant, type Value } from './value.ts';
+import { type Grid, type GridSeries, isInstant, type Value, withoutName } from './value.ts';
 
 /** Where samples come from: the store's reader bound to a client, or arrays in a test. */
 export interface SampleSource {
@@ -40,6 +42,8 @@ export interface EngineOptions {
   readonly maxPoints: number;
   /** The step of subqueries that have none; a minute unless given. */
   readonly defaultStepMs?: number;
+  /** Whether metrics' names are taken off when the query is done, as `[query] delayed_name_removal` says. */
+  readonly delaysNameRemoval?: boolean;
   /** Told, after each slice of the evaluation, how long all of them took; what it waits for is waited for. */
   readonly onSlice?: (usedMs: number) => Promise<void> | undefined;
   /** Told of each part that is done, for those who want to know how a query is answered. */
@@ -94,7 +98,8 @@ function* inOrder(value: Value, isInstant: boolean, meter: Meter): Steps<Value> 
 
 function* evaluateInOrder(expression: Expression, evaluation: Evaluation): Steps<Value> {
   const value = yield* evaluate(expression, evaluation);
-  return yield* inOrder(value, isInstant(evaluation.grid), evaluation.meter);
+  const named = evaluation.nameless === marked ? yield* finishNames(value, evaluation.meter) : value;
+  return yield* inOrder(named, isInstant(evaluation.grid), evaluation.meter);
 }
 
 /** What was read and computed before anything is evaluated. */
@@ -137,7 +142,7 @@ async function pushDown(query: Query, grid: Grid, options: EngineOptions): Promi
 
 async function run(given: Query, grid: Grid, options: EngineOptions): Promise<QueryAnswer> {
   const query = { ...given, expression: resolveDurations(given.text, given.expression, grid) };
-  const { source, signal, lookbackMs, maxPoints, defaultStepMs = 60_000, onPart } = options;
+  const { source, signal, lookbackMs, maxPoints, defaultStepMs = 60_000, delaysNameRemoval = false, onPart } = options;
   const { samples, pushed } = await pushDown(query, grid, options);
   const known = new Set(samples.keys());
   for (const read of planReads(query.expression, { grid, lookbackMs, known })) {
@@ -157,6 +162,7 @@ async function run(given: Query, grid: Grid, options: EngineOptions): Promise<Qu
     annotations,
     meter: createMeter(maxPoints),
     evaluate,
+    nameless: delaysNameRemoval ? marked : withoutName,
   };
   const startedMs = performance.now();
   const value = await drive(evaluateInOrder(query.expression, evaluation), options);

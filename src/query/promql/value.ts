@@ -1,5 +1,6 @@
 /** What expressions evaluate to. Every expression is evaluated over a whole grid of timestamps at once; an instant query's grid has one point. */
 import type { Label } from '../../model/sample.ts';
+import { unmarked } from './name-mark.ts';
 
 /** Timestamps `startMs`, `startMs + stepMs`, …: `count` of them. That of an instant query has one, and the step 0. */
 export interface Grid {
@@ -118,4 +119,6 @@ export function haveSameName(a: readonly Label[], b: readonly Label[]): boolean 
 
 /** A label set as Prometheus's messages show it: `{__name__="up", job="a"}`. */
 export const showLabels = (labels: readonly Label[]): string =>
-  `{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(', ')}}`;
+  `{${unmarked(labels)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(', ')}}`;

@@ -1,6 +1,6 @@
 /** Binary operators and signs (promql/engine.go, `VectorBinop` and its kin). */
 import { type Binary, isArithmetic, isComparison, isSetOp, type Unary } from '../ast.ts';
-import { type GridSeries, type Value, type VectorValue, withoutName } from '../value.ts';
+import type { GridSeries, Value, VectorValue } from '../value.ts';
 import { checkUnique, type Evaluation, hasAny, haveOneName, mergeEqual, newSeries, type Steps } from './evaluation.ts';
 import { matchVectors } from './matching.ts';
 import { type Operation, operationOf } from './operators.ts';
@@ -41,7 +41,7 @@ function* evaluateWithScalar(binary: Binary, sides: Sides, evaluation: Evaluatio
   const operation = operationOf(binary.op, binary.returnsBool);
   const found: GridSeries[] = [];
   for (const from of vector.series) {
-    const into = newSeries(dropsName(binary) ? withoutName(from.labels) : from.labels, evaluation);
+    const into = newSeries(dropsName(binary) ? evaluation.nameless(from.labels) : from.labels, evaluation);
     withScalar(from, into, { scalar, isScalarLeft, operation });
     if (hasAny(into)) found.push(into);
     if (evaluation.meter.spend(300 + 6 * scalar.length)) yield;
@@ -82,7 +82,7 @@ export function* evaluateUnary({ op, inner }: Unary, evaluation: Evaluation): St
   const series: GridSeries[] = [];
   for (const { labels, values, isPresent } of value.series) {
     evaluation.meter.claim(values.length);
-    series.push({ labels: withoutName(labels), values: values.map((number) => -number), isPresent });
+    series.push({ labels: evaluation.nameless(labels), values: values.map((number) => -number), isPresent });
     if (evaluation.meter.spend(300 + 2 * values.length)) yield;
   }
   if (!haveOneName(value.series)) yield* checkUnique(series, evaluation.meter);

@@ -1,18 +1,11 @@
 /** What every part of the evaluator is handed: the grid, the samples, and the bounds. */
+import type { Label } from '../../../model/sample.ts';
 import type { SeriesPoints } from '../../../store/readers/samples.ts';
 import type { Annotations } from '../annotations.ts';
 import type { Expression, Moved, VectorSelector } from '../ast.ts';
 import { PromqlError } from '../error.ts';
 import { listOf } from '../label-lists.ts';
-import {
-  type Grid,
-  type GridSeries,
-  givenEndOf,
-  labelKey,
-  type Value,
-  type VectorValue,
-  withoutName,
-} from '../value.ts';
+import { type Grid, type GridSeries, givenEndOf, labelKey, type Value, type VectorValue } from '../value.ts';
 
 /**
  * Evaluation is a generator, so that it stays a function of its inputs and whoever drives it can give others their turn: it yields whenever about
@@ -58,6 +51,8 @@ export interface Evaluation {
   readonly pushed: ReadonlyMap<Expression, readonly GridSeries[]>;
   readonly annotations: Annotations;
   readonly meter: Meter;
+  /** The labels of what was derived of a series: without its metric's name, or marked to lose it in the end. */
+  readonly nameless: (labels: readonly Label[]) => readonly Label[];
   /** Evaluates a part of an expression; handed down so that the families of functions do not import each other in a circle. */
   readonly evaluate: (expression: Expression, evaluation: Evaluation) => Steps<Value>;
 }
@@ -259,7 +254,7 @@ export function* mapValues(
 ): Steps<VectorValue> {
   const found: GridSeries[] = [];
   for (const from of series) {
-    const into = newSeries(withoutName(from.labels), evaluation);
+    const into = newSeries(evaluation.nameless(from.labels), evaluation);
     compute(from, into);
     if (hasAny(into)) found.push(into);
     if (evaluation.meter.spend(500 + 5 * into.values.length)) yield;

@@ -2,6 +2,7 @@
 import type { Label } from '../../../model/sample.ts';
 import type { Aggregation } from '../ast.ts';
 import { listOf } from '../label-lists.ts';
+import { isMark, isMarked, marked } from '../name-mark.ts';
 import type { GridSeries } from '../value.ts';
 import type { Meter, Steps } from './evaluation.ts';
 
@@ -14,8 +15,16 @@ export type Grouping = Pick<Aggregation, 'labels' | 'isWithout'>;
 
 /** The labels that a group of the element is told apart by. */
 export function groupLabels(labels: readonly Label[], { labels: named, isWithout }: Grouping): readonly Label[] {
-  if (isWithout) return labels.filter(([name]) => name !== '__name__' && !named.includes(name));
+  if (isWithout) return labels.filter(([name]) => name !== '__name__' && !isMark(name) && !named.includes(name));
   return named.length === 0 ? [] : labels.filter(([name]) => named.includes(name));
+}
+
+/** A group by the metric's name loses it in the end where any of its members does. */
+function markGroups(groups: readonly Group[], { labels: named, isWithout }: Grouping): readonly Group[] {
+  if (isWithout || !named.includes('__name__')) return groups;
+  return groups.map((group) =>
+    group.members.some(({ labels }) => isMarked(labels)) ? { ...group, labels: marked(group.labels) } : group,
+  );
 }
 
 /** Groups in the order in which their first members come. */
@@ -32,5 +41,5 @@ export function* groupSeries(series: readonly GridSeries[], grouping: Grouping, 
     const one = series[i];
     if (one !== undefined) groups[groupOf[i] ?? 0]?.members.push(one);
   }
-  return groups;
+  return markGroups(groups, grouping);
 }

@@ -3,7 +3,7 @@ import type { Label } from '../../../model/sample.ts';
 import { badBucketLabel, forcedMonotonicity, invalidQuantile } from '../annotations.ts';
 import type { Call, Expression } from '../ast.ts';
 import { formatG } from '../go-number.ts';
-import { type GridSeries, labelKey, labelOf, type VectorValue, withoutName } from '../value.ts';
+import { type GridSeries, labelKey, labelOf, type VectorValue } from '../value.ts';
 import {
   type Evaluation,
   evaluateScalar,
@@ -60,7 +60,7 @@ function* groupBuckets(vector: VectorValue, argument: Expression, evaluation: Ev
     const key = labelKey(named);
     let histogram = histograms.get(key);
     if (histogram === undefined) {
-      histogram = { labels: withoutName(named), name, buckets: [] };
+      histogram = { labels: evaluation.nameless(named), name, buckets: [] };
       histograms.set(key, histogram);
     }
     histogram.buckets.push({ bound, series });

@@ -2,6 +2,7 @@
 import { compareBytes, type Label } from '../../../model/sample.ts';
 import { compilePattern, type Pattern } from '../../../pattern/pattern.ts';
 import type { Call } from '../ast.ts';
+import { unmarked } from '../name-mark.ts';
 import { type GridSeries, labelOf, type VectorValue } from '../value.ts';
 import {
   type Evaluation,
@@ -18,6 +19,10 @@ export function withLabel(labels: readonly Label[], name: string, value: string)
   if (value === '') return others;
   return [...others, [name, value] as const].sort((a, b) => compareBytes(a[0], b[0]));
 }
+
+/** A metric's name that was given here stays. */
+const renamed = (labels: readonly Label[], name: string, value: string): readonly Label[] =>
+  withLabel(name === '__name__' ? unmarked(labels) : labels, name, value);
 
 /** `$1`, `${1}`, `$name`, `${name}` and `$$` in a replacement, as Go's regexp expands them. */
 function expand(template: string, match: readonly string[], names: ReadonlyMap<string, number>): string {
@@ -65,7 +70,7 @@ export function* evaluateLabelReplace(call: Call, evaluation: Evaluation): Steps
   checkDestination(call, destination);
   return yield* relabel(call, evaluation, (labels) => {
     const match = pattern.match(labelOf(labels, source));
-    return match === undefined ? labels : withLabel(labels, destination, expand(replacement, match, pattern.names));
+    return match === undefined ? labels : renamed(labels, destination, expand(replacement, match, pattern.names));
   });
 }
 
@@ -74,6 +79,6 @@ export function* evaluateLabelJoin(call: Call, evaluation: Evaluation): Steps<Ve
   if (sources.includes('')) throw executionError('invalid source label name in label_join(): ');
   checkDestination(call, destination);
   return yield* relabel(call, evaluation, (labels) =>
-    withLabel(labels, destination, sources.map((source) => labelOf(labels, source)).join(separator)),
+    renamed(labels, destination, sources.map((source) => labelOf(labels, source)).join(separator)),
   );
 }

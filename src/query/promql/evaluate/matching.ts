@@ -1,6 +1,7 @@
 /** Vector matching: which elements of two vectors an operator puts together (promql/engine.go `VectorBinop`). */
 import { compareBytes, type Label } from '../../../model/sample.ts';
 import type { Binary, Matching } from '../ast.ts';
+import { isMark, unmarked } from '../name-mark.ts';
 import { type GridSeries, labelKey, labelOf, showLabels, type VectorValue, withoutName } from '../value.ts';
 import {
   type Evaluation,
@@ -17,7 +18,7 @@ import { type Operation, operationOf } from './operators.ts';
 /** The labels by which two elements belong together. */
 export function matchingLabels(labels: readonly Label[], { isOn, labels: named }: Matching): readonly Label[] {
   if (isOn) return labels.filter(([name]) => named.includes(name));
-  return labels.filter(([name]) => name !== '__name__' && !named.includes(name));
+  return labels.filter(([name]) => name !== '__name__' && !isMark(name) && !named.includes(name));
 }
 
 /** Elements of one vector by the key of what they are matched by. */
@@ -45,13 +46,17 @@ export function presenceOf(series: readonly GridSeries[], count: number): Uint8A
   return presence;
 }
 
+const sameLabels = (labels: readonly Label[]): readonly Label[] => labels;
+/** Arithmetic between vectors takes the name off at once, however others do it. */
+const withoutMarkedName = (labels: readonly Label[]): readonly Label[] => withoutName(unmarked(labels));
+
 /** The labels of what came of an element of the many side and one of the one side. */
 function resultLabels(
   many: readonly Label[],
   one: readonly Label[],
-  { matching, dropsName }: { readonly matching: Matching; readonly dropsName: boolean },
+  { matching, nameless }: { readonly matching: Matching; readonly nameless: Evaluation['nameless'] },
 ): readonly Label[] {
-  let labels = dropsName ? withoutName(many) : many;
+  let labels = nameless(many);
   if (matching.cardinality === 'one-to-one') {
     if (matching.isOn) return labels.filter(([name]) => matching.labels.includes(name));
     return matching.labels.length === 0 ? labels : labels.filter(([name]) => !matching.labels.includes(name));
@@ -209,12 +214,13 @@ export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluati
     }
   }
   const operation = operationOf(op, returnsBool);
+  const nameless = dropsName ? (returnsBool ? evaluation.nameless : withoutMarkedName) : sameLabels;
   const found: GridSeries[] = [];
   const groupOf = new Map<GridSeries, string>();
   for (const [key, group] of groupsOf(yield* groupByMatching(many.series, matching, meter), ones, options)) {
     const results: GridSeries[] = [];
     for (const pair of pairsOf(group, options)) {
-      const into = newSeries(resultLabels(pair.many.labels, pair.one.labels, { matching, dropsName }), evaluation);
+      const into = newSeries(resultLabels(pair.many.labels, pair.one.labels, { matching, nameless }), evaluation);
       combine(into, isSwapped ? { left: pair.one, right: pair.many } : { left: pair.many, right: pair.one }, operation);
       if (hasAny(into)) results.push(into);
       if (meter.spend(1000 + 8 * grid.count)) yield;

@@ -1,7 +1,7 @@
 /** Functions of a range vector: one value a series and point of the grid. */
 import { invalidQuantile, possibleNonCounter } from '../annotations.ts';
 import { type Call, type Expression, type MatrixSelector, type Subquery, unwrap } from '../ast.ts';
-import { type GridSeries, labelOf, type RawSeries, type VectorValue, withoutName } from '../value.ts';
+import { type GridSeries, labelOf, type RawSeries, type VectorValue } from '../value.ts';
 import {
   checkUnique,
   type Evaluation,
@@ -129,7 +129,7 @@ export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Step
   const found: GridSeries[] = [];
   const contributing: Pick<RawSeries, 'labels'>[] = [];
   for (const one of range.series) {
-    const into = newSeries(isNamed ? one.labels : withoutName(one.labels), evaluation);
+    const into = newSeries(isNamed ? one.labels : evaluation.nameless(one.labels), evaluation);
     const compute = prepare(one);
     let any = false;
     yield* visitAll(one, range, evaluation, (window) => {
@@ -152,7 +152,7 @@ export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Step
     evaluation.meter.claim(evaluation.grid.count);
     checkCounter(call, one.labels, evaluation);
     contributing.push(one);
-    found.push(isNamed ? one : { ...one, labels: withoutName(one.labels) });
+    found.push(isNamed ? one : { ...one, labels: evaluation.nameless(one.labels) });
     if (evaluation.meter.spend(1000)) yield;
   }
   if (!isNamed && !haveOneName(contributing)) yield* checkUnique(found, evaluation.meter);
