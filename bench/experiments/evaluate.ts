@@ -20,6 +20,16 @@ const random = createRandom(5);
 const codes = ['200', '404', '503'];
 const bounds = ['0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '+Inf'];
 
+const pairs = new Map<string, Label>();
+
+/** Series share their pairs, as those that the store gives do. */
+function shared([name, value]: Label): Label {
+  const key = `${name}=${value}`;
+  const pair = pairs.get(key) ?? [name, value];
+  pairs.set(key, pair);
+  return pair;
+}
+
 function labelsOf(name: string, i: number, bound: string | undefined): readonly Label[] {
   const svc = i % 100;
   const labels: Label[] = [
@@ -36,7 +46,8 @@ function labelsOf(name: string, i: number, bound: string | undefined): readonly 
     ['svc', `svc-${String(svc).padStart(2, '0')}`],
     ['zone', `eu-west-1${'abc'[svc % 3]}`],
   ];
-  return bound === undefined ? labels : [...labels.slice(0, 7), ['le', bound], ...labels.slice(7)];
+  const all: Label[] = bound === undefined ? labels : [...labels.slice(0, 7), ['le', bound], ...labels.slice(7)];
+  return all.map(shared);
 }
 
 type Shape = 'counter' | 'noise' | 'constant';

@@ -7,14 +7,16 @@ type WindowFunction = (window: RangeWindow) => number | undefined;
 
 const at = (values: Float64Array, index: number): number => values[index] ?? Number.NaN;
 
-function sum({ values, from, to }: RangeWindow): number {
+type Part = Pick<RangeWindow, 'values' | 'from' | 'to'>;
+
+export function sum({ values, from, to }: Part): number {
   const total: KahanSum = { sum: 0, lost: 0 };
   for (let i = from; i < to; i++) addTo(total, at(values, i));
   return Number.isFinite(total.sum) ? total.sum + total.lost : total.sum;
 }
 
 /** The mean of the sum, or, where that would be too large, a mean that grows value by value. */
-function average({ values, from, to }: RangeWindow): number {
+export function average({ values, from, to }: Part): number {
   const total: KahanSum = { sum: 0, lost: 0 };
   for (let i = from; i < to; i++) {
     const before = { ...total };
@@ -26,11 +28,7 @@ function average({ values, from, to }: RangeWindow): number {
   return total.sum / count + total.lost / count;
 }
 
-function averageByAndBy(
-  { values, from, to }: Pick<RangeWindow, 'values' | 'from' | 'to'>,
-  next: number,
-  { sum: before, lost }: KahanSum,
-): number {
+function averageByAndBy({ values, from, to }: Part, next: number, { sum: before, lost }: KahanSum): number {
   const mean: KahanSum = { sum: before / (next - from), lost: lost / (next - from) };
   for (let i = next; i < to; i++) {
     const count = i - from + 1;
@@ -88,6 +86,7 @@ function resets({ values, from, to }: RangeWindow): number {
 }
 
 function medianDeviation({ values, from, to }: RangeWindow): number {
+  for (let i = from; i < to; i++) if (Number.isNaN(at(values, i))) return Number.NaN;
   const median = quantileOf(0.5, values.slice(from, to));
   return quantileOf(
     0.5,

@@ -1,26 +1,25 @@
 /** Functions of a range vector: one value a series and point of the grid. */
 import { invalidQuantile, possibleNonCounter } from '../annotations.ts';
 import { type Call, type Expression, type MatrixSelector, type Subquery, unwrap } from '../ast.ts';
-import { type GridSeries, labelOf, type RawSeries, type VectorValue } from '../value.ts';
+import { type LabelList, listOf } from '../label-lists.ts';
+import { type GridSeries, labelOf, type RawSeries, type VectorValue, withoutName } from '../value.ts';
 import {
   checkUnique,
+  createRows,
   type Evaluation,
   evaluateScalar,
   executionError,
   haveOneName,
-  newSeries,
   type Steps,
 } from './evaluation.ts';
-import { extendedRate, fromAnchor, visitExtended } from './extended.ts';
+import { extendedRate, fromAnchor } from './extended.ts';
 import { predict, smooth, windowFunctions } from './over-time.ts';
+import { createExtreme, createTotal } from './over-time-sweeps.ts';
 import { isQuantile, quantileOf } from './quantile.ts';
-import { evaluateRange, type RangeWindow, visitWindows } from './range-vector.ts';
+import { evaluateRange, type RangeVector, type RangeWindow } from './range-vector.ts';
 import { createRate, instantChange, type RateKind } from './rate.ts';
-
-type Compute = (window: RangeWindow) => number | undefined;
-
-/** Makes the function for one series. */
-type Prepare = (series: RawSeries) => Compute;
+import { countUntilNear } from './selector.ts';
+import { type Compute, type Cursor, type Sweep, type Windows, windowByWindow } from './sweep.ts';
 
 const rateKinds: Readonly<Record<string, RateKind>> = {
   rate: { isCounter: true, perSecond: true },
@@ -56,7 +55,7 @@ export function rangeArgument(call: Call): MatrixSelector | Subquery {
   return found;
 }
 
-function* prepareWithScalars(call: Call, evaluation: Evaluation): Steps<Prepare> {
+function* prepareWithScalars(call: Call, evaluation: Evaluation): Steps<Compute> {
   const scalars: Float64Array[] = [];
   for (const argument of call.arguments) {
     if (!isRange(unwrap(argument))) scalars.push(yield* evaluateScalar(argument, evaluation));
@@ -65,7 +64,7 @@ function* prepareWithScalars(call: Call, evaluation: Evaluation): Steps<Prepare>
   switch (call.function) {
     case 'quantile_over_time': {
       const [place = call] = call.arguments;
-      return () => (window) => {
+      return (window) => {
         const quantile = scalar(0, window);
         if (!isQuantile(quantile)) evaluation.annotations.warn(place, invalidQuantile(quantile));
         evaluation.meter.spend(50 * (window.to - window.from));
@@ -73,9 +72,9 @@ function* prepareWithScalars(call: Call, evaluation: Evaluation): Steps<Prepare>
       };
     }
     case 'predict_linear':
-      return () => (window) => predict(window, scalar(0, window));
+      return (window) => predict(window, scalar(0, window));
     default:
-      return () => (window) => {
+      return (window) => {
         const smoothing = { factor: scalar(0, window), trend: scalar(1, window) };
         for (const [name, value, letters] of [
           ['smoothing', smoothing.factor, 'sf'],
@@ -89,6 +88,11 @@ function* prepareWithScalars(call: Call, evaluation: Evaluation): Steps<Prepare>
   }
 }
 
+interface Prepared {
+  readonly windows: Windows;
+  readonly sweep: Sweep;
+}
+
 function windowOf(call: Call): Compute {
   const compute = windowFunctions.get(call.function);
   if (compute === undefined)
@@ -96,18 +100,30 @@ function windowOf(call: Call): Compute {
   return compute;
 }
 
-function* prepareFunction(call: Call, evaluation: Evaluation): Steps<Prepare> {
+/** Functions whose windows are not computed one by one. */
+const sweeps: ReadonlyMap<string, (windows: Windows) => Sweep> = new Map<string, (windows: Windows) => Sweep>([
+  ...Object.entries(rateKinds).map(([name, kind]) => [name, (windows: Windows) => createRate(kind, windows)] as const),
+  ['avg_over_time', (windows) => createTotal(true, windows)],
+  ['max_over_time', (windows) => createExtreme(true, windows)],
+  ['min_over_time', (windows) => createExtreme(false, windows)],
+  ['sum_over_time', (windows) => createTotal(false, windows)],
+]);
+
+function* prepareSweep(call: Call, range: RangeVector, evaluation: Evaluation): Steps<Prepared> {
+  const { rangeMs, firstMs, stepMs, edges } = range;
+  const { grid, lookbackMs } = evaluation;
+  const beyondMs = { before: edges === undefined ? 0 : lookbackMs, behind: edges === 'smoothed' ? lookbackMs : 0 };
+  const windows: Windows = { firstMs, stepMs, rangeMs, count: grid.count, timesMs: grid, beyondMs };
   const kind = rateKinds[call.function];
-  const range = rangeArgument(call);
-  const edges = range.kind === 'matrix_selector' ? range.selector.edges : undefined;
   if (edges !== undefined) {
     const compute = kind === undefined ? fromAnchor(windowOf(call)) : extendedRate(edges, kind);
-    return () => compute;
+    return { windows, sweep: windowByWindow(compute, windows) };
   }
-  if (kind !== undefined) return (series) => createRate(series, kind);
-  const compute = instantKinds[call.function] ?? windowFunctions.get(call.function);
-  if (compute !== undefined) return () => compute;
-  return yield* prepareWithScalars(call, evaluation);
+  const create = sweeps.get(call.function);
+  if (create !== undefined) return { windows, sweep: create(windows) };
+  const known = instantKinds[call.function] ?? windowFunctions.get(call.function);
+  const compute = known ?? (yield* prepareWithScalars(call, evaluation));
+  return { windows, sweep: windowByWindow(compute, windows) };
 }
 
 const counterSuffix = /_(?:total|sum|count|bucket)$/;
@@ -120,41 +136,60 @@ function checkCounter(call: Call, labels: RawSeries['labels'], { annotations }: 
   annotations.inform(call.arguments[0] ?? call, possibleNonCounter(name));
 }
 
+/** The series of all that have a value in a window, and where among the samples' series they are. */
+function* sweepAll(
+  range: RangeVector,
+  { windows, sweep }: Prepared,
+  { evaluation, labels }: { readonly evaluation: Evaluation; readonly labels: LabelList['labels'] },
+): Steps<{ readonly found: GridSeries[]; readonly contributing: RawSeries[] }> {
+  const { meter } = evaluation;
+  const found: GridSeries[] = [];
+  const contributing: RawSeries[] = [];
+  const rows = createRows(evaluation);
+  const cursor: Cursor = { index: 0, from: 0, work: 0 };
+  const afterMs = windows.firstMs - windows.rangeMs - windows.beyondMs.before;
+  let behind = 0;
+  for (let i = 0; i < range.series.length; i++) {
+    const one = range.series[i];
+    if (one === undefined) continue;
+    cursor.from = countUntilNear(one.timestampsMs, afterMs, one.timestampsMs.length - behind);
+    cursor.index = 0;
+    behind = one.timestampsMs.length - cursor.from;
+    let present = 0;
+    while (cursor.index < windows.count) {
+      present += sweep(one, cursor, rows.cells());
+      if (meter.spend(200 + cursor.work)) yield;
+    }
+    const series = rows.finish(labels[i] ?? one.labels, present);
+    if (series === undefined) continue;
+    found.push(series);
+    contributing.push(one);
+  }
+  return { found, contributing };
+}
+
 /** Applies a function to each window (t - range, t] of each series. */
 export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Steps<VectorValue> {
-  const prepare = yield* prepareFunction(call, evaluation);
+  const { meter, grid, pushed } = evaluation;
   const range = yield* evaluateRange(rangeArgument(call), evaluation);
   const isNamed = keepsName.has(call.function);
-  const visitAll = range.edges === undefined ? visitWindows : visitExtended;
-  const found: GridSeries[] = [];
-  const contributing: Pick<RawSeries, 'labels'>[] = [];
-  for (const one of range.series) {
-    const into = newSeries(isNamed ? one.labels : evaluation.nameless(one.labels), evaluation);
-    const compute = prepare(one);
-    let any = false;
-    yield* visitAll(one, range, evaluation, (window) => {
-      const value = compute(window);
-      if (value === undefined) return;
-      into.values[window.index] = value;
-      into.isPresent[window.index] = 1;
-      any = true;
-    });
-    if (evaluation.meter.spend(1000)) yield;
-    if (!any) {
-      evaluation.meter.settle(evaluation.meter.claimed() - into.values.length);
-      continue;
-    }
+  const list = listOf(range.series);
+  const isPlain = evaluation.nameless === withoutName;
+  const labels = isNamed ? list.labels : isPlain ? list.nameless() : list.labels.map(evaluation.nameless);
+  const prepared = yield* prepareSweep(call, range, evaluation);
+  const { found, contributing } = yield* sweepAll(range, prepared, { evaluation, labels });
+  for (const one of list.hasOneName() ? contributing.slice(0, 1) : contributing) {
     checkCounter(call, one.labels, evaluation);
-    contributing.push(one);
-    found.push(into);
   }
-  for (const one of evaluation.pushed.get(call) ?? []) {
-    evaluation.meter.claim(evaluation.grid.count);
+  const added = pushed.get(call) ?? [];
+  for (const one of added) {
+    meter.claim(grid.count);
     checkCounter(call, one.labels, evaluation);
-    contributing.push(one);
     found.push(isNamed ? one : { ...one, labels: evaluation.nameless(one.labels) });
-    if (evaluation.meter.spend(1000)) yield;
+    if (meter.spend(1000)) yield;
   }
-  if (!isNamed && !haveOneName(contributing)) yield* checkUnique(found, evaluation.meter);
-  return { kind: 'vector', series: found };
+  const isApart =
+    isNamed ||
+    (added.length === 0 ? list.hasOneName() || haveOneName(contributing) : haveOneName([...contributing, ...added]));
+  return { kind: 'vector', series: isApart ? found : yield* checkUnique(found, meter) };
 }
