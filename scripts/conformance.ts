@@ -51,11 +51,15 @@ const expositionCases: readonly string[] = ['cases.json', 'cases.openmetrics-spe
 
 const emptyAgent = `${trawl} agent --data {{DIR}}/data --listen 127.0.0.1:{{PORT}} --set store.retention=forever`;
 
+const delayingAgent = `${emptyAgent} --set query.delayed_name_removal=true`;
+
 /** Every check that the runner of PromQL's cases has, against agents that start empty. */
-const promqlRun = (file: string, ...more: readonly string[]): readonly string[] => [
-  ...['--cases', join(directory, file), '--start-cmd', emptyAgent, '--flush-path', 'POST /api/trawl/flush'],
+const promqlRunOf = (agent: string, file: string, ...more: readonly string[]): readonly string[] => [
+  ...['--cases', join(directory, file), '--start-cmd', agent, '--flush-path', 'POST /api/trawl/flush'],
   ...['--range-check', '--annotations', 'presence', '--messages', 'strict', '--check-sort', ...more],
 ];
+const promqlRun = (file: string, ...more: readonly string[]): readonly string[] =>
+  promqlRunOf(emptyAgent, file, ...more);
 
 const suites: readonly Suite[] = [
   {
@@ -89,9 +93,11 @@ const suites: readonly Suite[] = [
       promqlRun('promql/recorded.json'),
       promqlRun('mesh/dashboard-cases.json'),
     ],
-    reportedRuns: ['feature', 'modern'].map((tier) =>
-      promqlRun('promql/cases.json', '--tier', tier, '--list-fail', '0'),
-    ),
+    reportedRuns: [
+      // Of a Prometheus with all of its features on, one of which changes what others answer.
+      promqlRunOf(delayingAgent, 'promql/cases.json', '--tier', 'feature', '--list-fail', '0'),
+      promqlRun('promql/cases.json', '--tier', 'modern', '--list-fail', '0'),
+    ],
     includes: ['graphs'],
   },
   {
