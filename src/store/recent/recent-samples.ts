@@ -8,7 +8,7 @@ import type { SeriesSamples } from '../../model/sample.ts';
 import type { SamplePiece } from '../readers/sample-pieces.ts';
 import type { SampleSelection, SeriesPoints } from '../readers/samples.ts';
 import { createAskMemory } from './ask-memory.ts';
-import { createRecentState, type RecentStateOptions, spanToKeep, type Wanted } from './recent-state.ts';
+import { RecentState, type RecentStateOptions, spanToKeep, type Wanted } from './recent-state.ts';
 import { keyOf, metricOf } from './selection.ts';
 
 export interface RecentSamplesOptions extends RecentStateOptions {
@@ -58,7 +58,7 @@ const largestShare = 0.9;
 /** Holds nothing until something is asked for twice. */
 export function createRecentSamples(options: RecentSamplesOptions): RecentSamples {
   const { maxBytes, nowMs } = options;
-  const state = createRecentState(options);
+  const state = new RecentState(options);
   const asks = createAskMemory(options.monotonicMs);
   const waiting = new Map<string, Wanted>();
   const stopping = new AbortController();
@@ -134,7 +134,7 @@ export function createRecentSamples(options: RecentSamplesOptions): RecentSample
       } else hits++;
       return found;
     },
-    keep: state.keep,
+    keep: (items) => state.keep(items),
     clear() {
       generation++;
       state.clear();
