@@ -34,6 +34,8 @@ export interface StoreClient {
   /** DDL and everything else that answers nothing. */
   command(query: StoreQuery): Promise<void>;
   insert(insert: StoreInsert): Promise<void>;
+  /** Grows whenever `table` may have changed; absent where others may write to the store too. */
+  versionOf?(table: string): number;
   close(): Promise<void>;
 }
 

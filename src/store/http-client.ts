@@ -49,6 +49,8 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
     return onceMoreAfterReset(() => execute(reading, request, { timeoutMs: timeoutMs + waitingMs }), query.signal);
   };
 
+  const versions = createVersions();
+
   return {
     async rows<Row>(query: StoreQuery): Promise<readonly Row[]> {
       const settings = { output_format_json_quote_64bit_integers: 1, ...query.settings };
@@ -58,14 +60,40 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
     async command(query) {
       const timeoutMs = query.timeoutMs ?? defaultTimeoutMs;
       const clause = query.settings === undefined ? '' : `\n${settingsClause(query.settings)}`;
-      await execute(writing, { ...query, sql: query.sql + clause }, { timeoutMs: timeoutMs + waitingMs });
+      try {
+        await execute(writing, { ...query, sql: query.sql + clause }, { timeoutMs: timeoutMs + waitingMs });
+      } finally {
+        versions.commands++;
+      }
     },
     async insert(insert) {
-      await execute(writing, toRequest(insert), { timeoutMs: insertTimeoutMs, body: insert.body });
+      try {
+        await execute(writing, toRequest(insert), { timeoutMs: insertTimeoutMs, body: insert.body });
+      } finally {
+        versions.count(insert.sql);
+      }
     },
+    // The store process of an agent takes nothing from anybody else.
+    ...('socketPath' in options ? { versionOf: (table: string) => versions.of(table) } : {}),
     async close() {
       reading.close();
       writing.close();
+    },
+  };
+}
+
+/** How often each table was written to. An INSERT that failed may have been done. */
+function createVersions() {
+  const inserts = new Map<string, number>();
+  return {
+    /** Any of them may change any table. */
+    commands: 0,
+    count(sql: string): void {
+      const table = /^INSERT INTO (\w+)/.exec(sql)?.[1] ?? '';
+      inserts.set(table, (inserts.get(table) ?? 0) + 1);
+    },
+    of(table: string): number {
+      return this.commands + (inserts.get(table) ?? 0);
     },
   };
 }

@@ -77,7 +77,8 @@ export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: Ag
     ...createPrometheusRoutes(prometheus),
     createExplainRoute(prometheus),
     ...createListingRoutes({
-      series: (selection, limit, signal) => readSeries(client, selection, { limit, signal, limits: readLimits }),
+      series: (selection, limit, signal) =>
+        readSeries(client, selection, { limit, signal, limits: readLimits, labels: link.labels }),
       labelNames: (selection, limit, signal) =>
         readLabelNames(client, selection, { limit, signal, limits: readLimits }),
       labelValues: (name, { limit, ...selection }, signal) =>

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { untilEnded } from '../failure.ts';
 import type { Grid, GridSeries, RawSeries, Value } from '../promql/value.ts';
 import { type Chunk, chunkBytes, reserve, startChunk, takeChunk, takeLast, writeText } from './chunk.ts';
-import { createLabelTexts } from './label-text.ts';
+import { labelTexts } from './label-text.ts';
 import { formatTimestamp, formatValue, timestampBytes, valueBytes, writeTimestamp, writeValue } from './value-text.ts';
 
 const formatPoint = (timestampMs: number, value: number): string =>
@@ -95,16 +95,16 @@ function endPoint(chunk: Chunk, value: number): void {
   chunk.size = at;
 }
 
-/** Labels with `{"metric":` before them and `,"value` behind; an answer has them item after item. */
-const metricTexts = createLabelTexts('{"metric":', ',"value');
-const manyValues = Buffer.from('s":[');
+const startMetric = Buffer.from('{"metric":');
+const manyValues = Buffer.from(',"values":[');
 
 function* gridItems(chunk: Chunk, series: readonly GridSeries[], grid: Grid): Chunks {
   const heads = pointHeads(grid);
-  const writeLabels = metricTexts.writer();
+  const writeLabels = labelTexts.writer();
   for (const [index, one] of series.entries()) {
     reserve(chunk, pointBytes);
     if (index > 0) chunk.buffer[chunk.size++] = comma;
+    writeBytes(chunk, startMetric);
     writeLabels(chunk, one.labels);
     reserve(chunk, pointBytes);
     writeBytes(chunk, manyValues);
@@ -123,11 +123,11 @@ function* gridItems(chunk: Chunk, series: readonly GridSeries[], grid: Grid): Ch
 }
 
 function* rawItems(chunk: Chunk, series: readonly RawSeries[]): Chunks {
-  const writeLabels = metricTexts.writer();
+  const writeLabels = labelTexts.writer();
   for (const [index, { labels, timestampsMs, values }] of series.entries()) {
-    if (index > 0) writeText(chunk, ',');
+    writeText(chunk, index > 0 ? ',{"metric":' : '{"metric":');
     writeLabels(chunk, labels);
-    writeText(chunk, 's":[');
+    writeText(chunk, ',"values":[');
     for (let i = 0; i < timestampsMs.length; i++) {
       reserve(chunk, pointBytes);
       const { buffer } = chunk;
@@ -145,13 +145,15 @@ function* rawItems(chunk: Chunk, series: readonly RawSeries[]): Chunks {
 }
 
 function* instantItems(chunk: Chunk, series: readonly GridSeries[], timeMs: number): Chunks {
-  const writeLabels = metricTexts.writer();
-  const head = Buffer.from(`":[${formatTimestamp(timeMs)},"`);
+  const writeLabels = labelTexts.writer();
+  const head = Buffer.from(`,"value":[${formatTimestamp(timeMs)},"`);
+  const headBytes = head.length + pointBytes;
   for (const [index, { labels, values }] of series.entries()) {
-    reserve(chunk, pointBytes);
+    reserve(chunk, headBytes);
     if (index > 0) chunk.buffer[chunk.size++] = comma;
+    writeBytes(chunk, startMetric);
     writeLabels(chunk, labels);
-    reserve(chunk, pointBytes);
+    reserve(chunk, headBytes);
     writeBytes(chunk, head);
     endPoint(chunk, values[0] ?? Number.NaN);
     chunk.buffer[chunk.size++] = closeBrace;
@@ -218,10 +220,33 @@ async function* withTurns(first: Buffer, second: Buffer, rest: Chunks, signal: A
 }
 
 /** The whole of a small answer, and of a large one what writes it while it is sent, until `signal` aborts. */
-export function formatAnswer(shown: Shown, signal: AbortSignal): Buffer | AsyncIterable<Buffer> {
-  const chunks = formatChunks(shown);
+export function answerOf(chunks: Chunks, signal: AbortSignal): Buffer | AsyncIterable<Buffer> {
   const first = chunks.next();
   const second = chunks.next();
   if (first.done === true) throw new Error('an answer has at least one chunk');
   return second.done === true ? first.value : withTurns(first.value, second.value, chunks, signal);
+}
+
+/** A query's answer. */
+export const formatAnswer = (shown: Shown, signal: AbortSignal): Buffer | AsyncIterable<Buffer> =>
+  answerOf(formatChunks(shown), signal);
+
+/** Writes a list: what is before it, each item as `write` has it, what is behind. */
+export function* listChunks<Item>(
+  items: readonly Item[],
+  write: (chunk: Chunk, item: Item) => void,
+  { before, after }: Pick<Shown, 'before' | 'after'>,
+): Chunks {
+  const chunk = startChunk();
+  writeText(chunk, `${before}[`);
+  for (const [index, item] of items.entries()) {
+    if (index > 0) {
+      reserve(chunk, 1);
+      chunk.buffer[chunk.size++] = comma;
+    }
+    write(chunk, item);
+    if (chunk.size >= chunkBytes) yield takeChunk(chunk);
+  }
+  writeText(chunk, `]${after}`);
+  yield takeLast(chunk);
 }

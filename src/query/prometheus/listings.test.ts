@@ -8,14 +8,14 @@ const source: ListingSource = {
   series(selection, limit) {
     asked.push(selection, limit);
     const items: Label[][] = [
-      [
-        ['__name__', 'up'],
-        ['job', 'b'],
-      ],
       [['__name__', 'up']],
       [
         ['__name__', 'up'],
         ['job', 'a"'],
+      ],
+      [
+        ['__name__', 'up'],
+        ['job', 'b'],
       ],
     ];
     return Promise.resolve({ items: items.slice(0, limit), isTruncated: items.length > limit });

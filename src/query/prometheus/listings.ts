@@ -1,6 +1,6 @@
 /** What there is to ask about: series, the names and values of labels, metadata, exemplars, and what targets said of their metrics. */
 import type { MetricMetadata } from '../../model/metric-metadata.ts';
-import { compareBytes, type Label } from '../../model/sample.ts';
+import type { Label } from '../../model/sample.ts';
 import type { SeriesExemplars } from '../../store/readers/exemplars.ts';
 import type { LabelMatcher } from '../../store/readers/label-matcher.ts';
 import type { Listed, SeriesSelection } from '../../store/readers/series.ts';
@@ -9,7 +9,10 @@ import { PromqlError } from '../promql/error.ts';
 import { parsePromql } from '../promql/parse/parse.ts';
 import { planReads } from '../promql/plan.ts';
 import type { QueryRequest, QueryResponse, QueryRoute } from '../query-route.ts';
-import { type Answer, answerData, answerError, answerFor, truncated } from './answer.ts';
+import { type Answer, answerData, answerError, answerFor, envelope, truncated } from './answer.ts';
+import type { Chunk } from './chunk.ts';
+import { answerOf, listChunks } from './format.ts';
+import { labelTexts, writeString } from './label-text.ts';
 import { BadParameter, limitParameter, timeParameter } from './parameters.ts';
 import { matcherTest, matchParameters, selectorParameter } from './selectors.ts';
 import { formatTimestamp, formatValue } from './value-text.ts';
@@ -22,7 +25,7 @@ export interface TargetMetadata {
 
 /** What the listings read: the store's readers bound to a client, and the agent's own targets. */
 export interface ListingSource {
-  /** At most `limit` series. */
+  /** At most `limit` series, in the order of their labels. */
   series(selection: SeriesSelection, limit: number, signal: AbortSignal): Promise<Listed<readonly Label[]>>;
   labelNames(selection: SeriesSelection, limit: number, signal: AbortSignal): Promise<Listed<string>>;
   labelValues(
@@ -41,8 +44,6 @@ const maxListed = 100_000;
 
 const atMost = (limit: number): number => (limit > 0 ? Math.min(limit, maxListed) : maxListed);
 
-const warningsOf = ({ isTruncated }: Listed<unknown>): readonly string[] => (isTruncated ? [truncated] : []);
-
 const labelsJson = (labels: readonly Label[]): string => JSON.stringify(Object.fromEntries(labels));
 
 /** What a listing is about. `matchName` is what an error calls its selectors; '' where Prometheus has no name for them. */
@@ -56,16 +57,15 @@ function selectionOf(request: QueryRequest, parameters: Parameters, matchName = 
   };
 }
 
-/** Label by label, name before value, as Prometheus sorts series. */
-function compareSeries(a: readonly Label[], b: readonly Label[]): number {
-  for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const [nameA, valueA] = a[i] ?? ['', ''];
-    const [nameB, valueB] = b[i] ?? ['', ''];
-    const order = compareBytes(nameA, nameB) || compareBytes(valueA, valueB);
-    if (order !== 0) return order;
-  }
-  return a.length - b.length;
-}
+/** A list as the data of an answer. */
+const answerList = <Item>(
+  found: Listed<Item>,
+  write: (chunk: Chunk, item: Item) => void,
+  signal: AbortSignal,
+): Answer => {
+  const notes = { warnings: found.isTruncated ? [truncated] : [] };
+  return { status: 200, body: answerOf(listChunks(found.items, write, envelope(notes)), signal) };
+};
 
 const surrogates = /[\uD800-\uDFFF]/u;
 
@@ -102,14 +102,13 @@ export function createListings(source: ListingSource) {
       const selection = selectionOf(request, parameters, 'match[]');
       if (selection.matchers.length === 0) return answerError(400, 'bad_data', 'no match[] parameter provided');
       const found = await source.series(selection, atMost(limit), request.signal);
-      const sorted = [...found.items].sort(compareSeries);
-      return answerData(`[${sorted.map(labelsJson).join(',')}]`, { warnings: warningsOf(found) });
+      return answerList(found, labelTexts.writer(), request.signal);
     },
 
     async labels(request: QueryRequest, parameters: Parameters): Promise<Answer> {
       const limit = limitParameter(parameters);
       const found = await source.labelNames(selectionOf(request, parameters), atMost(limit), request.signal);
-      return answerData(JSON.stringify(found.items), { warnings: warningsOf(found) });
+      return answerList(found, writeString, request.signal);
     },
 
     async labelValues(request: QueryRequest, parameters: Parameters): Promise<Answer> {
@@ -119,7 +118,7 @@ export function createListings(source: ListingSource) {
       const limit = atMost(limitParameter(parameters));
       const selection = { ...selectionOf(request, parameters), limit };
       const found = await source.labelValues(name, selection, request.signal);
-      return answerData(JSON.stringify(found.items), { warnings: warningsOf(found) });
+      return answerList(found, writeString, request.signal);
     },
 
     async metadata(request: QueryRequest, parameters: Parameters): Promise<Answer> {

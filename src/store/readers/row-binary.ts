@@ -32,6 +32,8 @@ export interface RowBinary {
   uuid(): string;
   array<T>(element: () => T): T[];
   map(): [key: string, value: string][];
+  /** Leaves a map of texts out. */
+  skipMap(): void;
 }
 
 /** Says that an answer of the store ended early or is not what the query asked for. */
@@ -122,5 +124,8 @@ export function readRowBinary(bytes: Buffer): RowBinary {
     },
     array,
     map: () => array(() => [string(), string()]),
+    skipMap() {
+      for (let left = 2 * length(); left > 0; left--) take(length());
+    },
   };
 }

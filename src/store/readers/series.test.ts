@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestStore, type TestStore } from '../../../test/fixtures/test-store.ts';
 import type { Exemplar } from '../../model/exemplar.ts';
-import { createSeries, type Label, type Series } from '../../model/sample.ts';
+import { compareLabels, createSeries, type Label, type Series } from '../../model/sample.ts';
 import { storeSectionKinds, storeTables } from '../intake/sections.ts';
 import { insertSql } from '../intake/segment-sender.ts';
 import { createSampleEncoder } from '../writers/samples.ts';
 import { createExemplarEncoder } from '../writers/series-exemplars.ts';
 import { createMetadataEncoder } from '../writers/series-metadata.ts';
 import { readExemplars, readExemplarsOfTrace } from './exemplars.ts';
+import { createLabelCache } from './label-cache.ts';
 import type { LabelMatcher } from './label-matcher.ts';
 import { readMetadata } from './metadata.ts';
 import { readLabelNames, readLabelValues, readMeasurements, readSeries } from './series.ts';
@@ -85,6 +86,17 @@ describe('stored series', () => {
   it('are cut where there are more than the limit, and it is said', async () => {
     const listed = await readSeries(store.client, { matchers: [] }, { signal: signal(), limit: 2 });
     expect([listed.items.length, listed.isTruncated]).toEqual([2, true]);
+  });
+
+  it('have the same labels and the same order where labels were read before', async () => {
+    const labels = createLabelCache();
+    const ask = async (limit: number) =>
+      (await readSeries(store.client, { matchers: [] }, { signal: signal(), labels, limit })).items;
+    const first = await ask(100);
+    const again = await ask(101);
+    expect(again).toEqual(first);
+    expect(again.every((each, i) => each === first[i])).toBe(true);
+    expect([...first].sort(compareLabels)).toEqual(first);
   });
 
   it('have sorted names and values of labels', async () => {

@@ -1,8 +1,10 @@
 /** Series, the names and values of their labels, and DataKit's view of them, from the table `series`. */
-import { compareBytes, type Label } from '../../model/sample.ts';
+import { compareBytes, compareLabels, type Label } from '../../model/sample.ts';
 import type { StoreClient } from '../client.ts';
+import { createLabelCache, type LabelCache } from './label-cache.ts';
 import { type Condition, checkConditionCount, type LabelMatcher, matcherCondition } from './label-matcher.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits } from './limits.ts';
+import { createListMemory } from './list-memory.ts';
 import { type RowBinary, readRowBinary } from './row-binary.ts';
 import type { TimeWindow } from './window.ts';
 import { windowCondition } from './window.ts';
@@ -105,15 +107,36 @@ async function readList<Item>(client: StoreClient, query: ListQuery<Item>, optio
 /** An answer's labels, sorted by name in byte order. */
 export const readLabels = (row: RowBinary): readonly Label[] => row.map().sort((a, b) => compareBytes(a[0], b[0]));
 
-/** The labels of the selected series, `__name__` among them; in no order. */
+const seriesLists = createListMemory<readonly Label[]>('series');
+const textLists = createListMemory<string>('series');
+
+/** What decides a list, times as the days that they are taken by. */
+const keyOf = (what: string, { matchers, startMs, endMs }: SeriesSelection, options: SeriesReadOptions): string =>
+  JSON.stringify([what, matchers, startMs && dayOf(startMs), endMs && dayOf(endMs), limitOf(options)]);
+
+/** The labels of the selected series, `__name__` among them, in their order unless there are more than the limit. */
 export function readSeries(
   client: StoreClient,
   selection: SeriesSelection,
-  options: SeriesReadOptions,
+  options: SeriesReadOptions & {
+    /** Labels that were read before: the same series has the same array then. */
+    readonly labels?: LabelCache;
+  },
 ): Promise<Listed<readonly Label[]>> {
+  const { labels = createLabelCache() } = options;
   const condition = selectionCondition(selection);
-  const sql = `SELECT labels FROM series WHERE ${condition.sql} LIMIT 1 BY metric, id`;
-  return readList(client, { sql, condition, read: readLabels }, options);
+  const sql = `SELECT id, labels FROM series WHERE ${condition.sql} LIMIT 1 BY metric, id`;
+  const read = (row: RowBinary): readonly Label[] => {
+    const id = { low: row.u32() | 0, high: row.u32() | 0 };
+    const known = labels.get(id);
+    if (known === undefined) return labels.keep(id, readLabels(row));
+    row.skipMap();
+    return known;
+  };
+  return seriesLists.recall(client, keyOf('series', selection, options), async () => {
+    const { items, isTruncated } = await readList(client, { sql, condition, read }, options);
+    return { items: items.sort(compareLabels), isTruncated };
+  });
 }
 
 /** The names of the labels that the selected series have, sorted. */
@@ -124,7 +147,9 @@ export function readLabelNames(
 ): Promise<Listed<string>> {
   const condition = selectionCondition(selection);
   const sql = `SELECT DISTINCT arrayJoin(labels.keys) AS name FROM series WHERE ${condition.sql} ORDER BY name`;
-  return readList(client, { sql, condition, read: (row) => row.string() }, options);
+  return textLists.recall(client, keyOf('names', selection, options), () =>
+    readList(client, { sql, condition, read: (row) => row.string() }, options),
+  );
 }
 
 /** The values that a label has among the selected series, sorted; '' is none. */
@@ -138,7 +163,9 @@ export function readLabelValues(
   const value = name === '__name__' ? 'metric' : 'labels[{name:String}]';
   const sql = `SELECT DISTINCT ${value} AS value FROM series WHERE ${condition.sql} AND value != '' ORDER BY value`;
   const parameters: Record<string, string> = name === '__name__' ? {} : { name };
-  return readList(client, { sql, condition, parameters, read: (row) => row.string() }, options);
+  return textLists.recall(client, keyOf(`values of ${name}`, selection, options), () =>
+    readList(client, { sql, condition, parameters, read: (row) => row.string() }, options),
+  );
 }
 
 /** DataKit's view of stored series. */
