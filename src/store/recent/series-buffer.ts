@@ -120,7 +120,7 @@ export class SeriesBuffer {
   /** Goes on with a column of its own, since this series was sampled when the others were not. */
   #leaveColumn(timestampMs: number, { memory }: ColumnPool): void {
     const own = this.#column?.view({ from: this.#start, to: this.#end }) ?? none;
-    const column = new TimeColumn(own.slice(), memory);
+    const column = new TimeColumn(own, memory);
     column.append(timestampMs);
     this.#base -= this.#start;
     this.#end -= this.#start;
@@ -166,14 +166,14 @@ export class SeriesBuffer {
     this.#start = from;
     this.#base = from;
     this.#end = from + points.values.length;
-    this.#values = points.values;
-    this.#staleAt = points.staleAt;
+    this.#values = withRoom(points.values);
+    this.#staleAt = points.staleAt === undefined ? undefined : markersWithRoom(points.staleAt, this.#values.length);
     pool.memory.bytes += this.sizeBytes - before;
   }
 }
 
 function withRoom(values: Float64Array): Float64Array {
-  const larger = new Float64Array(roomFor(values.length + 1));
+  const larger = new Float64Array(roomFor(values.length));
   larger.set(values);
   return larger;
 }
