@@ -61,6 +61,16 @@ export interface Slices {
   usedMs(): number;
 }
 
+/** Does all steps of a computation, a slice of them a turn. */
+export async function inSlices<T>(steps: Iterator<undefined, T, undefined>, signal: AbortSignal): Promise<T> {
+  const slices = startSlices(signal);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (slices.isOver()) await slices.next();
+  }
+}
+
 /** Begins the first slice. */
 export function startSlices(signal: AbortSignal): Slices {
   let startedMs = performance.now();

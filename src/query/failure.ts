@@ -58,6 +58,9 @@ export async function untilEnded<T>(signal: AbortSignal, reading: Promise<T>): P
   }
 }
 
+/** Whether it was not the query's own limit of memory, but that of all queries together. */
+export const isOfAll = ({ message }: StoreError): boolean => message.includes('(total) memory limit exceeded');
+
 /** What an error of a reader means, undefined when it is none of the store's: a bug, which the caller must throw on. */
 export function failureOf(error: unknown): QueryFailure | undefined {
   if (error instanceof ResultLimitError) return { kind: 'limit', status: 422, message: error.message };
@@ -74,6 +77,11 @@ export function failureOf(error: unknown): QueryFailure | undefined {
     // What our own check lets pass and the engine does not, e.g. a range of characters the wrong way round.
     const reason = /, error: ([^.]+)/.exec(error.message)?.[1] ?? error.message;
     return { ...known, message: `error parsing regexp: ${reason}` };
+  }
+  if (error.code === code.memoryLimitExceeded && isOfAll(error)) {
+    const message =
+      'the queries at work take all the memory of the store; ask again later, or raise [store] memory_limit';
+    return { kind: 'unavailable', status: 503, message };
   }
   if (known !== undefined) return { ...known, message: error.message };
   if (error.isRetryable)

@@ -20,13 +20,16 @@ export interface BeginOptions {
 
 export type KnownSize = 'small' | 'large' | undefined;
 
+/** Asks the store for what a query reads. One that may be large lets others go first there. */
+export type Ask<T> = (signal: AbortSignal, mayBeLarge: boolean) => Promise<T>;
+
 /** Where one query is: beside the large ones, or among them. */
 export interface Lane {
   isLarge(): boolean;
   /** Resolves when the query has a place among the large ones. */
   enter(): Promise<void>;
   /** Asks the store when it is the query's turn there. What takes longer than a small query's is ended, and asked again from a place among the large ones. */
-  read<T>(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  read<T>(signal: AbortSignal, ask: Ask<T>): Promise<T>;
 }
 
 export interface GateLimits {
@@ -62,11 +65,11 @@ export function createSearchGate(limits: GateLimits): QueryGate {
       await large.acquire(signal);
       isLarge = true;
     };
-    const readAsLarge = async <T>(ending: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const readAsLarge = async <T>(ending: AbortSignal, ask: Ask<T>): Promise<T> => {
       await enter();
       await largeSeats.acquire(ending);
       try {
-        return await ask(ending);
+        return await ask(ending, true);
       } finally {
         largeSeats.release();
       }
@@ -102,7 +105,7 @@ export function createSearchGate(limits: GateLimits): QueryGate {
           known === 'small' ? smallReadMs : trialMs,
         );
         try {
-          return await ask(trial.signal);
+          return await ask(trial.signal, known !== 'small');
         } catch (error) {
           if (!isEnded || ending.aborted) throw error;
         } finally {

@@ -12,6 +12,7 @@ import { evaluate } from './evaluate/expression.ts';
 import { finishNames } from './evaluate/finish-names.ts';
 import { sortInSteps } from './evaluate/sort-steps.ts';
 import { resolveDurations } from './formula.ts';
+import { listOf } from './label-lists.ts';
 import { marked } from './name-mark.ts';
 import type { Query } from './parse/parse.ts';
 import { type PlannedRead, planReads } from './plan.ts';
@@ -22,7 +23,7 @@ import { type Grid, type GridSeries, isInstant, type Value, withoutName } from '
 export interface SampleSource {
   /** The samples where they are in memory, in the order of labels; undefined where the store must be asked. */
   recent?(selection: SampleSelection): readonly SeriesPoints[] | undefined;
-  select(selection: SampleSelection, signal: AbortSignal): Promise<readonly SeriesPoints[]>;
+  select(selection: SampleSelection, signal: AbortSignal, isLarge?: boolean): Promise<readonly SeriesPoints[]>;
   /** Computes a part of the query where the samples are; undefined where it had better not. A source without it leaves all to the evaluator. */
   grid?(selection: GridSelection, options: GridOptions): Promise<GridAnswer | undefined>;
   /** How many rows a selection makes the store go through, about. */
@@ -31,6 +32,8 @@ export interface SampleSource {
 
 export interface GridOptions {
   readonly signal: AbortSignal;
+  /** Whether others go first in the store. */
+  readonly isLarge?: boolean;
   readonly maxPoints: number;
 }
 
@@ -89,8 +92,12 @@ export async function drive<T>(
   }
 }
 
+/** Longer lists are looked at in steps. */
+const listedAtOnce = 20_000;
+
 /** The answer's order: by labels, unless it is the query's own. */
 function* inOrder(value: Value, isInstant: boolean, meter: Meter): Steps<Value> {
+  if ('series' in value && value.series.length <= listedAtOnce && listOf(value.series).ascends()) return value;
   if (value.kind === 'matrix') return { kind: 'matrix', series: yield* sortInSteps(value.series, byLabels, meter) };
   if (value.kind !== 'vector' || (isInstant && value.isOrdered === true)) return value;
   return { kind: 'vector', series: yield* sortInSteps(value.series, byLabels, meter) };

@@ -8,11 +8,12 @@ export function readInLane(source: SampleSource, lane: Lane): SampleSource {
   return {
     ...(recent === undefined ? {} : { recent: (selection) => recent(selection) }),
     ...(estimate === undefined ? {} : { estimate: (selection, signal) => estimate(selection, signal) }),
-    select: (selection, signal) => lane.read(signal, (ending) => source.select(selection, ending)),
+    select: (selection, signal) => lane.read(signal, (ending, isLarge) => source.select(selection, ending, isLarge)),
     ...(grid === undefined
       ? {}
       : {
-          grid: (selection, options) => lane.read(options.signal, (signal) => grid(selection, { ...options, signal })),
+          grid: (selection, options) =>
+            lane.read(options.signal, (signal, isLarge) => grid(selection, { ...options, signal, isLarge })),
         }),
   };
 }

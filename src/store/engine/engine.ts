@@ -63,11 +63,19 @@ const serverSettings = [
   '--mmap_cache_size=64',
 ];
 
+export interface EngineLimits {
+  readonly readerCount: number;
+  /** Of all queries together; what would take more is refused, the largest first. */
+  readonly maxMemoryBytes: number | undefined;
+}
+
 /** Opens the directory; the only place that imports chDB. */
-export async function openEngine(directory: string, readerCount: number): Promise<Engine> {
+export async function openEngine(directory: string, { readerCount, maxMemoryBytes }: EngineLimits): Promise<Engine> {
   const chdb = await import('chdb');
+  const connectionArgs =
+    maxMemoryBytes === undefined ? serverSettings : [...serverSettings, `--max_server_memory_usage=${maxMemoryBytes}`];
   const open = async (name: string) => {
-    const session = new chdb.Session(directory, { connectionArgs: serverSettings });
+    const session = new chdb.Session(directory, { connectionArgs });
     // The name finds the session's query in system.processes: a query with parameters is shown without its comments, so a tag in the text is lost.
     await session.queryAsync(`SET log_comment = ${quoteSql(`trawl-${name}`)}`);
     return createSession(name, session);

@@ -1,5 +1,6 @@
 /** `trawl store`: opens the directory, serves it, and ends so that nothing of chDB can keep the process from ending. */
 import { mkdir, readFile } from 'node:fs/promises';
+import { setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { pino } from 'pino';
@@ -28,6 +29,13 @@ export interface StoreProcessOptions {
   readonly log?: Logger;
 }
 
+/** Small queries find a reader when all that large ones may have are taken (src/query/search-gate.ts). */
+const smallReaders = 4;
+/** Of the process's memory; the rest is for the program itself and for answers on their way out. */
+const engineShare = 0.5;
+/** Where processors are short, the agent goes first, which takes data in and computes what is in its memory. */
+const niceness = 5;
+
 const maxInsertBytes = 1024 * 1024 * 1024;
 /** What a unix socket's address holds on Linux, the final NUL left out. */
 const maxSocketPathBytes = 107;
@@ -48,6 +56,8 @@ class OpeningError extends Error {
 /** Serves the store until it is told to stop; resolves with the exit code only where the store could not be opened. */
 export async function runStore(options: StoreProcessOptions): Promise<number> {
   const orphanage = endWithParent(options.parentPid);
+  // Threads have it from the one that starts them: before the engine starts its own.
+  if (options.parentPid !== undefined) setPriority(niceness);
   const log = options.log ?? pino({ name: 'trawl-store' }, pino.destination({ fd: 2, sync: true }));
   const directory = resolve(options.directory);
   try {
@@ -91,7 +101,11 @@ async function open(directory: string, options: StoreProcessOptions, log: Logger
   const where = options.listen;
   const onError = (error: unknown) => log.error({ err: error }, 'the store process failed inside');
   const token = where.kind === 'address' ? await readToken(where.tokenFile) : undefined;
-  const engine = await openEngine(join(directory, 'chdb'), options.maxConcurrentQueries ?? 4);
+  const { maxRssBytes = 0, maxConcurrentQueries = 4 } = options;
+  const engine = await openEngine(join(directory, 'chdb'), {
+    readerCount: maxConcurrentQueries + smallReaders,
+    maxMemoryBytes: maxRssBytes > 0 ? Math.floor(maxRssBytes * engineShare) : undefined,
+  });
   const runner = await createQueryRunner({
     engine,
     bodiesDirectory: join(directory, 'inserts'),

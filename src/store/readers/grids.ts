@@ -1,6 +1,7 @@
 /** One value a series and point of a grid, computed in the engine by its functions over grids. */
 import type { Label } from '../../model/sample.ts';
-import type { StoreClient } from '../client.ts';
+import { inSlices } from '../../model/turns.ts';
+import { type StoreClient, StoreError } from '../client.ts';
 import type { SeriesKey } from '../intake/series-id-table.ts';
 import { rawValue } from '../schema/migrations.ts';
 import { createLabelCache } from './label-cache.ts';
@@ -99,8 +100,8 @@ function createCells(count: number): () => Omit<GridRow, 'labels'> {
   };
 }
 
-/** Reads rows of (id UInt64, unusual UInt8, Array(Nullable(Float64))), whose arrays all have `count` cells. */
-export function decodeGrids(bytes: Buffer, count: number): FoundRows {
+/** Reads rows of (id UInt64, unusual UInt8, Array(Nullable(Float64))), whose arrays all have `count` cells; a step a row. */
+export function* decodeGrids(bytes: Buffer, count: number): Generator<undefined, FoundRows, undefined> {
   const ids: SeriesKey[] = [];
   const unusual: SeriesKey[] = [];
   const cells: Omit<GridRow, 'labels'>[] = [];
@@ -126,6 +127,7 @@ export function decodeGrids(bytes: Buffer, count: number): FoundRows {
       ids.push(id);
       cells.push({ values, isPresent });
     }
+    yield;
   }
   return { ids, cells, unusual };
 }
@@ -148,6 +150,15 @@ async function readUnusual(
   return readSamplesOf(client, { ...selected, condition: narrowed }, { selection, options });
 }
 
+/** ClickHouse's error number. */
+const tooManyRowsOrBytes = 396;
+
+const tooManyPoints = (): ResultLimitError =>
+  new ResultLimitError(
+    'samples_per_query',
+    'query processing would load too many samples into memory in query execution',
+  );
+
 /** Asks the engine for a grid; undefined where so many series are unusual that their samples had better be read. */
 export async function readGrids(
   client: StoreClient,
@@ -166,23 +177,26 @@ export async function readGrids(
     until: BigInt(selection.untilMs),
   });
   const maxRows = Math.min(limits.maxSeries, Math.floor(maxPoints / count));
-  const bytes = await client.bytes({
+  const asked = client.bytes({
     sql: `SELECT id, max(e = ${rawValue} AND NOT isFinite(v)) AS unusual, ${gridSql(grid)} AS cells
 FROM samples PREWHERE ${window.sql} AND ${condition.sql} WHERE ${takesMarkers ? '1' : `NOT ${isMarkerSql}`} GROUP BY id LIMIT {limit:UInt64}`,
     parameters: { ...condition.parameters, ...window.parameters, limit: maxRows + 1 },
     format: 'RowBinary',
     signal,
     timeoutMs: limits.timeoutMs,
-    settings: { ...limitSettings(limits), allow_experimental_time_series_aggregate_functions: 1 },
+    settings: {
+      ...limitSettings(limits),
+      // Too many are refused before they are written.
+      max_result_rows: maxRows,
+      allow_experimental_time_series_aggregate_functions: 1,
+    },
   });
-  const { ids, cells, unusual } = decodeGrids(bytes, count);
+  const bytes = await asked.catch((error: unknown) => {
+    throw error instanceof StoreError && error.code === tooManyRowsOrBytes ? tooManyPoints() : error;
+  });
+  const { ids, cells, unusual } = await inSlices(decodeGrids(bytes, count), signal);
   if (unusual.length > maxUnusual) return undefined;
-  if (ids.length + unusual.length > maxRows) {
-    throw new ResultLimitError(
-      'samples_per_query',
-      'query processing would load too many samples into memory in query execution',
-    );
-  }
+  if (ids.length + unusual.length > maxRows) throw tooManyPoints();
   const found = await selected.labelsOf(ids);
   const rows = cells.flatMap((cell, i): GridRow[] => {
     const own = found[i];

@@ -1,5 +1,6 @@
 /** Series by their labels, and their samples in a window, from the tables `series` and `samples`. */
 import type { Label } from '../../model/sample.ts';
+import { inSlices } from '../../model/turns.ts';
 import type { StoreClient } from '../client.ts';
 import type { SeriesKey } from '../intake/series-id-table.ts';
 import { createLabelCache, type LabelCache } from './label-cache.ts';
@@ -130,17 +131,31 @@ export function findSeries(bytes: Buffer): SeriesRows {
   return { ids, starts };
 }
 
-/** Cuts rows of (id, ts, v), ordered by id and ts, into series. Those whose labels are unknown are left out. */
-export function decodeSamples(
+/** Cuts rows of (id, ts, v), ordered by id and ts, into series, a step each. Those whose labels are unknown are left out. */
+function* decodeSteps(
   bytes: Buffer,
   { starts }: SeriesRows,
   labels: readonly (readonly Label[] | undefined)[],
-): SeriesPoints[] {
+): Generator<undefined, SeriesPoints[], undefined> {
   const series: SeriesPoints[] = [];
-  labels.forEach((own, i) => {
+  for (const [i, own] of labels.entries()) {
     if (own !== undefined) series.push(takePoints(bytes, { from: starts[i] ?? 0, to: starts[i + 1] ?? 0 }, own));
-  });
+    yield;
+  }
   return series;
+}
+
+/** Cuts rows into series at once. */
+export function decodeSamples(
+  bytes: Buffer,
+  rows: SeriesRows,
+  labels: readonly (readonly Label[] | undefined)[],
+): SeriesPoints[] {
+  const steps = decodeSteps(bytes, rows, labels);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** Reads the samples of series that are selected already. */
@@ -173,7 +188,7 @@ export async function readSamplesOf(
     );
   }
   const found = findSeries(bytes);
-  return decodeSamples(bytes, found, await selected.labelsOf(found.ids));
+  return inSlices(decodeSteps(bytes, found, await selected.labelsOf(found.ids)), signal);
 }
 
 /** Reads the samples of all series that the matchers take; series without a sample in the window are left out. In no order. */

@@ -1,5 +1,6 @@
 /** Which series a selection takes, and what their labels are: asked of the table `series` no more than must be. */
 import type { Label } from '../../model/sample.ts';
+import { startSlices } from '../../model/turns.ts';
 import type { StoreClient } from '../client.ts';
 import type { SeriesKey } from '../intake/series-id-table.ts';
 import { createLabelCache, type LabelCache } from './label-cache.ts';
@@ -69,10 +70,12 @@ async function readSeriesRows(
   });
   const row = readRowBinary(bytes);
   const found: SeriesLabels[] = [];
+  const slices = startSlices(signal);
   while (!row.isAtEnd()) {
     const id = readSeriesKey(row);
     const labels = readLabels(row);
     found.push({ id, labels: cache.get(id) ?? cache.keep(id, labels) });
+    if (slices.isOver()) await slices.next();
   }
   return found;
 }
