@@ -1,5 +1,5 @@
 /** How query commands ask an agent: where it is, with which token, and what to do when it says no. */
-import { type ApiAnswer, callApi, defaultAgentUrl, expectSuccess } from './api-client.ts';
+import { type ApiAnswer, type ApiCall, callApi, defaultAgentUrl, expectSuccess } from './api-client.ts';
 import { harmless } from './cells.ts';
 import { ApiError, type Arguments, type Option, type Terminal, UsageError } from './command.ts';
 
@@ -17,10 +17,23 @@ export interface Agent {
   readonly url: string;
   /** What a command that is shown for copying needs to reach the same agent, with a blank before it, or ''. */
   readonly urlOption: string;
-  /** Asks for `path`; throws an ApiError for what a person must change first: no agent there, no token. */
+  /**
+   * Asks for `path`; throws an ApiError for what a person must change first: no agent there, no token. Where Prometheus's API takes a form as
+   * well, a long query string is sent as one.
+   */
   get(path: string): Promise<ApiAnswer>;
   /** The JSON of a successful answer. */
   getJson(path: string): Promise<unknown>;
+}
+
+/** Servers and what stands before them take some thousand characters in the first line of a request, and not all as many. */
+const longestPath = 4000;
+const takesForm = /^\/api\/v1\/(?:query|query_range|labels|series|format_query|parse_query)$/;
+
+function callFor(path: string): Pick<ApiCall, 'method' | 'path' | 'form'> {
+  const at = path.indexOf('?');
+  if (path.length <= longestPath || !takesForm.test(path.slice(0, at))) return { method: 'GET', path };
+  return { method: 'POST', path: path.slice(0, at), form: path.slice(at + 1) };
 }
 
 /** The agent that the arguments name. */
@@ -28,7 +41,7 @@ export function agentOf(args: Arguments, terminal: Terminal): Agent {
   const url = args.text('url') ?? defaultAgentUrl;
   const token = args.text('token') ?? terminal.environment['TRAWL_TOKEN'];
   const get = async (path: string): Promise<ApiAnswer> => {
-    const answer = await callApi(url, { method: 'GET', path, token });
+    const answer = await callApi(url, { ...callFor(path), token });
     if (answer.status === 401 || answer.status === 403) throw new ApiError(refusal(answer, token));
     return answer;
   };

@@ -25,6 +25,8 @@ export interface ApiCall {
   readonly json?: unknown;
   /** A body that is written already, of JSON; goes before `json`. */
   readonly body?: string | undefined;
+  /** A body of a form's fields, as a query string has them. */
+  readonly form?: string | undefined;
   readonly token?: string | undefined;
 }
 
@@ -36,8 +38,9 @@ export async function callApi(baseUrl: string, call: ApiCall): Promise<ApiAnswer
     throw new ApiError(`"${baseUrl}" is no URL of HTTP; try --url ${example}`);
   }
   const headers: Record<string, string> = {};
-  const body = call.body ?? (call.json === undefined ? undefined : JSON.stringify(call.json));
-  if (body !== undefined) headers['content-type'] = 'application/json';
+  const body = call.form ?? call.body ?? (call.json === undefined ? undefined : JSON.stringify(call.json));
+  if (call.form !== undefined) headers['content-type'] = 'application/x-www-form-urlencoded';
+  else if (body !== undefined) headers['content-type'] = 'application/json';
   if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
   try {
     const answer = await request(new URL(call.path, baseUrl), {

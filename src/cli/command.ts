@@ -82,8 +82,10 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
   if (positionals.length !== command.positionals.length && !isOpen && !isLeftOut) {
     const wanted =
       command.positionals.length === 0 ? 'takes no argument' : `needs ${command.positionals.join(' and ')}`;
+    const isMore = command.positionals.length > 0 && positionals.length > command.positionals.length;
+    const got = positionals.length > 0 ? `, got ${positionals.join(' ')}` : '';
     throw new UsageError(
-      `trawl ${command.name} ${wanted}${positionals.length > 0 ? `, got ${positionals.join(' ')}` : ''}`,
+      `trawl ${command.name} ${wanted}${got}${isMore ? '; what has blanks in it goes in quotes' : ''}`,
     );
   }
   return {

@@ -29,6 +29,22 @@ export function listElements(text: string): string[] {
   }
 }
 
+/** A member's text as it is written in an object of JSON; undefined where there is none. Throws a JsonListError where the object does not end. */
+export function memberText(text: string, name: string): string | undefined {
+  let at = skipBlanks(text, 0);
+  if (text[at] !== '{') return undefined;
+  at = skipBlanks(text, at + 1);
+  while (text[at] === '"') {
+    const keyEnd = endOfString(text, at) + 1;
+    const isWanted = text.slice(at + 1, keyEnd - 1) === name;
+    const start = skipBlanks(text, skipBlanks(text, keyEnd) + 1);
+    const end = endOfElement(text, start);
+    if (isWanted) return text.slice(start, end).trimEnd();
+    at = skipBlanks(text, end + 1);
+  }
+  return undefined;
+}
+
 function skipBlanks(text: string, from: number): number {
   blank.lastIndex = from;
   blank.test(text);

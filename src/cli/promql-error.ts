@@ -1,7 +1,7 @@
 /** Why a query has no answer, shown at its place in the query, with what to do about it. */
 import { nearest } from '../config/did-you-mean.ts';
 import { functions } from '../query/promql/functions.ts';
-import { widthOf } from './cells.ts';
+import { cutTo, widthOf } from './cells.ts';
 import { programName } from './command.ts';
 import type { Screen } from './screen.ts';
 
@@ -48,36 +48,33 @@ const indent = '  ';
 
 /** The line of the query with a caret below the column, which counts bytes from 1 as Prometheus does. */
 function pointAt(line: string, column: number, screen: Screen): string[] {
-  const before = screen.show(
-    Buffer.from(line)
-      .subarray(0, column - 1)
-      .toString(),
-  );
-  const rest = screen.show(
-    Buffer.from(line)
-      .subarray(column - 1)
-      .toString(),
-  );
+  const bytes = Buffer.from(line);
   const width = Math.max(20, screen.width - indent.length);
-  let shown = before;
-  // Of a long line, what stands around the place.
+  // A tab is as wide as the terminal likes; and of a text a megabyte long only what is near can be seen.
+  const shown = (text: string): string => screen.show(text.replaceAll('\t', ' '));
+  const rest = shown(
+    bytes
+      .subarray(column - 1)
+      .toString()
+      .slice(0, 2 * width),
+  );
+  const near = bytes.subarray(0, column - 1).toString();
+  const before = shown(near.slice(-2 * width));
   const room = widthOf(rest) > width / 2 ? Math.floor(width / 2) : width - Math.max(1, widthOf(rest));
-  if (widthOf(shown) > room) {
-    const characters = [...shown];
-    while (characters.length > 0 && widthOf(shown) > room) {
-      characters.shift();
-      shown = screen.ellipsis + characters.join('');
-    }
-  }
-  const caret = ' '.repeat(widthOf(shown));
-  return [indent + cutRight(shown + rest, width, screen), `${indent}${caret}^`];
+  const isCut = near.length > 2 * width;
+  const kept = isCut || widthOf(before) > room ? endOf(before, room, screen) : before;
+  return [indent + cutTo(kept + rest, width, screen.ellipsis), `${indent}${' '.repeat(widthOf(kept))}^`];
 }
 
-function cutRight(text: string, width: number, screen: Screen): string {
-  if (widthOf(text) <= width) return text;
-  const characters = [...text];
-  while (characters.length > 0 && widthOf(characters.join('')) > width - screen.ellipsis.length) characters.pop();
-  return characters.join('') + screen.ellipsis;
+/** The end of a text that is too long, in at most `width` cells. */
+function endOf(text: string, width: number, screen: Screen): string {
+  const characters = [...text].reverse();
+  let kept = '';
+  for (const character of characters) {
+    if (widthOf(character + kept) + screen.ellipsis.length > width) break;
+    kept = character + kept;
+  }
+  return screen.ellipsis + kept;
 }
 
 /** What a parser's words mean to somebody who wrote the query. */

@@ -3,12 +3,15 @@ import { agentOf, countOf, questionOptions } from './agent-question.ts';
 import type { ApiAnswer } from './api-client.ts';
 import { expectSuccess } from './api-client.ts';
 import { harmless } from './cells.ts';
-import { ApiError, type Arguments, type Command, type Terminal, UsageError } from './command.ts';
+import { ApiError, type Arguments, type Command, type Terminal } from './command.ts';
+import { memberText } from './json-list.ts';
+import { plainJson } from './plain-text.ts';
 import { type QueryAnswer, type QueryData, readAnswer } from './promql-answer.ts';
 import { drawRange } from './promql-chart.ts';
 import { explainEmpty } from './promql-empty.ts';
 import { explainRefusal } from './promql-error.ts';
 import { drawPlan, readPlan } from './promql-plan.ts';
+import { readQueryText } from './promql-source.ts';
 import { drawData } from './promql-table.ts';
 import { type QueryTimes, readTimes } from './promql-times.ts';
 import { type Screen, screenOf } from './screen.ts';
@@ -22,7 +25,8 @@ const axisColumns = 8;
 
 export const queryPromql: Command = {
   name: 'query promql',
-  summary: 'Answers a query in PromQL: a table of the series at one moment, or a chart of them over a range.',
+  summary:
+    'Answers a query in PromQL: a table of the series at one moment, or a chart of them over a range. QUERY may be @FILE, or "-" for standard input.',
   positionals: ['QUERY'],
   options: {
     time: {
@@ -49,16 +53,15 @@ export const queryPromql: Command = {
       description:
         "Tells how the query is answered, in place of its answer: what the store's engine computes, and what each part takes.",
     },
-    json: { type: 'boolean', description: "Prints the answer's data in Prometheus' JSON instead." },
+    json: { type: 'boolean', description: "Prints the answer's data instead, in Prometheus' JSON as it came." },
     ...questionOptions,
   },
   example: `trawl query promql 'sum by (code) (rate(http_requests_total[5m]))' --range 1h`,
   async run(args, terminal) {
-    const query = args.positionals[0] ?? '';
-    if (query.trim() === '') throw new UsageError("the query is empty; write one such as 'up'");
     const limit = countOf(args, 'limit', 1) ?? usualLimit;
     const width = chartWidth(args, terminal);
     const times = readTimes(args, Date.now(), 2 * (screenOf(terminal, width).width - axisColumns));
+    const query = await readQueryText(args.positionals[0] ?? '', terminal);
     const isWhole = times.kind === 'instant' && terminal.isTty !== true && args.text('width') === undefined;
     const screen = screenOf(terminal, isWhole ? Number.MAX_SAFE_INTEGER : width);
     const agent = agentOf(args, terminal);
@@ -72,7 +75,7 @@ export const queryPromql: Command = {
       for (const line of explainRefusal(answer, context)) terminal.error(line);
       return 1;
     }
-    if (args.isSet('json')) terminal.out(dataText(answered.text));
+    if (args.isSet('json')) terminal.out(jsonFor(terminal, memberText(answered.text, 'data') ?? ''));
     const isEmpty = 'series' in answer.data && answer.data.series.length === 0;
     if (!isEmpty && !args.isSet('json')) {
       for (const line of draw(answer.data, { times, screen, limit, height: heightOf(terminal) })) terminal.out(line);
@@ -111,10 +114,12 @@ async function explainQuery({ query, times, agent, terminal, screen, isJson }: E
   }
   const plan = readPlan(answered.text);
   if (plan === undefined) {
+    if (answered.status === 414 || answered.status === 431)
+      throw new ApiError('the query is too long to be explained; it can be asked');
     const text = answered.status === 404 ? 'it answers 404' : harmless(expectSuccess(answered).slice(0, 200));
     throw new ApiError(`${agent.url} cannot explain queries (${text}); is it an older agent?`);
   }
-  for (const line of isJson ? [JSON.stringify(plan, null, 2)] : drawPlan(plan, screen)) terminal.out(line);
+  for (const line of isJson ? [jsonFor(terminal, answered.text.trim())] : drawPlan(plan, screen)) terminal.out(line);
   return 0;
 }
 
@@ -139,13 +144,14 @@ function answerOf(answered: ApiAnswer, url: string): QueryAnswer {
     throw new ApiError(
       `${url} knows no PromQL (it answers 404 to /api/v1/query); is it an agent, and not an older one?`,
     );
-  if (answered.status === 414 || answered.status === 431)
-    throw new ApiError('the query is too long for one line; the agent takes longer ones by POST /api/v1/query');
+  if (answered.status === 413 || answered.status === 414 || answered.status === 431)
+    throw new ApiError(`the query is longer than ${url} takes it here`);
   const text = expectSuccess(answered);
   throw new ApiError(`${url} does not answer as an agent does: ${harmless(text.slice(0, 200))}`);
 }
 
-const dataText = (text: string): string => JSON.stringify(JSON.parse(text).data, null, 2);
+/** The API's bytes for programs; a terminal is spared what it would obey, in other words of JSON. */
+const jsonFor = ({ isTty }: Terminal, json: string): string => (isTty === true ? plainJson(json) : json);
 
 interface Drawing {
   readonly times: QueryTimes;
