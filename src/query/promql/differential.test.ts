@@ -1,18 +1,19 @@
 /**
- * Random queries over random data, here and in a real Prometheus: where PROMETHEUS names its program (test/fixtures/prometheus-server.ts tells how it
- * is made), e.g. `PROMETHEUS=/usr/bin/prometheus npx vitest run src/query/promql/differential`; otherwise skipped. DIFFERENTIAL_QUERIES and
+ * Random queries over random data, here and in a real Prometheus: the one of the path, or which PROMETHEUS names (test/fixtures/prometheus-server.ts
+ * tells how it is made), e.g. `PROMETHEUS=/usr/bin/prometheus npx vitest run src/query/promql/differential`; otherwise skipped. DIFFERENTIAL_QUERIES and
  * DIFFERENTIAL_SEED choose how many and which. With 3.x everything is compared: statuses, texts, warnings, the order of series, and samples lie on
  * the edges of windows. 2.x is closed on the left: no sample is on an edge there, and only values and errors are compared.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textOf } from '../../../test/fixtures/answer-text.ts';
 import { createMemorySource } from '../../../test/fixtures/memory-samples.ts';
+import { prometheusProgram } from '../../../test/fixtures/prometheus-program.ts';
 import { type PrometheusServer, startPrometheus, toWriteSeries } from '../../../test/fixtures/prometheus-server.ts';
 import { createRandomPromql, type RandomRequest, randomSeries } from '../../../test/fixtures/random-promql.ts';
 import { createPrometheusApi, type PrometheusApi } from '../prometheus/index.ts';
 
-const program = process.env['PROMETHEUS'];
-const count = Number(process.env['DIFFERENTIAL_QUERIES'] ?? 500);
+const program = prometheusProgram();
+const count = Number(process.env['DIFFERENTIAL_QUERIES'] ?? 2000);
 const seed = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
 /** How many differences are told before giving up. */
 const toldAtMost = Number(process.env['DIFFERENTIAL_TOLD'] ?? 1);
@@ -38,6 +39,35 @@ const knownDifferences: readonly KnownDifference[] = [
     until: 3,
     reason: '`@` within predict_linear moved with the steps of a range query',
   },
+  {
+    pattern: /(?:topk|bottomk|limitk).*(?:NaN|Inf)/,
+    until: 3.16,
+    reason: 'a number of elements that is none had other errors, and one where nothing is kept as well',
+  },
+  {
+    pattern: /(?:quantile|mad_over_time)\w* ?(?:\w+ )?\(.*(?:odd|Inf|\/|exp|quantile)/,
+    until: 3.16,
+    reason: 'an infinity beside the rank of a quantile made NaN of it, and NaN was left out of a deviation',
+  },
+  { pattern: /histogram_fraction/, until: 3.16, reason: 'a bucket without a lower bound had other shares' },
+  { pattern: /info\(/, until: 3.16, reason: 'info series were looked for elsewhere' },
+  { pattern: /sort/, until: 3.16, reason: 'a range query was warned of sort alone, and not within an aggregation' },
+  {
+    pattern: /(?:topk|bottomk) ?(?:\w+ \(\S*\) )?\((?!100,)|limitk/,
+    until: 100,
+    reason: 'nothing says which of equal elements is kept, or which so many',
+  },
+  {
+    pattern: /sort.*(?:day_|days_|hour|minute|month|year|timestamp).*@/,
+    until: 100,
+    reason: 'what has one value at all steps is evaluated once here, where sorting means something, and there at each',
+  },
+  {
+    pattern: /quantile (?:\w+ .*)?\(scalar.*@/,
+    until: 100,
+    reason: 'where the vector has one value at all steps, the quantile is that of the first step there',
+  },
+  { pattern: /limit_ratio/, until: 100, reason: 'which series are kept is said by a hash that nothing specifies' },
   {
     pattern: /(?:hour|minute|month|year|day_of_\w+|days_in_month)\((?!(?:[cd]_total|[gh])\b)/,
     until: 100,
@@ -65,28 +95,30 @@ interface Answered {
   readonly answer: Answer;
 }
 
-const digits = Number(process.env['DIFFERENTIAL_DIGITS'] ?? 9);
-
-/** Rounded so that sums in another order are the same. */
+/** A label that `count_values` made, rounded so that sums in another order are the same. */
 function rounded(text: string): string {
   const value = Number(text);
-  return Number.isFinite(value) ? (Math.abs(value) < 1e-9 ? 0 : value).toPrecision(digits) : text;
+  return Number.isFinite(value) && value !== 0 ? value.toPrecision(9) : text;
 }
 
 function comparableSeries(item: Item | string | number): unknown {
-  if (typeof item !== 'object') return typeof item === 'string' ? rounded(item) : item;
+  if (typeof item !== 'object') return item;
   const { metric, value, values = value === undefined ? [] : [value] } = item;
   const counted = metric['v'] === undefined ? {} : { v: rounded(metric['v']) };
-  return [
-    JSON.stringify(Object.entries({ ...metric, ...counted }).sort()),
-    values.map(([at, text]) => [at, rounded(text)]),
-  ];
+  return [JSON.stringify(Object.entries({ ...metric, ...counted }).sort()), values];
+}
+
+/** Whether both are values of samples that are the same but for the order in which something was added. */
+function isNearly(ours: unknown, theirs: unknown): boolean {
+  if (typeof ours !== 'string' || typeof theirs !== 'string') return false;
+  const distance = Math.abs(Number(ours) - Number(theirs));
+  return distance <= 1e-9 || distance <= 1e-9 * Math.abs(Number(theirs));
 }
 
 /** Where two answers part, and how; undefined where they are alike. */
 function difference(ours: unknown, theirs: unknown, path = ''): string | undefined {
   if (typeof ours !== 'object' || typeof theirs !== 'object' || ours === null || theirs === null) {
-    if (Object.is(ours, theirs)) return undefined;
+    if (Object.is(ours, theirs) || isNearly(ours, theirs)) return undefined;
     return `  at ${path}: ${JSON.stringify(ours)} here, ${JSON.stringify(theirs)} there`;
   }
   const [here, there] = [new Map(Object.entries(ours)), new Map(Object.entries(theirs))];
@@ -97,8 +129,29 @@ function difference(ours: unknown, theirs: unknown, path = ''): string | undefin
   return undefined;
 }
 
-/** The order of an instant vector is said by its query alone. */
-const isOrdered = ({ query, step }: RandomRequest): boolean => step !== undefined || /^sort/.test(query);
+const lastValue = (item: unknown): string => JSON.stringify(item).split(',').at(-1) ?? '';
+
+const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+
+/** Series in the order that means something: of an instant vector only that of `sort`, where nothing says which of two equal ones is first. */
+function inOrder(series: readonly unknown[], { query, step }: RandomRequest): readonly unknown[] {
+  if (step !== undefined || /^sort_by_label/.test(query)) return series;
+  if (!/^sort/.test(query)) return [...series].sort(byText);
+  const ranks = [...new Set(series.map(lastValue))];
+  const rank = (item: unknown): number => ranks.indexOf(lastValue(item));
+  return [...series].sort((a, b) => rank(a) - rank(b) || byText(a, b));
+}
+
+/** Texts of older ones in the newest's words, without how often buckets were raised, which Prometheus counts many times over in a range query. */
+const comparableNotes = (notes: readonly string[] = [], version: number): readonly string[] => [
+  ...new Set(
+    notes
+      .map((note) => note.replace(/over -?\d+ samples/, 'over so many samples'))
+      .map((note) => (version < 3.16 ? note.replace(/ for metric name "[^"]*" (?=\([\d:]+\)$)/, ' ') : note))
+      .map((note) => (version < 3.16 ? note.replace(/, from buckets .* to \S+(?= \()/, '') : note))
+      .sort(),
+  ),
+];
 
 /** An answer without what may differ: the last digits, an order that nothing says, which of two duplicates is named first. */
 function comparable({ code, answer }: Answered, request: RandomRequest, version: number): unknown {
@@ -108,11 +161,12 @@ function comparable({ code, answer }: Answered, request: RandomRequest, version:
     return version < 3 ? text.replace('invalid parameter "query": ', '') : { code, errorType, text };
   }
   const series = (data?.result ?? []).map(comparableSeries);
-  const isSorted = data?.resultType !== 'scalar' && (version < 3 || !isOrdered(request));
-  const shown = isSorted ? series.sort((x, y) => (String(x) < String(y) ? -1 : 1)) : series;
-  if (version < 3) return { type: data?.resultType, series: shown };
-  const { warnings = [], infos = [] } = answer;
-  return { code, type: data?.resultType, series: shown, warnings: [...warnings].sort(), infos: [...infos].sort() };
+  const type = data?.resultType;
+  if (version < 3) return { type, series: series.sort(byText) };
+  const warnings = comparableNotes(answer.warnings, version);
+  const infos = comparableNotes(answer.infos, version);
+  const shown = type === 'scalar' || type === 'string' ? series : inOrder(series, request);
+  return { code, type, series: shown, warnings, infos };
 }
 
 async function askThem(url: string, request: RandomRequest): Promise<Answered> {
@@ -129,7 +183,7 @@ async function askUs(api: PrometheusApi, request: RandomRequest): Promise<Answer
 }
 
 describe.skipIf(program === undefined)(
-  `random queries and ${program ?? 'a real Prometheus (skipped: PROMETHEUS is not set)'}`,
+  `random queries and ${program ?? 'a real Prometheus (skipped: there is no program prometheus)'}`,
   () => {
     let server: PrometheusServer;
 

@@ -1,10 +1,11 @@
 /** Aggregations whose result is one element a group (promql/engine.go `aggregation`). */
 import { invalidQuantile } from '../annotations.ts';
-import type { Aggregation } from '../ast.ts';
+import type { Aggregation, Expression } from '../ast.ts';
 import type { GridSeries, VectorValue } from '../value.ts';
 import { type Evaluation, evaluateScalar, evaluateVector, newSeries, type Steps } from './evaluation.ts';
 import { type Group, groupSeries } from './grouping.ts';
-import { isQuantile, quantileOf } from './quantile.ts';
+import { larger, smaller } from './math.ts';
+import { quantileOf } from './quantile.ts';
 import { evaluateCountValues, evaluateLimits, evaluateRanks } from './rank.ts';
 
 /** Folds members one after the other into `into`; column by column, so that a thousand members need no more memory than one. */
@@ -214,12 +215,20 @@ function* quantileOfGroup(group: Group, quantiles: Float64Array, evaluation: Eva
   return into;
 }
 
+/** Only the extremes of what is no quantile are told. */
+function warnOfExtremes(quantiles: Float64Array, place: Expression, { annotations }: Evaluation): void {
+  const least = quantiles.reduce(smaller, Number.MAX_VALUE);
+  const most = quantiles.reduce(larger, -Number.MAX_VALUE);
+  if (quantiles.some(Number.isNaN)) annotations.warn(place, invalidQuantile(Number.NaN));
+  if (most > 1) annotations.warn(place, invalidQuantile(most));
+  if (least < 0) annotations.warn(place, invalidQuantile(least));
+}
+
 function* evaluateQuantile(aggregation: Aggregation, evaluation: Evaluation): Steps<VectorValue> {
   const { parameter = aggregation, inner } = aggregation;
   const quantiles = yield* evaluateScalar(parameter, evaluation);
-  const wrong = quantiles.find((quantile) => !isQuantile(quantile));
-  if (wrong !== undefined) evaluation.annotations.warn(parameter, invalidQuantile(wrong));
   const { series } = yield* evaluateVector(inner, evaluation);
+  warnOfExtremes(quantiles, parameter, evaluation);
   const found: GridSeries[] = [];
   for (const group of yield* groupSeries(series, aggregation, evaluation.meter)) {
     found.push(yield* quantileOfGroup(group, quantiles, evaluation));

@@ -16,7 +16,7 @@ import {
 import { evaluateHistogramFraction, evaluateHistogramQuantile, evaluateHistogramQuantiles } from './histogram.ts';
 import { evaluateInfo } from './info.ts';
 import { evaluateLabelJoin, evaluateLabelReplace } from './labels.ts';
-import { evaluateHeld, evaluateMath, heldFunctions, mathFunctions } from './math.ts';
+import { evaluateHeld, evaluateMath, heldFunctions, larger, mathFunctions, smaller } from './math.ts';
 import { evaluateRangeFunction, isRangeFunction } from './range-functions.ts';
 import { evaluateSelector } from './selector.ts';
 import { evaluateSort, isSort } from './sort.ts';
@@ -80,7 +80,7 @@ function* evaluateOf(call: Call, evaluation: Evaluation): Steps<Value> {
   const [first = call, second = call] = call.arguments;
   const a = yield* evaluateScalar(first, evaluation);
   const b = yield* evaluateScalar(second, evaluation);
-  const choose = call.function === 'min_of' ? Math.min : Math.max;
+  const choose = call.function === 'min_of' ? smaller : larger;
   return { kind: 'scalar', values: a.map((value, i) => choose(value, b[i] ?? Number.NaN)) };
 }
 

@@ -30,7 +30,7 @@ function* evaluateMatrix(range: MatrixSelector | Subquery, evaluation: Evaluatio
 /** What is the same at every point is evaluated once and repeated. */
 function* evaluateOnce(expression: Expression, evaluation: Evaluation): Steps<Value> {
   const { grid } = evaluation;
-  const value = yield* evaluate(expression, { ...evaluation, grid: { ...grid, count: 1 } });
+  const value = yield* evaluate(expression, { ...evaluation, grid: { ...grid, count: 1, givenEndMs: grid.startMs } });
   switch (value.kind) {
     case 'scalar':
       return { kind: 'scalar', values: new Float64Array(grid.count).fill(value.values[0] ?? Number.NaN) };

@@ -1,8 +1,8 @@
 /** Classic histograms: quantiles and fractions from buckets, which are series with a label `le` (promql/quantile.go). */
 import type { Label } from '../../../model/sample.ts';
-import { badBucketLabel, forcedMonotonicity, invalidQuantile } from '../annotations.ts';
+import { badBucketLabel, invalidQuantile, type RaisedBuckets } from '../annotations.ts';
 import type { Call, Expression } from '../ast.ts';
-import { formatG } from '../go-number.ts';
+import { formatOpenMetrics } from '../go-number.ts';
 import { type GridSeries, labelKey, labelOf, type VectorValue } from '../value.ts';
 import {
   type Evaluation,
@@ -31,16 +31,14 @@ interface BucketSeries {
 interface Histogram {
   /** Without `le` and the metric's name. */
   readonly labels: readonly Label[];
-  readonly name: string;
   /** By bound. */
   readonly buckets: BucketSeries[];
 }
 
-/** A bound as Go's ParseFloat reads it; undefined where it is none. */
+/** A bound as Go's ParseFloat reads it; undefined where it is none. NaN is none. */
 export function parseBound(text: string): number | undefined {
   const infinite = /^([+-]?)inf(?:inity)?$/i.exec(text);
   if (infinite !== null) return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  if (/^nan$/i.test(text)) return Number.NaN;
   return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
@@ -49,18 +47,17 @@ function* groupBuckets(vector: VectorValue, argument: Expression, evaluation: Ev
   const histograms = new Map<string, Histogram>();
   for (const series of vector.series) {
     const text = labelOf(series.labels, 'le');
-    const name = labelOf(series.labels, '__name__');
     const bound = parseBound(text);
     if (evaluation.meter.spend(2000)) yield;
     if (bound === undefined) {
-      if (hasAny(series)) evaluation.annotations.warn(argument, badBucketLabel(text, name));
+      if (hasAny(series)) evaluation.annotations.warn(argument, badBucketLabel(text));
       continue;
     }
     const named = series.labels.filter(([label]) => label !== 'le');
     const key = labelKey(named);
     let histogram = histograms.get(key);
     if (histogram === undefined) {
-      histogram = { labels: evaluation.nameless(named), name, buckets: [] };
+      histogram = { labels: evaluation.nameless(named), buckets: [] };
       histograms.set(key, histogram);
     }
     histogram.buckets.push({ bound, series });
@@ -90,48 +87,61 @@ function isAlmostEqual(a: number, b: number): boolean {
   return a === b || (a !== 0 && b !== 0 && Math.abs(a - b) / Math.min(sum, Number.MAX_VALUE) < tolerance);
 }
 
-/** Counts may not fall from bucket to bucket. Says whether one had to be raised by more than rounding. */
-function makeMonotonic(buckets: readonly Bucket[]): boolean {
+type Raised = Omit<RaisedBuckets, 'timeMs'>;
+
+/** Counts may not fall from bucket to bucket. Tells of those that had to be raised by more than rounding. */
+function makeMonotonic(buckets: readonly Bucket[]): Raised | undefined {
   let previous = buckets[0]?.count ?? 0;
-  let isForced = false;
+  let raised: Raised | undefined;
   for (const bucket of buckets) {
-    if (bucket.count === previous) continue;
-    if (isAlmostEqual(bucket.count, previous)) bucket.count = previous;
-    else if (bucket.count < previous) {
+    const { bound, count } = bucket;
+    if (count === previous) continue;
+    if (isAlmostEqual(count, previous)) bucket.count = previous;
+    else if (count < previous) {
       bucket.count = previous;
-      isForced = true;
-    } else previous = bucket.count;
+      const most = Math.max(raised?.most ?? 0, previous - count);
+      raised = { lowestBound: raised?.lowestBound ?? bound, highestBound: bound, most };
+    } else previous = count;
   }
-  return isForced;
+  return raised;
 }
 
 interface Estimate {
   readonly value: number;
-  readonly isForced: boolean;
+  readonly raised?: Raised | undefined;
 }
 
-const none: Estimate = { value: Number.NaN, isForced: false };
+/** The first bucket but the last with at least so many observations, or the last: by halves, as in Prometheus, which matters where a count is NaN. */
+function bucketOf(rank: number, buckets: readonly Bucket[]): number {
+  let from = 0;
+  let to = buckets.length - 1;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((buckets[middle]?.count ?? 0) >= rank) to = middle;
+    else from = middle + 1;
+  }
+  return from;
+}
 
 /** The value below which the share `quantile` of the observations lies, linear within a bucket. */
 export function bucketQuantile(quantile: number, buckets: readonly Bucket[]): Estimate {
-  if (Number.isNaN(quantile)) return none;
-  if (quantile < 0) return { value: Number.NEGATIVE_INFINITY, isForced: false };
-  if (quantile > 1) return { value: Number.POSITIVE_INFINITY, isForced: false };
+  if (Number.isNaN(quantile)) return { value: Number.NaN };
+  if (quantile < 0) return { value: Number.NEGATIVE_INFINITY };
+  if (quantile > 1) return { value: Number.POSITIVE_INFINITY };
   const last = buckets.at(-1);
-  if (last === undefined || last.bound !== Number.POSITIVE_INFINITY || buckets.length < 2) return none;
-  const isForced = makeMonotonic(buckets);
+  if (last === undefined || last.bound !== Number.POSITIVE_INFINITY || buckets.length < 2) return { value: Number.NaN };
+  const raised = makeMonotonic(buckets);
   const observations = last.count;
-  if (observations === 0) return none;
+  if (observations === 0) return { value: Number.NaN, raised };
   let rank = quantile * observations;
-  let at = buckets.findIndex(({ count }) => count >= rank);
-  if (at === -1) at = buckets.length - 1;
+  const at = bucketOf(rank, buckets);
   // Beyond the last bound that is a number nothing is known.
-  if (at === buckets.length - 1) return { value: buckets[at - 1]?.bound ?? Number.NaN, isForced };
+  if (at === buckets.length - 1) return { value: buckets[at - 1]?.bound ?? Number.NaN, raised };
   const { bound, count } = buckets[at] ?? last;
-  if (at === 0 && bound <= 0) return { value: bound, isForced };
+  if (at === 0 && bound <= 0) return { value: bound, raised };
   const before = at === 0 ? { bound: 0, count: 0 } : (buckets[at - 1] ?? last);
   rank -= before.count;
-  return { value: before.bound + (bound - before.bound) * (rank / (count - before.count)), isForced };
+  return { value: before.bound + (bound - before.bound) * (rank / (count - before.count)), raised };
 }
 
 /** The share of the observations between two values. */
@@ -148,8 +158,9 @@ export function bucketFraction(lower: number, upper: number, buckets: readonly B
       if (i === 0 && bound > 0) from = 0;
       if (from >= value) return rank;
       if (bound > value) {
-        if (from === Number.NEGATIVE_INFINITY) return Number.NaN;
-        return rank + (count - rank) * ((value - from) / (bound - from));
+        // Of what begins at no number nothing is below a value.
+        if (from === Number.NEGATIVE_INFINITY) return count;
+        return rank + ((count - rank) * (value - from)) / (bound - from);
       }
       rank = count;
       from = bound;
@@ -162,7 +173,7 @@ export function bucketFraction(lower: number, upper: number, buckets: readonly B
 interface PerPoint {
   readonly argument: Expression;
   readonly labels: (labels: readonly Label[]) => readonly Label[];
-  readonly compute: (buckets: Bucket[], index: number, name: string) => number;
+  readonly compute: (buckets: Bucket[], index: number) => number;
 }
 
 /** Computes one value a histogram and point. */
@@ -178,7 +189,7 @@ function* perHistogram(
       const buckets = bucketsAt(histogram.buckets, i);
       if (evaluation.meter.spend(60 * (histogram.buckets.length + 1))) yield;
       if (buckets.length === 0) continue;
-      into.values[i] = compute(buckets, i, histogram.name);
+      into.values[i] = compute(buckets, i);
       into.isPresent[i] = 1;
     }
     if (hasAny(into)) found.push(into);
@@ -187,15 +198,16 @@ function* perHistogram(
 }
 
 function warnQuantiles(quantiles: Float64Array, place: Expression, { annotations }: Evaluation): void {
-  const wrong = quantiles.find((quantile) => !isQuantile(quantile));
-  if (wrong !== undefined) annotations.warn(place, invalidQuantile(wrong));
+  for (const quantile of quantiles) if (!isQuantile(quantile)) annotations.warn(place, invalidQuantile(quantile));
 }
 
 const quantileAt =
-  (quantiles: Float64Array, argument: Expression, { annotations }: Evaluation) =>
-  (buckets: Bucket[], index: number, name: string): number => {
-    const { value, isForced } = bucketQuantile(quantiles[index] ?? Number.NaN, buckets);
-    if (isForced) annotations.inform(argument, forcedMonotonicity(name));
+  (quantiles: Float64Array, argument: Expression, { annotations, grid }: Evaluation) =>
+  (buckets: Bucket[], index: number): number => {
+    const { value, raised } = bucketQuantile(quantiles[index] ?? Number.NaN, buckets);
+    if (raised !== undefined) {
+      annotations.informRaised(argument, { ...raised, timeMs: grid.startMs + index * grid.stepMs });
+    }
     return value;
   };
 
@@ -221,7 +233,7 @@ export function* evaluateHistogramQuantiles(call: Call, evaluation: Evaluation):
     const quantiles = yield* evaluateScalar(place, evaluation);
     warnQuantiles(quantiles, place, evaluation);
     const compute = quantileAt(quantiles, argument, evaluation);
-    const value = formatG(quantiles[0] ?? Number.NaN);
+    const value = formatOpenMetrics(quantiles[0] ?? Number.NaN);
     const labels = (from: readonly Label[]) => withLabel(from, label, value);
     series.push(...(yield* perHistogram(histograms, { labels, compute }, evaluation)));
   }

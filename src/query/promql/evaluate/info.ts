@@ -47,12 +47,8 @@ function chosenAt(candidates: readonly GridSeries[], point: number): readonly Gr
   return [...byName.values()];
 }
 
-/** The labels with those of the info series added; the series' own stay as they are. Undefined where none was added. */
-function enriched(
-  base: readonly Label[],
-  infos: readonly GridSeries[],
-  wanted: ReadonlySet<string>,
-): readonly Label[] | undefined {
+/** The labels with those of the info series added; the series' own stay as they are. */
+function enriched(base: readonly Label[], infos: readonly GridSeries[], wanted: ReadonlySet<string>): readonly Label[] {
   const added = new Map<string, string>();
   for (const { labels } of infos) {
     for (const [name, value] of labels) {
@@ -63,7 +59,6 @@ function enriched(
       added.set(name, value);
     }
   }
-  if (added.size === 0) return undefined;
   return [...added].reduce((labels, [name, value]) => withLabel(labels, name, value), base);
 }
 
@@ -86,9 +81,9 @@ export function* evaluateInfo(call: Call, evaluation: Evaluation): Steps<VectorV
     for (let i = 0; i < base.values.length; i++) {
       if (evaluation.meter.spend(50 + 200 * candidates.length)) yield;
       if (base.isPresent[i] !== 1) continue;
-      const added = enriched(base.labels, chosenAt(candidates, i), wanted);
-      if (added === undefined && mustMatch) continue;
-      const outcome = added ?? base.labels;
+      const chosen = chosenAt(candidates, i);
+      if (chosen.length === 0 && mustMatch) continue;
+      const outcome = enriched(base.labels, chosen, wanted);
       const key = labelKey(outcome);
       const into = outcomes.get(key) ?? newSeries(outcome, evaluation);
       outcomes.set(key, into);

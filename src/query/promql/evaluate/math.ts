@@ -32,9 +32,9 @@ export const mathFunctions: ReadonlyMap<string, (value: number) => number> = new
 );
 
 /** As Go has them: an infinity that decides goes before NaN. */
-const smaller = (a: number, b: number): number =>
+export const smaller = (a: number, b: number): number =>
   a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(a, b);
-const larger = (a: number, b: number): number =>
+export const larger = (a: number, b: number): number =>
   a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(a, b);
 
 type Held = (value: number, limits: readonly number[]) => number;

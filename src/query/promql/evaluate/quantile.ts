@@ -60,9 +60,11 @@ export function quantileOf(quantile: number, values: Float64Array): number {
   const upper = Math.min(values.length - 1, lower + 1);
   const nans = moveNaNsFirst(values);
   if (lower >= nans) select(values, lower, nans);
+  const weight = rank - Math.floor(rank);
+  // An infinity beside it would make NaN of nothing.
+  if (weight === 0) return at(values, lower);
   let above = upper < nans ? Number.NaN : at(values, upper);
   for (let i = Math.max(upper, nans); i < values.length; i++) if (at(values, i) < above) above = at(values, i);
-  const weight = rank - Math.floor(rank);
   return at(values, lower) * (1 - weight) + above * weight;
 }
 

@@ -37,7 +37,7 @@ export function subqueryGrid(subquery: Subquery, evaluation: Evaluation): Grid {
   const startMs = (Math.floor(afterMs / stepMs) + 1) * stepMs;
   const endMs = times.firstMs + (evaluation.grid.count - 1) * times.stepMs;
   const count = endMs < startMs ? 0 : Math.floor((endMs - startMs) / stepMs) + 1;
-  return { startMs, stepMs, count };
+  return { startMs, stepMs, count, givenEndMs: endMs };
 }
 
 /** Longer grids are refused before room is made for them. */

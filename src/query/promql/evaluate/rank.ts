@@ -2,7 +2,7 @@
 import { compareBytes } from '../../../model/sample.ts';
 import type { Aggregation } from '../ast.ts';
 import { unsupported } from '../error.ts';
-import { formatPlain } from '../go-number.ts';
+import { formatG, formatPlain } from '../go-number.ts';
 import { type GridSeries, labelKey, type VectorValue } from '../value.ts';
 import {
   type Evaluation,
@@ -15,14 +15,16 @@ import {
   type Steps,
 } from './evaluation.ts';
 import { type Group, groupLabels, groupSeries } from './grouping.ts';
+import { larger, smaller } from './math.ts';
 
-/** How many elements are kept at each point. */
-function* evaluateCounts({ parameter, inner }: Aggregation, evaluation: Evaluation): Steps<Float64Array> {
-  const counts = yield* evaluateScalar(parameter ?? inner, evaluation);
-  for (const count of counts) {
-    if (Number.isNaN(count)) throw executionError('Parameter value is NaN');
-    if (Math.abs(count) >= 2 ** 63) throw executionError(`Scalar value ${formatPlain(count)} overflows int64`);
-  }
+/** How many elements are kept at each point. What keeps none has no errors either (promql/engine.go, `rangeEvalAgg`). */
+function wholeCounts(counts: Float64Array): Float64Array {
+  const least = counts.reduce(smaller, Number.MAX_VALUE);
+  const most = counts.reduce(larger, -Number.MAX_VALUE);
+  if (most < 1) return counts.map(() => 0);
+  if (counts.some(Number.isNaN)) throw executionError('Parameter value is NaN');
+  if (least <= -(2 ** 63)) throw executionError(`Scalar value ${formatG(least)} underflows int64`);
+  if (most >= 2 ** 63) throw executionError(`Scalar value ${formatG(most)} overflows int64`);
   return counts.map(Math.trunc);
 }
 
@@ -74,8 +76,9 @@ function* rankGroup(
 }
 
 export function* evaluateRanks(aggregation: Aggregation, evaluation: Evaluation): Steps<VectorValue> {
-  const counts = yield* evaluateCounts(aggregation, evaluation);
+  const given = yield* evaluateScalar(aggregation.parameter ?? aggregation.inner, evaluation);
   const { series } = yield* evaluateVector(aggregation.inner, evaluation);
+  const counts = wholeCounts(given);
   const sign = aggregation.op === 'topk' ? -1 : 1;
   const found: GridSeries[] = [];
   for (const group of yield* groupSeries(series, aggregation, evaluation.meter)) {
@@ -91,8 +94,9 @@ export function* evaluateLimits(aggregation: Aggregation, evaluation: Evaluation
     if (ratios.some(Number.isNaN)) throw executionError('Ratio value is NaN');
     throw unsupported('aggregation "limit_ratio"');
   }
-  const counts = yield* evaluateCounts(aggregation, evaluation);
+  const given = yield* evaluateScalar(aggregation.parameter ?? aggregation.inner, evaluation);
   const { series } = yield* evaluateVector(aggregation.inner, evaluation);
+  const counts = wholeCounts(given);
   const found: GridSeries[] = [];
   for (const group of yield* groupSeries(series, aggregation, evaluation.meter)) {
     const taken = new Float64Array(evaluation.grid.count);
@@ -116,22 +120,24 @@ export function* evaluateCountValues(aggregation: Aggregation, evaluation: Evalu
   if (label === '') throw executionError('invalid label name ""');
   const { series } = yield* evaluateVector(inner, evaluation);
   const counted = new Map<string, GridSeries>();
-  // The label itself belongs to what groups are told apart by.
-  const grouping = { labels: isWithout ? labels.filter((name) => name !== label) : [...labels, label], isWithout };
+  // The label itself belongs to what groups are told apart by, unless it is left out by name.
+  const grouping = { labels: isWithout ? labels : [...labels, label], isWithout };
   for (const { labels: from, values, isPresent } of series) {
     const others = from.filter(([name]) => name !== label);
-    const keys = new Map<number, GridSeries>();
+    const keys = new Map<number | '-0', GridSeries>();
     for (let i = 0; i < values.length; i++) {
       if (isPresent[i] !== 1) continue;
       const value = values[i] ?? Number.NaN;
-      let into = keys.get(value);
+      // Zeros of either sign are one key to a Map, and two labels.
+      const found = Object.is(value, -0) ? '-0' : value;
+      let into = keys.get(found);
       if (into === undefined) {
         const named = [...others, [label, formatPlain(value)] as const].sort((a, b) => compareBytes(a[0], b[0]));
         const group = groupLabels(named, grouping);
         const key = labelKey(group);
         into = counted.get(key) ?? newSeries(group, evaluation);
         counted.set(key, into);
-        keys.set(value, into);
+        keys.set(found, into);
       }
       into.values[i] = (into.values[i] ?? 0) + 1;
       into.isPresent[i] = 1;

@@ -2,7 +2,7 @@
 import { compareBytes, compareLabels } from '../../../model/sample.ts';
 import { ineffectiveSort } from '../annotations.ts';
 import type { Call } from '../ast.ts';
-import { type GridSeries, isInstant, labelOf, type VectorValue } from '../value.ts';
+import { type GridSeries, givenEndOf, isInstant, labelOf, type VectorValue } from '../value.ts';
 import { type Evaluation, evaluateString, evaluateVector, type Steps } from './evaluation.ts';
 
 /** Runs of digits by their number: `node2` goes before `node10`. */
@@ -36,10 +36,8 @@ export function* evaluateSort(call: Call, evaluation: Evaluation): Steps<VectorV
   const { series } = yield* evaluateVector(argument, evaluation);
   const names: string[] = [];
   for (const label of rest) names.push(yield* evaluateString(label, evaluation));
-  if (!isInstant(evaluation.whole)) {
-    evaluation.annotations.warn(call, ineffectiveSort(call.function));
-    return { kind: 'vector', series };
-  }
+  if (givenEndOf(evaluation.grid) !== evaluation.grid.startMs) evaluation.annotations.warn(call, ineffectiveSort);
+  if (!isInstant(evaluation.whole)) return { kind: 'vector', series };
   const sign = call.function.endsWith('_desc') ? -1 : 1;
   const byLabel = (a: GridSeries, b: GridSeries): number => {
     for (const name of names) {
