@@ -52,15 +52,21 @@ function labelsOf(name: string, i: number, bound: string | undefined): readonly 
 
 type Shape = 'counter' | 'noise' | 'constant';
 
+/** When the targets were scraped, of which there are 100: a few milliseconds late now and then. Series of one share the array. */
+const scrapeTimes = Array.from({ length: 100 }, () => {
+  const phaseMs = Math.floor(random() * 1000);
+  return Float64Array.from(
+    { length: sampleCount },
+    (_, i) => startMs + i * scrapeMs - phaseMs + (random() < 0.1 ? 3 : 0),
+  );
+});
+
 function createSeries(labels: readonly Label[], shape: Shape): SeriesPoints {
-  const timestampsMs = new Float64Array(sampleCount);
+  const timestampsMs = scrapeTimes[Math.floor(random() * scrapeTimes.length)] ?? new Float64Array(0);
   const values = new Float64Array(sampleCount);
   const growth = 1 + Math.floor(random() * 200);
-  // Scrapes of one target share a phase and are a few milliseconds late now and then.
-  const phaseMs = Math.floor(random() * 1000);
   let value = Math.floor(random() * 1e6);
   for (let i = 0; i < sampleCount; i++) {
-    timestampsMs[i] = startMs + i * scrapeMs - phaseMs + (random() < 0.1 ? 3 : 0);
     if (shape === 'counter') value = random() < 0.001 ? 0 : value + Math.floor(random() * growth);
     values[i] = shape === 'noise' ? Math.round((value + random() * 1000) * 1000) / 1000 : value;
   }

@@ -18,8 +18,7 @@ import { createExtreme, createTotal } from './over-time-sweeps.ts';
 import { isQuantile, quantileOf } from './quantile.ts';
 import { evaluateRange, type RangeVector, type RangeWindow } from './range-vector.ts';
 import { createRate, instantChange, type RateKind } from './rate.ts';
-import { countUntilNear } from './selector.ts';
-import { type Compute, type Cursor, type Sweep, type Windows, windowByWindow } from './sweep.ts';
+import { type Compute, createPlacer, type Sweep, type Windows, windowByWindow } from './windows.ts';
 
 const rateKinds: Readonly<Record<string, RateKind>> = {
   rate: { isCounter: true, perSecond: true },
@@ -91,6 +90,8 @@ function* prepareWithScalars(call: Call, evaluation: Evaluation): Steps<Compute>
 interface Prepared {
   readonly windows: Windows;
   readonly sweep: Sweep;
+  /** What each sample in a window costs. */
+  readonly workOfSample: number;
 }
 
 function windowOf(call: Call): Compute {
@@ -103,10 +104,10 @@ function windowOf(call: Call): Compute {
 /** Functions whose windows are not computed one by one. */
 const sweeps: ReadonlyMap<string, (windows: Windows) => Sweep> = new Map<string, (windows: Windows) => Sweep>([
   ...Object.entries(rateKinds).map(([name, kind]) => [name, (windows: Windows) => createRate(kind, windows)] as const),
-  ['avg_over_time', (windows) => createTotal(true, windows)],
-  ['max_over_time', (windows) => createExtreme(true, windows)],
-  ['min_over_time', (windows) => createExtreme(false, windows)],
-  ['sum_over_time', (windows) => createTotal(false, windows)],
+  ['avg_over_time', () => createTotal(true)],
+  ['max_over_time', () => createExtreme(true)],
+  ['min_over_time', () => createExtreme(false)],
+  ['sum_over_time', () => createTotal(false)],
 ]);
 
 function* prepareSweep(call: Call, range: RangeVector, evaluation: Evaluation): Steps<Prepared> {
@@ -117,13 +118,13 @@ function* prepareSweep(call: Call, range: RangeVector, evaluation: Evaluation): 
   const kind = rateKinds[call.function];
   if (edges !== undefined) {
     const compute = kind === undefined ? fromAnchor(windowOf(call)) : extendedRate(edges, kind);
-    return { windows, sweep: windowByWindow(compute, windows) };
+    return { windows, sweep: windowByWindow(compute, windows), workOfSample: 2 };
   }
   const create = sweeps.get(call.function);
-  if (create !== undefined) return { windows, sweep: create(windows) };
+  if (create !== undefined) return { windows, sweep: create(windows), workOfSample: 0.1 };
   const known = instantKinds[call.function] ?? windowFunctions.get(call.function);
   const compute = known ?? (yield* prepareWithScalars(call, evaluation));
-  return { windows, sweep: windowByWindow(compute, windows) };
+  return { windows, sweep: windowByWindow(compute, windows), workOfSample: 2 };
 }
 
 const counterSuffix = /_(?:total|sum|count|bucket)$/;
@@ -139,26 +140,23 @@ function checkCounter(call: Call, labels: RawSeries['labels'], { annotations }: 
 /** The series of all that have a value in a window, and where among the samples' series they are. */
 function* sweepAll(
   range: RangeVector,
-  { windows, sweep }: Prepared,
+  { windows, sweep, workOfSample }: Prepared,
   { evaluation, labels }: { readonly evaluation: Evaluation; readonly labels: LabelList['labels'] },
 ): Steps<{ readonly found: GridSeries[]; readonly contributing: RawSeries[] }> {
   const { meter } = evaluation;
   const found: GridSeries[] = [];
   const contributing: RawSeries[] = [];
   const rows = createRows(evaluation);
-  const cursor: Cursor = { index: 0, from: 0, work: 0 };
-  const afterMs = windows.firstMs - windows.rangeMs - windows.beyondMs.before;
-  let behind = 0;
+  const placeAt = createPlacer(windows, workOfSample);
   for (let i = 0; i < range.series.length; i++) {
     const one = range.series[i];
     if (one === undefined) continue;
-    cursor.from = countUntilNear(one.timestampsMs, afterMs, one.timestampsMs.length - behind);
-    cursor.index = 0;
-    behind = one.timestampsMs.length - cursor.from;
     let present = 0;
-    while (cursor.index < windows.count) {
-      present += sweep(one, cursor, rows.cells());
-      if (meter.spend(200 + cursor.work)) yield;
+    for (let begin = 0; begin < windows.count; ) {
+      const placed = placeAt(one, begin);
+      present += sweep(one, placed, rows.cells());
+      begin = placed.end;
+      if (meter.spend(placed.work)) yield;
     }
     const series = rows.finish(labels[i] ?? one.labels, present);
     if (series === undefined) continue;
