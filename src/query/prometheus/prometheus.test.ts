@@ -127,7 +127,7 @@ describe('/api/v1/query', () => {
   it.each<[Record<string, string>, number, string, string]>([
     [{}, 400, 'bad_data', 'invalid parameter "query": 1:1: parse error: no expression found in input'],
     [{ query: '1 + ' }, 400, 'bad_data', 'invalid parameter "query": 1:5: parse error: unexpected end of input'],
-    [{ query: 'limit_ratio(0.5, up)' }, 422, 'execution', 'unsupported: aggregation "limit_ratio"'],
+    [{ query: 'limit_ratio(NaN, up)' }, 422, 'execution', 'Ratio value is NaN'],
     [
       { query: 'up', time: 'soon' },
       400,

@@ -4,6 +4,7 @@ import type { Aggregation, Expression } from '../ast.ts';
 import type { GridSeries, VectorValue } from '../value.ts';
 import { type Evaluation, evaluateScalar, evaluateVector, newSeries, type Steps } from './evaluation.ts';
 import { type Group, groupSeries } from './grouping.ts';
+import { evaluateLimitRatio } from './limit-ratio.ts';
 import { larger, smaller } from './math.ts';
 import { quantileOf } from './quantile.ts';
 import { evaluateCountValues, evaluateLimits, evaluateRanks } from './rank.ts';
@@ -241,9 +242,8 @@ export function* evaluateAggregation(aggregation: Aggregation, evaluation: Evalu
   if (create === undefined) {
     if (aggregation.op === 'quantile') return yield* evaluateQuantile(aggregation, evaluation);
     if (aggregation.op === 'count_values') return yield* evaluateCountValues(aggregation, evaluation);
-    if (aggregation.op === 'limitk' || aggregation.op === 'limit_ratio') {
-      return yield* evaluateLimits(aggregation, evaluation);
-    }
+    if (aggregation.op === 'limitk') return yield* evaluateLimits(aggregation, evaluation);
+    if (aggregation.op === 'limit_ratio') return yield* evaluateLimitRatio(aggregation, evaluation);
     return yield* evaluateRanks(aggregation, evaluation);
   }
   const { series } = yield* evaluateVector(aggregation.inner, evaluation);

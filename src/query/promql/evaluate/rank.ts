@@ -1,7 +1,6 @@
 /** Aggregations that keep elements or count them by value: `topk`, `bottomk`, `limitk`, `count_values`. */
 import { compareBytes } from '../../../model/sample.ts';
 import type { Aggregation } from '../ast.ts';
-import { unsupported } from '../error.ts';
 import { formatG, formatPlain } from '../go-number.ts';
 import { type GridSeries, labelKey, type VectorValue } from '../value.ts';
 import {
@@ -89,11 +88,6 @@ export function* evaluateRanks(aggregation: Aggregation, evaluation: Evaluation)
 
 /** `limitk`: any so many elements; here the first. */
 export function* evaluateLimits(aggregation: Aggregation, evaluation: Evaluation): Steps<VectorValue> {
-  if (aggregation.op === 'limit_ratio') {
-    const ratios = yield* evaluateScalar(aggregation.parameter ?? aggregation.inner, evaluation);
-    if (ratios.some(Number.isNaN)) throw executionError('Ratio value is NaN');
-    throw unsupported('aggregation "limit_ratio"');
-  }
   const given = yield* evaluateScalar(aggregation.parameter ?? aggregation.inner, evaluation);
   const { series } = yield* evaluateVector(aggregation.inner, evaluation);
   const counts = wholeCounts(given);

@@ -54,16 +54,14 @@ export const withAt = (query: string, expression: Expression, at: At, to: number
 
 /** `anchored` or `smoothed` on a selector. */
 export function withEdges(query: string, expression: Expression, edges: Edges, to: number): Expression {
+  const refuse = (message: string): never => {
+    throw parseError(query, expression.from, message);
+  };
+  if (expression.kind === 'subquery') return refuse(`${edges} modifier is not supported for subqueries`);
   const selector = expression.kind === 'matrix_selector' ? expression.selector : expression;
-  if (selector.kind !== 'vector_selector') {
-    throw parseError(
-      query,
-      expression.from,
-      `${edges} modifier not allowed after ${expression.kind.replaceAll('_', ' ')}`,
-    );
-  }
-  if (selector.edges !== undefined) {
-    throw parseError(query, expression.from, 'anchored and smoothed may not be set multiple times');
+  if (selector.kind !== 'vector_selector') return refuse(`${edges} modifier not implemented`);
+  if (selector.edges !== undefined && selector.edges !== edges) {
+    return refuse('anchored and smoothed modifiers cannot be used together');
   }
   const changed = { ...selector, edges };
   return expression.kind === 'matrix_selector' ? { ...expression, selector: changed, to } : { ...changed, to };
