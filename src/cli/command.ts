@@ -1,6 +1,7 @@
 /** What a command of `trawl` is, and how its arguments are read and its help is written. */
 import { relative } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { errorCode } from '../pipeline/file-system.ts';
 
 export interface Option {
   readonly type: 'string' | 'boolean';
@@ -73,7 +74,9 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (error) {
     const sentence = error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error);
-    throw new UsageError(sentence, { cause: error });
+    const isUnknown = errorCode(error) === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' && command.positionals.length > 0;
+    const hint = isUnknown ? `; ${command.positionals[0]} goes behind -- where it begins with a minus` : '';
+    throw new UsageError(sentence + hint, { cause: error });
   }
   const { values, positionals } = parsed;
   const isOpen = command.positionals.at(-1)?.endsWith('…') === true && positionals.length > command.positionals.length;

@@ -40,6 +40,8 @@ export async function explainEmpty({ query, times, agent }: Empty): Promise<stri
     const why = await explainSelector(selector, times, agent);
     return [nothing, ...why];
   }
+  if (/^\s*absent(?:_over_time)?\s*\(/.test(query))
+    return [nothing, 'absent() answers 1 where there is nothing, and here is something'];
   return [
     nothing,
     'what it selects has samples then, but nothing is left of them: a comparison that none meets, sides of an operator with no labels alike, a window with too few samples, or an offset to a time without any',

@@ -79,6 +79,7 @@ describe('the query of trawl query promql', () => {
     expect(await said('@gone\u001b[2J')).toContain('no query can be read from gone�[2J: there is no such file');
     expect(await said('@')).toContain('a file is named behind @');
     expect((await query(['sum', 'by', '(job)'])).errors[0]).toContain('what has blanks in it goes in quotes');
+    expect((await query(['-1'])).errors[0]).toContain('QUERY goes behind -- where it begins with a minus');
     expect(api.requests).toEqual([]);
   });
 });

@@ -415,6 +415,9 @@ describe('trawl query promql that finds nothing', () => {
       expect.stringContaining('a comparison that none meets'),
       'ask for its parts one by one',
     ]);
+    expect(await asking('absent(http_requests_total)')).toEqual([
+      'absent() answers 1 where there is nothing, and here is something',
+    ]);
     await serve(agent);
   });
 
