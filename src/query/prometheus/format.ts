@@ -4,6 +4,7 @@ import { untilEnded } from '../failure.ts';
 import type { Grid, GridSeries, RawSeries, Value } from '../promql/value.ts';
 import { type Chunk, chunkBytes, reserve, startChunk, takeChunk, takeLast, writeText } from './chunk.ts';
 import { labelTexts } from './label-text.ts';
+import { writeRepeated } from './repeated-values.ts';
 import { formatTimestamp, formatValue, timestampBytes, valueBytes, writeTimestamp, writeValue } from './value-text.ts';
 
 const formatPoint = (timestampMs: number, value: number): string =>
@@ -56,7 +57,7 @@ function writeGridPoints(chunk: Chunk, { series, heads, from, to }: GridPart): v
     // A word too many is overwritten by the value.
     for (let k = 0; k < headWords; k++) view.setUint32(at + 4 * k, words[start + k] ?? 0, isLittleEndian);
     at += sizes[i] ?? 0;
-    at = writeValue(buffer, at, values[i] ?? Number.NaN);
+    at = writeRepeated(view, buffer, at, values[i] ?? Number.NaN);
     buffer[at++] = quote;
     buffer[at++] = closeBracket;
   }

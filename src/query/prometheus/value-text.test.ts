@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../test/fixtures/random.ts';
+import { repeatedBytes, writeRepeated } from './repeated-values.ts';
 import { formatTimestamp, formatValue, timestampBytes, valueBytes, writeTimestamp, writeValue } from './value-text.ts';
 
 const seed = 23;
@@ -54,6 +55,22 @@ describe('the bytes of a value', () => {
   it('are written within their bound', () => {
     expect(written(smallAndLong)).toHaveLength(valueBytes);
     expect(buffer.toString('latin1', 3 + valueBytes)).toBe('#######');
+  });
+});
+
+describe('the bytes of a value that came before', () => {
+  const buffer = Buffer.alloc(3 + repeatedBytes + valueBytes);
+  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+
+  it('are its text, however often others came in between', () => {
+    const drawn = Object.values(kinds).flatMap((draw) => Array.from({ length: 300 }, draw));
+    const values = [...drawn, ...special, ...infinite, smallAndLong];
+    for (let i = 0; i < 100_000; i++) {
+      // First many different ones, so that the memory pauses, then few.
+      const value = values[below(i < 20_000 ? values.length : 40)] ?? 0;
+      const text = buffer.toString('latin1', 3, writeRepeated(view, buffer, 3, value));
+      if (text !== formatValue(value)) expect(`${text}, seed ${seed}`).toBe(formatValue(value));
+    }
   });
 });
 
