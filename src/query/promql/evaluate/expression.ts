@@ -7,8 +7,9 @@ import { evaluateBinary, evaluateUnary } from './binary.ts';
 import { evaluateCall } from './call.ts';
 import { type Evaluation, newSeries, type Steps } from './evaluation.ts';
 import { evaluateSmoothed, extendedSamples } from './extended.ts';
+import { countUntil } from './positions.ts';
 import { evaluateRange } from './range-vector.ts';
-import { countUntil, evaluateSelector } from './selector.ts';
+import { evaluateSelector } from './selector.ts';
 
 /** A range vector as it stands, at the grid's only point. */
 function* evaluateMatrix(range: MatrixSelector | Subquery, evaluation: Evaluation): Steps<Value> {

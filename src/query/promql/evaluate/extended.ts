@@ -5,9 +5,10 @@
 import type { Edges, VectorSelector } from '../ast.ts';
 import type { GridSeries, RawSeries } from '../value.ts';
 import { type Evaluation, newSeries, type Steps, timesOf } from './evaluation.ts';
+import { countUntil } from './positions.ts';
 import type { RangeVector, RangeWindow } from './range-vector.ts';
 import type { RateKind } from './rate.ts';
-import { countUntil, samplesOf, withoutMarkers } from './selector.ts';
+import { samplesOf, withoutMarkers } from './selector.ts';
 
 type Samples = Pick<RangeWindow, 'timestampsMs' | 'values'>;
 

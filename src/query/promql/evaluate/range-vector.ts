@@ -2,7 +2,8 @@
 import type { Edges, MatrixSelector, Subquery } from '../ast.ts';
 import type { Grid, GridSeries, RawSeries } from '../value.ts';
 import { type Evaluation, evaluateVector, type Steps, timesOf, tooManySamples } from './evaluation.ts';
-import { countUntil, samplesOf, withoutMarkers } from './selector.ts';
+import { countUntil } from './positions.ts';
+import { samplesOf, withoutMarkers } from './selector.ts';
 
 /** What a range function sees of a series at one point of the grid. The object is the same for every point. */
 export interface RangeWindow {

@@ -1,8 +1,8 @@
 /** The windows of range functions: where among a series' samples each begins and ends, and the functions that go over them. */
 import type { RawSeries } from '../value.ts';
 import type { Cells } from './evaluation.ts';
+import { countUntilNear } from './positions.ts';
 import type { RangeWindow } from './range-vector.ts';
-import { countUntilNear } from './selector.ts';
 
 /** The windows of a range function: that of point i is (`firstMs` + i * `stepMs` - `rangeMs`, `firstMs` + i * `stepMs`]. */
 export interface Windows {
@@ -86,7 +86,10 @@ const isOfSameTimes = (a: Float64Array, b: Float64Array): boolean =>
  * Finds the samples of windows from the window `begin` on. Series that were sampled together share their timestamps in memory: what was found for
  * one of them is found again for the others, whose timestamps are not looked at.
  */
-export function createPlacer(windows: Windows, workOfSample: number): (series: RawSeries, begin: number) => Placed {
+export function createPlacer(
+  windows: Windows,
+  workOfSample: number,
+): (series: Pick<RawSeries, 'timestampsMs'>, begin: number) => Placed {
   const count = Math.min(windows.count, windowsAtOnce);
   const scratch = createRoom(count);
   const remembered = new Map<ArrayBufferLike, Placed>();
