@@ -39,6 +39,8 @@ export interface Engine {
   readonly version: string;
   /** Ends what the session is running at the moment, if anything. */
   kill(session: EngineSession): Promise<void>;
+  /** Gives memory that is free back to the system, which the allocator would keep for a while. */
+  purge(): Promise<void>;
   /** Asks the control session for nothing, which answers even when every reader is at work. */
   check(): Promise<void>;
 }
@@ -90,6 +92,7 @@ export async function openEngine(directory: string, { readerCount, maxMemoryByte
   const ask = createControl(control);
   return {
     check: () => ask('SELECT 1'),
+    purge: () => ask('SYSTEM JEMALLOC PURGE'),
     readers,
     writer,
     version: Buffer.from(answer.bytes).toString().trim(),
@@ -153,11 +156,17 @@ function sizeOf(parameters: ReadonlyMap<string, string>): number {
 }
 
 function createSession(name: string, session: Session): EngineSession {
+  /** Whether the session holds what a query had written of its answer before it failed: chDB puts that in front of the next answer. */
+  let holdsLeftover = false;
+
   async function execute(sql: string, format: string): Promise<EngineAnswer> {
     try {
+      if (holdsLeftover) await session.queryAsync('SELECT 1', { format: 'TSV' });
+      holdsLeftover = false;
       const result = await session.queryAsync(sql, { format });
       return { bytes: result.bytes(), rowsRead: result.rowsRead, bytesRead: result.bytesRead };
     } catch (error) {
+      holdsLeftover = true;
       throw toEngineError(error);
     }
   }

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import type { RetentionLimits } from '../retention/plan.ts';
 import { createAuthorization } from './authorization.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
-import { openEngine } from './engine.ts';
+import { type Engine, openEngine } from './engine.ts';
 import { createStoreServer, type ListenAddress, listenAt, type StoreServer } from './listen.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { createQueryRunner } from './query-runner.ts';
@@ -125,7 +125,7 @@ async function open(directory: string, options: StoreProcessOptions, log: Logger
   log.info({ where: address, engine: engine.version }, 'the store is open');
   // A supervisor waits for this; where there is none, there is nobody to send it to.
   process.send?.({ ready: address });
-  return { server, runner, keeping };
+  return { server, runner, engine, keeping };
 }
 
 /** A store that agents share keeps itself in order, as a client of its own on a socket that nobody else may open. */
@@ -155,6 +155,7 @@ const watchIntervalMs = 1_000;
 interface Serving {
   readonly server: StoreServer;
   readonly runner: QueryRunner;
+  readonly engine: Engine;
   readonly keeping: SelfKeeping | undefined;
   readonly log: Logger;
   readonly options: StoreProcessOptions;
@@ -162,7 +163,7 @@ interface Serving {
 }
 
 /** Never resolves: the last step of every way out is SIGKILL, for chDB's own ending can hang. */
-function serveUntilStopped({ server, runner, keeping, log, options, lock }: Serving): Promise<number> {
+function serveUntilStopped({ server, runner, engine, keeping, log, options, lock }: Serving): Promise<number> {
   let isStopping = false;
   const end = () => {
     try {
@@ -196,7 +197,7 @@ function serveUntilStopped({ server, runner, keeping, log, options, lock }: Serv
     end();
   });
   const maxRssBytes = options.maxRssBytes ?? 0;
-  if (maxRssBytes > 0) watchMemory({ runner, maxRssBytes, log, stopFor });
+  if (maxRssBytes > 0) watchMemory({ runner, engine, maxRssBytes, log, stopFor });
   return new Promise<number>(() => undefined);
 }
 
@@ -232,15 +233,29 @@ function sleep(delayMs: number): Promise<void> {
   return new Promise((wake) => setTimeout(wake, delayMs));
 }
 
+/** Above this share of what the process may take, free memory is given back. */
+const purgeShare = 0.75;
+/** A process that stays too large for so long is replaced; at once above this share. */
+const largeChecksUntilNew = 10;
+const hardShare = 1.5;
+
 function watchMemory(watch: {
   readonly runner: QueryRunner;
+  readonly engine: Engine;
   readonly maxRssBytes: number;
   readonly log: Logger;
   readonly stopFor: (reason: string) => void;
 }): void {
+  let largeChecks = 0;
   const timer = setInterval(() => {
     const rssBytes = process.memoryUsage.rss();
-    if (rssBytes <= watch.maxRssBytes || watch.runner.load().inserts > 0) return;
+    const isLarge = rssBytes > watch.maxRssBytes;
+    largeChecks = isLarge ? largeChecks + 1 : 0;
+    // What a crowd of queries took is free again when they are answered; what it freed is kept by the allocator unless it is told.
+    if (rssBytes > purgeShare * watch.maxRssBytes)
+      watch.engine.purge().catch((err) => watch.log.warn({ err }, 'the store could not give memory back'));
+    if (!isLarge || watch.runner.load().inserts > 0) return;
+    if (largeChecks < largeChecksUntilNew && rssBytes < hardShare * watch.maxRssBytes) return;
     clearInterval(timer);
     watch.log.warn({ rssBytes, maxRssBytes: watch.maxRssBytes }, 'the store is larger than it may be and starts anew');
     watch.stopFor('memory');

@@ -73,6 +73,28 @@ describe('the store process', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining('is longer than 107 bytes')]);
   });
 
+  it('answers nothing of a query that failed in the middle of its answer', async () => {
+    const failing = (setting: Record<string, number>) =>
+      store.client.bytes({
+        sql: 'SELECT number FROM numbers(3000000)',
+        format: 'RowBinary',
+        signal: signal(),
+        settings: setting,
+      });
+    for (const setting of [{ max_result_rows: 1_000_000 }, { max_result_bytes: 9_000_000 }]) {
+      // Each of the sessions that read.
+      await Promise.all(
+        Array.from({ length: 12 }, () => expect(failing(setting)).rejects.toMatchObject({ code: 396 })),
+      );
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, () =>
+          store.client.bytes({ sql: 'SELECT toUInt8(7)', format: 'RowBinary', signal: signal() }),
+        ),
+      );
+      expect(answers.map((answer) => answer.toString('hex'))).toEqual(Array.from({ length: 12 }, () => '07'));
+    }
+  });
+
   it('removes the bodies of INSERTs, its own and those that a crash left behind', async () => {
     const bodies = join(store.directory, 'inserts');
     expect(readdirSync(bodies)).toEqual([]);
