@@ -1,6 +1,6 @@
 /** Durations written as formulas: what they come to, now or once the query's times are known (promql/durations.go). */
 import { type Expression, type Formula, type FormulaOp, type Moved, unwrap } from './ast.ts';
-import { parseError } from './error.ts';
+import { PromqlError, parseError } from './error.ts';
 import { type Grid, givenEndOf } from './value.ts';
 
 /** Go's durations end at 2^63 ns, and so do Prometheus's. */
@@ -42,6 +42,17 @@ const operations: Readonly<Record<FormulaOp, (a: number, b: number) => number>> 
   '^': (a, b) => a ** b,
 };
 
+/** Whether it is a number or a duration as it stands, with a sign or none. */
+export const isLiteral = (formula: Formula): boolean =>
+  formula.kind === 'literal' || (formula.kind === 'sign' && formula.inner.kind === 'literal');
+
+/** What is wrong with a formula Prometheus finds out after it was parsed, and gives its first and last byte. */
+function refuse(query: string, formula: Formula, message: string): never {
+  if (isLiteral(formula)) throw parseError(query, formula.from, message);
+  const bytesTo = (at: number): number => Buffer.byteLength(query.slice(0, at));
+  throw new PromqlError('parse', `${bytesTo(formula.from)}:${bytesTo(formula.to)}: ${message}`);
+}
+
 function secondsOf(query: string, formula: Formula, times: QueryTimes): number {
   switch (formula.kind) {
     case 'literal':
@@ -61,8 +72,8 @@ function secondsOf(query: string, formula: Formula, times: QueryTimes): number {
     case 'operation': {
       const left = secondsOf(query, formula.left, times);
       const right = secondsOf(query, formula.right, times);
-      if (right === 0 && formula.op === '/') throw parseError(query, formula.from, 'division by zero');
-      if (right === 0 && formula.op === '%') throw parseError(query, formula.from, 'modulo by zero');
+      if (right === 0 && formula.op === '/') return refuse(query, formula, 'division by zero');
+      if (right === 0 && formula.op === '%') return refuse(query, formula, 'modulo by zero');
       return operations[formula.op](left, right);
     }
   }
@@ -74,10 +85,14 @@ export function durationOf(
   formula: Formula,
   { times, mayBeNegative }: { readonly times: QueryTimes; readonly mayBeNegative: boolean },
 ): number {
-  // To nanoseconds first, as Go's durations are, so that 1.005 s are 1005 ms; and no -0.
-  const ms = Math.trunc(Math.round(secondsOf(query, formula, times) * 1e9) / 1e6) + 0;
-  if (!Number.isFinite(ms) || Math.abs(ms) > longestMs) throw parseError(query, formula.from, 'duration out of range');
-  if (ms <= 0 && !mayBeNegative) throw parseError(query, formula.from, 'duration must be greater than 0');
+  const seconds = secondsOf(query, formula, times);
+  if (!Number.isFinite(seconds) && !isLiteral(formula)) return refuse(query, formula, 'duration is NaN or infinite');
+  // Literals go to nanoseconds first, so that 1.005 s are 1005 ms; formulas are cut to milliseconds. And no -0.
+  const ms = Math.trunc(isLiteral(formula) ? Math.round(seconds * 1e9) / 1e6 : seconds * 1000) + 0;
+  if (!Number.isFinite(ms) || Math.abs(ms) > longestMs) {
+    return refuse(query, formula, isLiteral(formula) ? 'duration out of range' : 'duration is out of range');
+  }
+  if (ms <= 0 && !mayBeNegative) return refuse(query, formula, 'duration must be greater than 0');
   return ms;
 }
 

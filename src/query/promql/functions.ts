@@ -12,7 +12,7 @@ export interface FunctionSignature {
 
 type Row = readonly [name: string, parameters: string, returns: ValueType, doc: string];
 
-/** `v` vector, `m` range vector, `s` scalar, `t` text; `?` after the last: may be left out, `*`: any number of them. */
+/** `v` vector, `m` range vector, `s` scalar, `t` text; after the last `?`: it may be left out, `*`: any number of them, 9: as many more or none. */
 const rows: readonly Row[] = [
   ['abs', 'v', 'vector', 'Absolute values.'],
   ['absent', 'v', 'vector', 'One element with the value 1 where the vector has none.'],
@@ -47,7 +47,7 @@ const rows: readonly Row[] = [
   ['histogram_count', 'v', 'vector', 'Observations of native histograms.'],
   ['histogram_fraction', 'ssv', 'vector', 'Share of the observations between two values.'],
   ['histogram_quantile', 'sv', 'vector', 'A quantile estimated from the buckets of a histogram.'],
-  ['histogram_quantiles', 'vts*', 'vector', 'Several quantiles of the buckets of a histogram, told apart by a label.'],
+  ['histogram_quantiles', 'vtss9', 'vector', 'Several quantiles of the buckets of a histogram, told apart by a label.'],
   ['histogram_stddev', 'v', 'vector', 'Estimated standard deviation of native histograms.'],
   ['histogram_stdvar', 'v', 'vector', 'Estimated variance of native histograms.'],
   ['histogram_sum', 'v', 'vector', 'Sum of the observations of native histograms.'],
@@ -108,8 +108,9 @@ const rows: readonly Row[] = [
 const types: Readonly<Record<string, ValueType>> = { v: 'vector', m: 'matrix', s: 'scalar', t: 'string' };
 
 function signatureOf([name, spelled, returns, doc]: Row): FunctionSignature {
-  const parameters = [...spelled.replace(/[?*]$/, '')].map((letter) => types[letter] ?? 'scalar');
-  const variadic = spelled.endsWith('*') ? -1 : spelled.endsWith('?') ? 1 : 0;
+  const [, letters = '', more = ''] = /^([a-z]*)(.*)$/.exec(spelled) ?? [];
+  const parameters = [...letters].map((letter) => types[letter] ?? 'scalar');
+  const variadic = more === '*' ? -1 : more === '?' ? 1 : Number(more);
   return { name, parameters, variadic, returns, doc };
 }
 

@@ -1,6 +1,6 @@
 /** Durations within brackets and after `offset`: literals, or formulas of several. */
 import type { Formula, FormulaOp } from '../ast.ts';
-import { durationOf, isBound, longestMs } from '../formula.ts';
+import { durationOf, isBound, isLiteral, longestMs } from '../formula.ts';
 import { parseDuration, parseNumber } from '../literal.ts';
 import {
   accept,
@@ -24,7 +24,14 @@ export interface ParsedDuration {
 interface DurationContext {
   readonly context: string;
   readonly expected: string;
+  /** Whether a sign binds to the operand alone, as right after `offset`. */
+  readonly isTight: boolean;
 }
+
+const operandExpected = 'number, duration, step(), or range()';
+
+/** Further within a formula. */
+const inside = (where: DurationContext): DurationContext => ({ ...where, expected: operandExpected, isTight: false });
 
 /** `5m`, or a number of seconds. */
 function parseDurationToken(parser: Parser, { context, expected }: DurationContext): Formula {
@@ -42,15 +49,18 @@ function parseDurationToken(parser: Parser, { context, expected }: DurationConte
 function parseDurationCall(parser: Parser, where: DurationContext): Formula {
   const { text, from } = advance(parser);
   const word = text.toLowerCase();
-  if (!accept(parser, '(')) unexpected(parser, where.context, '"("');
+  const need = (punctuation: string): void => {
+    if (!accept(parser, punctuation)) unexpected(parser, where.context, operandExpected);
+  };
+  need('(');
   if (word === 'step' || word === 'range') {
-    if (!accept(parser, ')')) unexpected(parser, where.context, '")"');
+    need(')');
     return { kind: word, from, to: parser.lastTo };
   }
-  const left = parseDurationSum(parser, 0, where);
-  if (!accept(parser, ',')) unexpected(parser, where.context, '","');
-  const right = parseDurationSum(parser, 0, where);
-  if (!accept(parser, ')')) unexpected(parser, where.context, '")"');
+  const left = parseDurationSum(parser, 0, inside(where));
+  need(',');
+  const right = parseDurationSum(parser, 0, inside(where));
+  need(')');
   return { kind: word === 'min_of' ? 'min_of' : 'max_of', left, right, from, to: parser.lastTo };
 }
 
@@ -58,14 +68,14 @@ function parseOperand(parser: Parser, where: DurationContext): Formula {
   const { from, text, kind } = parser.token;
   if (isNext(parser, '-') || isNext(parser, '+')) {
     const op = advance(parser).text === '-' ? '-' : '+';
-    // Within brackets a sign binds as in an expression, after `offset` to the operand alone.
-    const inner =
-      where.context === 'offset' ? parseDurationOperand(parser, where) : parseDurationSum(parser, powPrecedence, where);
+    const inner = where.isTight
+      ? parseDurationOperand(parser, where)
+      : parseDurationSum(parser, powPrecedence, inside(where));
     return { kind: 'sign', op, inner, from, to: inner.to };
   }
   if (accept(parser, '(')) {
-    const inner = parseDurationSum(parser, 0, where);
-    if (!accept(parser, ')')) unexpected(parser, where.context, where.expected);
+    const inner = parseDurationSum(parser, 0, inside(where));
+    if (!accept(parser, ')')) unexpected(parser, where.context, operandExpected);
     return { kind: 'parentheses', inner, from, to: parser.lastTo };
   }
   if (kind === 'identifier' && /^(?:step|range|min_of|max_of)$/i.test(text)) return parseDurationCall(parser, where);
@@ -97,15 +107,18 @@ function parseDurationSum(parser: Parser, least: number, where: DurationContext)
     // Each operator nests the formula so far.
     parser.depth++;
     advance(parser);
-    const right = parseDurationSum(parser, op === '^' ? precedence : precedence + 1, where);
+    const right = parseDurationSum(parser, op === '^' ? precedence : precedence + 1, inside(where));
+    if (right.kind === 'literal' && right.seconds === 0) {
+      if (op === '/') failAt(parser.query, token, 'division by zero');
+      if (op === '%') failAt(parser.query, token, 'modulo by zero');
+    }
     left = { kind: 'operation', op, left, right, from: left.from, to: right.to };
   }
 }
 
 /** What can be known now of a duration is checked now. */
 function known(parser: Parser, formula: Formula, mayBeNegative: boolean): ParsedDuration {
-  const isLiteral = formula.kind === 'literal' || (formula.kind === 'sign' && formula.inner.kind === 'literal');
-  const kept = isLiteral ? undefined : formula;
+  const kept = isLiteral(formula) ? undefined : formula;
   if (isBound(formula)) return { ms: 0, formula: kept };
   return { ms: durationOf(parser.query, formula, { times: { stepS: 0, rangeS: 0 }, mayBeNegative }), formula: kept };
 }
@@ -113,11 +126,11 @@ function known(parser: Parser, formula: Formula, mayBeNegative: boolean): Parsed
 export function parseRangeDuration(parser: Parser, context: string, expected: string): ParsedDuration {
   const { token } = parser;
   if (token.kind === 'end' || isNext(parser, ']') || isNext(parser, ':')) return unexpected(parser, context, expected);
-  return known(parser, parseDurationSum(parser, 0, { context, expected }), false);
+  return known(parser, parseDurationSum(parser, 0, { context, expected, isTight: false }), false);
 }
 
 /** The operand of `offset`: what follows an operator is no part of it. */
 export function parseOffsetDuration(parser: Parser): ParsedDuration {
-  const where = { context: 'offset', expected: 'number, duration, step(), or range()' };
+  const where = { context: 'offset', expected: operandExpected, isTight: true };
   return known(parser, parseDurationOperand(parser, where), true);
 }

@@ -13,10 +13,10 @@ function parseFillValue(parser: Parser): number {
   if (!accept(parser, '(')) unexpected(parser, 'fill modifier', '"("');
   const isNegative = isNext(parser, '-');
   if (isNegative || isNext(parser, '+')) advance(parser);
-  if (parser.token.kind !== 'number' && parser.token.kind !== 'duration') unexpected(parser, 'fill modifier', 'number');
+  if (parser.token.kind !== 'number' && parser.token.kind !== 'duration') unexpected(parser);
   const value = numberOf(parser, parser.token);
   advance(parser);
-  if (!accept(parser, ')')) unexpected(parser, 'fill modifier', '")"');
+  if (!accept(parser, ')')) unexpected(parser);
   return isNegative ? -value : value;
 }
 
@@ -27,11 +27,14 @@ function parseFill(parser: Parser): Fill {
     const { kind, text, to } = parser.token;
     const side = kind === 'identifier' ? /^fill(?:_(left|right))?$/i.exec(text) : null;
     if (side === null || !/^\s*\(/.test(parser.query.slice(to, to + 100))) return fill;
+    const named = side[1]?.toLowerCase() === 'left' ? 'left' : 'right';
+    const isWhole = side[1] === undefined;
+    const isGiven = fill[named] !== undefined || (isWhole && fill.left !== undefined);
     advance(parser);
+    // Each side once: one more is a metric's name, and no name may be called.
+    if (isGiven) unexpected(parser);
     const value = parseFillValue(parser);
-    const [, named] = side;
-    if (named === undefined) return { left: value, right: value };
-    fill = { ...fill, [named.toLowerCase()]: value };
+    fill = isWhole ? { left: value, right: value } : { ...fill, [named]: value };
   }
 }
 

@@ -153,6 +153,7 @@ function parseWord(parser: Parser): Expression {
   }
   const canBeCalled = kind === 'identifier' || word.text === 'start' || word.text === 'end';
   if (!canBeCalled || !isNext(parser, '(')) return parseSelector(parser, word);
+  if (/^fill(?:_(?:left|right))?$/i.test(word.text)) return unexpected(parser);
   const name = parser.query.slice(word.from, word.to);
   const args = parseArguments(parser);
   if (!functions.has(name)) failAt(parser.query, word, `unknown function with name ${quote(name)}`);
