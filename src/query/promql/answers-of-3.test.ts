@@ -118,6 +118,36 @@ describe('annotations', () => {
   });
 });
 
+describe('elements that are put together', () => {
+  const pods = [
+    gauge({ __name__: 'm', pod: 'a', x: '1' }, [1, 1]),
+    gauge({ __name__: 'm', pod: 'a', x: '2' }, [1, 1]),
+    gauge({ __name__: 'o', pod: 'a' }, [5, 5]),
+    {
+      ...gauge({ __name__: 'o', pod: 'a', y: '1' }, [5, 5]),
+      samples: [{ timestampMs: 15_000, value: 5, isStale: false }],
+    },
+  ];
+  const grid = { startMs: 0, stepMs: 15_000, count: 2 };
+  const ask = (query: string) =>
+    rangeQuery(parsePromql(query), grid, { ...options(), source: createMemorySource(pods) });
+
+  it('are refused with the error of the first point that has one', async () => {
+    await expect(ask('m + on(pod) o')).rejects.toThrow('many-to-one matching must be explicit');
+    await expect(ask('m{x="1"} + on(pod) o')).rejects.toThrow('found duplicate series for the match group');
+  });
+
+  it('are refused even where a comparison drops them', async () => {
+    await expect(ask('m > on(pod) o{y=""}')).rejects.toThrow('many-to-one matching must be explicit');
+    await expect(ask('label_replace(m, "x", "", "", "") > on(pod) group_left() o{y=""}')).rejects.toThrow(
+      'same labelset',
+    );
+    await expect(ask('m > on(pod) group_left(x) o{y=""}')).rejects.toThrow(
+      'grouping labels must ensure unique matches',
+    );
+  });
+});
+
 describe('%.2g', () => {
   it.each([
     [585, '5.8e+02'],

@@ -1,6 +1,7 @@
 /** Vector matching: which elements of two vectors an operator puts together (promql/engine.go `VectorBinop`). */
 import { compareBytes, type Label } from '../../../model/sample.ts';
 import type { Binary, Matching } from '../ast.ts';
+import { createClasses, derivedOnce } from '../derived-labels.ts';
 import { isMark, unmarked } from '../name-mark.ts';
 import { type GridSeries, labelKey, labelOf, showLabels, type VectorValue, withoutName } from '../value.ts';
 import {
@@ -21,19 +22,26 @@ export function matchingLabels(labels: readonly Label[], { isOn, labels: named }
   return labels.filter(([name]) => name !== '__name__' && !isMark(name) && !named.includes(name));
 }
 
-/** Elements of one vector by the key of what they are matched by. */
+/** Tells which elements of both sides belong together: those for which it gives the same array. */
+export const createMatcher = (matching: Matching): ((labels: readonly Label[]) => readonly Label[]) =>
+  createClasses({
+    key: JSON.stringify(['match', matching.isOn, ...matching.labels]),
+    derive: (labels) => matchingLabels(labels, matching),
+  });
+
+/** Elements of one vector by what they are matched by. */
 export function* groupByMatching(
   series: readonly GridSeries[],
-  matching: Matching,
+  matcher: (labels: readonly Label[]) => readonly Label[],
   meter: Meter,
-): Steps<Map<string, GridSeries[]>> {
-  const groups = new Map<string, GridSeries[]>();
+): Steps<Map<readonly Label[], GridSeries[]>> {
+  const groups = new Map<readonly Label[], GridSeries[]>();
   for (const one of series) {
-    const key = labelKey(matchingLabels(one.labels, matching));
+    const key = matcher(one.labels);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [one]);
     else group.push(one);
-    if (meter.spend(1000)) yield;
+    if (meter.spend(500)) yield;
   }
   return groups;
 }
@@ -75,26 +83,39 @@ interface Sides {
   readonly dropsName: boolean;
 }
 
+/** What is wrong at a point. Of several the first point's is told, as by Prometheus, which goes from point to point. */
+interface Fault {
+  readonly index: number;
+  readonly message: string;
+}
+
+const earlier = (known: Fault | undefined, other: Fault | undefined): Fault | undefined =>
+  known === undefined || (other !== undefined && other.index < known.index) ? other : known;
+
 /** Two elements of the one side may not belong to one group at any point where the other side has anything. */
 function checkOneSide(
   group: readonly GridSeries[],
   others: Uint8Array,
   { matching, side }: { readonly matching: Matching; readonly side: 'left' | 'right' },
-): void {
+): Fault | undefined {
   const holder: (GridSeries | undefined)[] = [];
+  let fault: Fault | undefined;
   for (const series of group) {
-    for (let i = 0; i < others.length; i++) {
-      if (series.isPresent[i] !== 1 || others[i] !== 1) continue;
-      const other = holder[i];
-      holder[i] = series;
+    const end = fault?.index ?? others.length;
+    for (let index = 0; index < end; index++) {
+      if (series.isPresent[index] !== 1 || others[index] !== 1) continue;
+      const other = holder[index];
+      holder[index] = series;
       if (other === undefined) continue;
       const shown = [showLabels(other.labels), showLabels(series.labels)].sort(compareBytes);
-      throw executionError(
+      const message =
         `found duplicate series for the match group ${showLabels(matchingLabels(series.labels, matching))} on the ${side} hand-side of the operation: ` +
-          `[${shown.join(', ')}];many-to-many matching not allowed: matching labels must be unique on one side`,
-      );
+        `[${shown.join(', ')}];many-to-many matching not allowed: matching labels must be unique on one side`;
+      fault = { index, message };
+      break;
     }
   }
+  return fault;
 }
 
 /** Puts two elements together wherever both have a value. */
@@ -115,23 +136,51 @@ interface Pair {
   readonly right: GridSeries;
 }
 
-/** Several elements of the many side met one element where each may meet one only. */
-function checkOneToOne(results: readonly GridSeries[]): void {
-  const [first] = results;
-  if (first === undefined || results.length === 1) return;
-  const taken = new Uint8Array(first.values.length);
-  for (const { isPresent } of results) {
-    for (let i = 0; i < taken.length; i++) {
+/** Elements of both sides that were put together, and where. */
+interface Met {
+  readonly result: GridSeries;
+  /** 1 where both have a value, be it that a comparison then dropped it. */
+  readonly isPresent: Uint8Array;
+}
+
+/** Where two of these are at one point. */
+function overlap(all: readonly Met[], message: string): Fault | undefined {
+  const [first] = all;
+  if (first === undefined || all.length === 1) return undefined;
+  const taken = new Uint8Array(first.isPresent.length);
+  let end = taken.length;
+  for (const { isPresent } of all) {
+    for (let i = 0; i < end; i++) {
       if (isPresent[i] !== 1) continue;
-      if (taken[i] === 1) {
-        throw executionError(
-          'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
-        );
-      }
+      if (taken[i] === 1) end = i;
       taken[i] = 1;
     }
   }
+  return end < taken.length ? { index: end, message } : undefined;
 }
+
+const ambiguous = 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
+const alike = 'multiple matches for labels: grouping labels must ensure unique matches';
+
+/** An element meets one only, or, where several may meet it, the results are told apart by their labels, dropped ones as well. */
+function checkMet(all: readonly Met[], { cardinality }: Matching): Fault | undefined {
+  if (all.length < 2) return undefined;
+  if (cardinality === 'one-to-one') return overlap(all, ambiguous);
+  const byLabels = new Map<string, Met[]>();
+  for (const met of all) {
+    const key = labelKey(met.result.labels);
+    const known = byLabels.get(key);
+    if (known === undefined) byLabels.set(key, [met]);
+    else known.push(met);
+  }
+  let fault: Fault | undefined;
+  for (const same of byLabels.values()) fault = earlier(fault, overlap(same, alike));
+  return fault;
+}
+
+/** Where both elements have a value. */
+const meeting = ({ left, right }: Pair): Uint8Array =>
+  left.isPresent.map((present, i) => (present === 1 && right.isPresent[i] === 1 ? 1 : 0));
 
 /** A series of one value at the points where the side that is there has something and the other has nothing. */
 function standIn(
@@ -183,11 +232,11 @@ interface MatchedPair {
 
 /** The groups of both sides; those that one side has alone are of use only where something is filled in. */
 function groupsOf(
-  many: ReadonlyMap<string, readonly GridSeries[]>,
-  ones: ReadonlyMap<string, readonly GridSeries[]>,
+  many: ReadonlyMap<readonly Label[], readonly GridSeries[]>,
+  ones: ReadonlyMap<readonly Label[], readonly GridSeries[]>,
   { fill }: PairOptions,
-): ReadonlyMap<string, Group> {
-  const groups = new Map<string, Group>();
+): ReadonlyMap<readonly Label[], Group> {
+  const groups = new Map<readonly Label[], Group>();
   for (const [key, members] of many) groups.set(key, { many: members, ones: ones.get(key) ?? [] });
   if (fill.many === undefined) return groups;
   for (const [key, partners] of ones) if (!groups.has(key)) groups.set(key, { many: [], ones: partners });
@@ -207,33 +256,52 @@ export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluati
   // As in Prometheus, `fill_left` is for the many side even where `group_right` has put that on the right.
   const { left: fillMany, right: fillOne } = matching.fill;
   const options: PairOptions = { matching, count: grid.count, fill: { many: fillMany, one: fillOne } };
-  const ones = yield* groupByMatching(one.series, matching, meter);
+  const matcher = createMatcher(matching);
+  const ones = yield* groupByMatching(one.series, matcher, meter);
+  let fault: Fault | undefined;
+  const side = isSwapped ? 'left' : 'right';
   for (const group of ones.values()) {
-    if (group.length > 1) {
-      checkOneSide(group, presenceOf(many.series, grid.count), { matching, side: isSwapped ? 'left' : 'right' });
-    }
+    if (group.length < 2) continue;
+    fault = earlier(fault, checkOneSide(group, presenceOf(many.series, grid.count), { matching, side }));
   }
   const operation = operationOf(op, returnsBool);
   const nameless = dropsName ? (returnsBool ? evaluation.nameless : withoutMarkedName) : sameLabels;
+  // What comes of one element each has labels that follow from those of one side.
+  const derived = derivedOnce({
+    key: JSON.stringify([
+      'result',
+      dropsName,
+      returnsBool,
+      evaluation.nameless === withoutName,
+      matching.isOn,
+      ...matching.labels,
+    ]),
+    derive: (labels) => resultLabels(labels, [], { matching, nameless }),
+  });
   const found: GridSeries[] = [];
-  const groupOf = new Map<GridSeries, string>();
-  for (const [key, group] of groupsOf(yield* groupByMatching(many.series, matching, meter), ones, options)) {
-    const results: GridSeries[] = [];
-    for (const pair of pairsOf(group, options)) {
-      const into = newSeries(resultLabels(pair.many.labels, pair.one.labels, { matching, nameless }), evaluation);
-      combine(into, isSwapped ? { left: pair.one, right: pair.many } : { left: pair.many, right: pair.one }, operation);
-      if (hasAny(into)) results.push(into);
+  const groupOf = new Map<GridSeries, readonly Label[]>();
+  for (const [key, group] of groupsOf(yield* groupByMatching(many.series, matcher, meter), ones, options)) {
+    const met: Met[] = [];
+    for (const { many: member, one: partner } of pairsOf(group, options)) {
+      const labels =
+        matching.cardinality === 'one-to-one'
+          ? derived(member.labels)
+          : resultLabels(member.labels, partner.labels, { matching, nameless });
+      const result = newSeries(labels, evaluation);
+      const pair = isSwapped ? { left: partner, right: member } : { left: member, right: partner };
+      combine(result, pair, operation);
+      met.push({ result, isPresent: operation.keeps === undefined ? result.isPresent : meeting(pair) });
       if (meter.spend(1000 + 8 * grid.count)) yield;
     }
-    if (matching.cardinality === 'one-to-one') checkOneToOne(results);
-    for (const result of results) {
+    fault = earlier(fault, checkMet(met, matching));
+    for (const { result } of met) {
+      if (!hasAny(result)) continue;
       groupOf.set(result, key);
       found.push(result);
     }
   }
+  if (fault !== undefined) throw executionError(fault.message);
   const messageFor = (a: GridSeries, b: GridSeries): string =>
-    matching.cardinality !== 'one-to-one' && groupOf.get(a) === groupOf.get(b)
-      ? 'multiple matches for labels: grouping labels must ensure unique matches'
-      : sameLabelset;
+    matching.cardinality !== 'one-to-one' && groupOf.get(a) === groupOf.get(b) ? alike : sameLabelset;
   return { kind: 'vector', series: yield* mergeEqual(found, meter, messageFor), isOrdered: many.isOrdered ?? false };
 }

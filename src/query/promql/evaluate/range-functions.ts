@@ -134,7 +134,9 @@ function checkCounter(call: Call, labels: RawSeries['labels'], { annotations }: 
   if (call.function !== 'rate' && call.function !== 'increase') return;
   const name = labelOf(labels, '__name__');
   if (name === '' || counterSuffix.test(name)) return;
-  annotations.inform(call.arguments[0] ?? call, possibleNonCounter(name));
+  const [argument = call] = call.arguments;
+  // Of a subquery Prometheus has forgotten the place by then.
+  annotations.inform(unwrap(argument).kind === 'subquery' ? { from: 0 } : argument, possibleNonCounter(name));
 }
 
 /** The series of all that have a value in a window, and where among the samples' series they are. */
