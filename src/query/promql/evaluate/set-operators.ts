@@ -1,8 +1,9 @@
 /** `and`, `or` and `unless`: elements are kept or not, never changed. */
+import type { Label } from '../../../model/sample.ts';
 import type { Binary } from '../ast.ts';
 import type { GridSeries, VectorValue } from '../value.ts';
 import { type Evaluation, mergeEqual, type Steps } from './evaluation.ts';
-import { groupByMatching, presenceOf } from './matching.ts';
+import { createMatcher, groupByMatching, presenceOf } from './matching.ts';
 
 /** The points of `series` at which `mask` is `wanted`; undefined where none are left. */
 function masked(series: GridSeries, mask: Uint8Array | undefined, wanted: 0 | 1): GridSeries | undefined {
@@ -23,21 +24,17 @@ function* keep(
   evaluation: Evaluation,
 ): Steps<GridSeries[]> {
   const { grid, meter } = evaluation;
-  const masks = new Map<string, Uint8Array>();
-  for (const [key, members] of yield* groupByMatching(among.series, matching, meter)) {
+  const matcher = createMatcher(matching);
+  const masks = new Map<readonly Label[], Uint8Array>();
+  for (const [key, members] of yield* groupByMatching(among.series, matcher, meter)) {
     masks.set(key, presenceOf(members, grid.count));
     if (meter.spend(members.length * grid.count)) yield;
   }
-  // In the order of the vector, which may matter.
-  const keyOf = new Map<GridSeries, string>();
-  for (const [key, members] of yield* groupByMatching(of.series, matching, meter)) {
-    for (const member of members) keyOf.set(member, key);
-  }
   const found: GridSeries[] = [];
   for (const member of of.series) {
-    const kept = masked(member, masks.get(keyOf.get(member) ?? ''), wanted);
+    const kept = masked(member, masks.get(matcher(member.labels)), wanted);
     if (kept !== undefined) found.push(kept);
-    if (meter.spend(100 + 3 * grid.count)) yield;
+    if (meter.spend(500 + 3 * grid.count)) yield;
   }
   return found;
 }
