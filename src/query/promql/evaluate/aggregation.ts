@@ -121,22 +121,38 @@ const createAverage: CreateFold = ({ values, isPresent }) => {
   };
 };
 
-/** Folds that need no more than the value so far. */
-const createSimple =
-  (first: (value: number) => number, next: (sofar: number, value: number) => number): CreateFold =>
+/** `max` and `min`: NaN counts only where there is nothing else. */
+const createExtreme =
+  (isMax: boolean): CreateFold =>
   ({ values, isPresent }) => ({
     add(member) {
+      const from = member.values;
+      const present = member.isPresent;
       for (let i = 0; i < values.length; i++) {
-        if (member.isPresent[i] !== 1) continue;
-        const value = member.values[i] ?? Number.NaN;
-        values[i] = isPresent[i] === 1 ? next(values[i] ?? Number.NaN, value) : first(value);
+        if (present[i] !== 1) continue;
+        const value = from[i] ?? Number.NaN;
+        const sofar = values[i] ?? Number.NaN;
+        if (isPresent[i] !== 1 || (isMax ? value > sofar : value < sofar) || Number.isNaN(sofar)) values[i] = value;
         isPresent[i] = 1;
       }
     },
     finish: () => undefined,
   });
 
-const same = (value: number): number => value;
+/** `count` and `group`: how many there are, or that there are any. */
+const createCount =
+  (isCounted: boolean): CreateFold =>
+  ({ values, isPresent }) => ({
+    add(member) {
+      const present = member.isPresent;
+      for (let i = 0; i < values.length; i++) {
+        if (present[i] !== 1) continue;
+        values[i] = isCounted ? (values[i] ?? 0) + 1 : 1;
+        isPresent[i] = 1;
+      }
+    },
+    finish: () => undefined,
+  });
 
 /** Welford's variance of each column. */
 const createVariance =
@@ -175,16 +191,10 @@ const createVariance =
 const folds: Readonly<Record<string, CreateFold>> = {
   sum: createSum,
   avg: createAverage,
-  count: createSimple(
-    () => 1,
-    (sofar) => sofar + 1,
-  ),
-  group: createSimple(
-    () => 1,
-    () => 1,
-  ),
-  max: createSimple(same, (sofar, value) => (value > sofar || Number.isNaN(sofar) ? value : sofar)),
-  min: createSimple(same, (sofar, value) => (value < sofar || Number.isNaN(sofar) ? value : sofar)),
+  count: createCount(true),
+  group: createCount(false),
+  max: createExtreme(true),
+  min: createExtreme(false),
   stddev: createVariance(true),
   stdvar: createVariance(false),
 };

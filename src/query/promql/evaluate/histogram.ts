@@ -2,8 +2,9 @@
 import type { Label } from '../../../model/sample.ts';
 import { badBucketLabel, invalidQuantile, type RaisedBuckets } from '../annotations.ts';
 import type { Call, Expression } from '../ast.ts';
+import { createClasses, type Derivation } from '../derived-labels.ts';
 import { formatOpenMetrics } from '../go-number.ts';
-import { type GridSeries, labelKey, labelOf, type VectorValue } from '../value.ts';
+import { type GridSeries, labelOf, type VectorValue } from '../value.ts';
 import {
   type Evaluation,
   evaluateScalar,
@@ -19,7 +20,7 @@ import { withLabel } from './labels.ts';
 import { isQuantile } from './quantile.ts';
 
 interface Bucket {
-  readonly bound: number;
+  bound: number;
   count: number;
 }
 
@@ -42,22 +43,29 @@ export function parseBound(text: string): number | undefined {
   return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
+const withoutBound: Derivation = {
+  key: JSON.stringify(['histogram']),
+  derive: (labels) => labels.filter(([name]) => name !== 'le'),
+};
+
 /** Puts the buckets of each histogram together. Buckets of different names are different histograms. */
 function* groupBuckets(vector: VectorValue, argument: Expression, evaluation: Evaluation): Steps<readonly Histogram[]> {
-  const histograms = new Map<string, Histogram>();
+  const histograms = new Map<readonly Label[], Histogram>();
+  const named = createClasses(withoutBound);
+  const bounds = new Map<string, number | undefined>();
   for (const series of vector.series) {
     const text = labelOf(series.labels, 'le');
-    const bound = parseBound(text);
-    if (evaluation.meter.spend(2000)) yield;
+    if (!bounds.has(text)) bounds.set(text, parseBound(text));
+    const bound = bounds.get(text);
+    if (evaluation.meter.spend(500)) yield;
     if (bound === undefined) {
       if (hasAny(series)) evaluation.annotations.warn(argument, badBucketLabel(text));
       continue;
     }
-    const named = series.labels.filter(([label]) => label !== 'le');
-    const key = labelKey(named);
+    const key = named(series.labels);
     let histogram = histograms.get(key);
     if (histogram === undefined) {
-      histogram = { labels: evaluation.nameless(named), buckets: [] };
+      histogram = { labels: evaluation.nameless(key), buckets: [] };
       histograms.set(key, histogram);
     }
     histogram.buckets.push({ bound, series });
@@ -66,15 +74,28 @@ function* groupBuckets(vector: VectorValue, argument: Expression, evaluation: Ev
   return [...histograms.values()];
 }
 
-/** The buckets that have a value at a point, those of one bound as one. Bounds may be written in several ways: `1` and `1.0`. */
-function bucketsAt(buckets: readonly BucketSeries[], index: number): Bucket[] {
+/**
+ * The buckets that have a value at a point, those of one bound as one. Bounds may be written in several ways: `1` and `1.0`. They are written to
+ * `room`, whose objects are used again for each point.
+ */
+function bucketsAt(buckets: readonly BucketSeries[], index: number, room: Bucket[]): Bucket[] {
   const found: Bucket[] = [];
   for (const { bound, series } of buckets) {
     if (series.isPresent[index] !== 1) continue;
     const count = series.values[index] ?? Number.NaN;
-    const last = found.at(-1);
-    if (last?.bound === bound) last.count += count;
-    else found.push({ bound, count });
+    const last = found[found.length - 1];
+    if (last !== undefined && last.bound === bound) {
+      last.count += count;
+      continue;
+    }
+    let bucket = room[found.length];
+    if (bucket === undefined) {
+      bucket = { bound, count };
+      room.push(bucket);
+    }
+    bucket.bound = bound;
+    bucket.count = count;
+    found.push(bucket);
   }
   return found;
 }
@@ -183,10 +204,11 @@ function* perHistogram(
   evaluation: Evaluation,
 ): Steps<readonly GridSeries[]> {
   const found: GridSeries[] = [];
+  const room: Bucket[] = [];
   for (const histogram of histograms) {
     const into = newSeries(labels(histogram.labels), evaluation);
     for (let i = 0; i < into.values.length; i++) {
-      const buckets = bucketsAt(histogram.buckets, i);
+      const buckets = bucketsAt(histogram.buckets, i, room);
       if (evaluation.meter.spend(60 * (histogram.buckets.length + 1))) yield;
       if (buckets.length === 0) continue;
       into.values[i] = compute(buckets, i);

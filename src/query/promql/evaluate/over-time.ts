@@ -19,10 +19,10 @@ export function sum({ values, from, to }: Part): number {
 export function average({ values, from, to }: Part): number {
   const total: KahanSum = { sum: 0, lost: 0 };
   for (let i = from; i < to; i++) {
-    const before = { ...total };
+    const { sum: before, lost } = total;
     addTo(total, at(values, i));
     if (i === from || Math.abs(total.sum) !== Number.POSITIVE_INFINITY) continue;
-    return averageByAndBy({ values, from, to }, i, before);
+    return averageByAndBy({ values, from, to }, i, { sum: before, lost });
   }
   const count = to - from;
   return total.sum / count + total.lost / count;
