@@ -43,6 +43,8 @@ describe('a duration of several parts', () => {
     ['x offset (-10s / 2)', 55],
     ['x offset 10s / 2', 20],
     ['x offset (-2 ^ 2)', 54],
+    ['x offset (1s) * 2', 48],
+    ['x offset -(1s) * 2', 102],
     ['x offset -2 ^ 2', 52 ** 2],
     ['x offset -(2 ^ 2) ^ 2', 54 ** 2],
   ])('%s', async (query, value) => {

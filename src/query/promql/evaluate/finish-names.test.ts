@@ -57,7 +57,7 @@ describe('a name that is taken off when the query is done', () => {
     ['rate(a_total[5m]) and b_total', { 'x=1': 1 }],
     ['a_total unless rate(b_total[5m])', {}],
     ['rate(a_total[5m]) + on (x) rate(b_total[5m])', { 'x=1': 3 }],
-    ['rate(a_total[5m]) < rate(b_total[5m])', { 'x=1': 1 }],
+    ['rate(a_total[5m]) < rate(b_total[5m])', { '__name__=a_total,x=1': 1 }],
     ['a_total < bool b_total', { 'x=1': 1 }],
     ['topk(1, rate({x="1"}[5m]))', { 'x=1': 2 }],
     ['-{x="1"} > -700', { 'x=1': -600 }],

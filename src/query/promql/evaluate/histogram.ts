@@ -195,12 +195,14 @@ interface PerPoint {
   readonly argument: Expression;
   readonly labels: (labels: readonly Label[]) => readonly Label[];
   readonly compute: (buckets: Bucket[], index: number) => number;
+  /** Whether a value is asked for at a point; at all of them unless given. */
+  readonly isAsked?: (index: number) => boolean;
 }
 
 /** Computes one value a histogram and point. */
 function* perHistogram(
   histograms: readonly Histogram[],
-  { labels, compute }: Omit<PerPoint, 'argument'>,
+  { labels, compute, isAsked = () => true }: Omit<PerPoint, 'argument'>,
   evaluation: Evaluation,
 ): Steps<readonly GridSeries[]> {
   const found: GridSeries[] = [];
@@ -208,6 +210,7 @@ function* perHistogram(
   for (const histogram of histograms) {
     const into = newSeries(labels(histogram.labels), evaluation);
     for (let i = 0; i < into.values.length; i++) {
+      if (!isAsked(i)) continue;
       const buckets = bucketsAt(histogram.buckets, i, room);
       if (evaluation.meter.spend(60 * (histogram.buckets.length + 1))) yield;
       if (buckets.length === 0) continue;
@@ -255,9 +258,12 @@ export function* evaluateHistogramQuantiles(call: Call, evaluation: Evaluation):
     const quantiles = yield* evaluateScalar(place, evaluation);
     warnQuantiles(quantiles, place, evaluation);
     const compute = quantileAt(quantiles, argument, evaluation);
-    const value = formatOpenMetrics(quantiles[0] ?? Number.NaN);
-    const labels = (from: readonly Label[]) => withLabel(from, label, value);
-    series.push(...(yield* perHistogram(histograms, { labels, compute }, evaluation)));
+    // A quantile that is another at each point is another series at each.
+    for (const quantile of new Set(quantiles)) {
+      const labels = (from: readonly Label[]) => withLabel(from, label, formatOpenMetrics(quantile));
+      const isAsked = (i: number) => Object.is((quantiles[i] ?? Number.NaN) + 0, quantile + 0);
+      series.push(...(yield* perHistogram(histograms, { labels, compute, isAsked }, evaluation)));
+    }
   }
   return { kind: 'vector', series: yield* mergeEqual(series, evaluation.meter) };
 }

@@ -54,8 +54,7 @@ export function presenceOf(series: readonly GridSeries[], count: number): Uint8A
   return presence;
 }
 
-const sameLabels = (labels: readonly Label[]): readonly Label[] => labels;
-/** Arithmetic between vectors takes the name off at once, however others do it. */
+/** Arithmetic between vectors takes the name off at once, however others do it. What a comparison keeps has its name again, as in Prometheus. */
 const withoutMarkedName = (labels: readonly Label[]): readonly Label[] => withoutName(unmarked(labels));
 
 /** The labels of what came of an element of the many side and one of the one side. */
@@ -265,7 +264,7 @@ export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluati
     fault = earlier(fault, checkOneSide(group, presenceOf(many.series, grid.count), { matching, side }));
   }
   const operation = operationOf(op, returnsBool);
-  const nameless = dropsName ? (returnsBool ? evaluation.nameless : withoutMarkedName) : sameLabels;
+  const nameless = dropsName ? (returnsBool ? evaluation.nameless : withoutMarkedName) : unmarked;
   // What comes of one element each has labels that follow from those of one side.
   const derived = derivedOnce({
     key: JSON.stringify([

@@ -129,8 +129,10 @@ export function parseRangeDuration(parser: Parser, context: string, expected: st
   return known(parser, parseDurationSum(parser, 0, { context, expected, isTight: false }), false);
 }
 
-/** The operand of `offset`: what follows an operator is no part of it. */
+/** The operand of `offset`: what follows an operator is no part of it, unless it begins with a parenthesis. */
 export function parseOffsetDuration(parser: Parser): ParsedDuration {
   const where = { context: 'offset', expected: operandExpected, isTight: true };
-  return known(parser, parseDurationOperand(parser, where), true);
+  const isOpen = isNext(parser, '(');
+  const formula = isOpen ? parseDurationSum(parser, 0, inside(where)) : parseDurationOperand(parser, where);
+  return known(parser, formula, true);
 }
