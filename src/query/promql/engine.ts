@@ -1,5 +1,5 @@
 /** A query from its text to its value: parse, plan, read, evaluate. */
-import { compareLabels, type Label } from '../../model/sample.ts';
+import type { Label } from '../../model/sample.ts';
 import { startSlices } from '../../model/turns.ts';
 import type { GridAnswer, GridSelection } from '../../store/readers/grids.ts';
 import type { SampleSelection, SeriesPoints } from '../../store/readers/samples.ts';
@@ -10,7 +10,6 @@ import { PromqlError } from './error.ts';
 import { createMeter, type Evaluation, type Meter, type Steps } from './evaluate/evaluation.ts';
 import { evaluate } from './evaluate/expression.ts';
 import { finishNames } from './evaluate/finish-names.ts';
-import { sortInSteps } from './evaluate/sort-steps.ts';
 import { resolveDurations } from './formula.ts';
 import { listOf } from './label-lists.ts';
 import { marked } from './name-mark.ts';
@@ -72,10 +71,6 @@ export interface QueryAnswer {
   readonly infos: readonly string[];
 }
 
-type Labeled = { readonly labels: readonly Label[] };
-
-const byLabels = (a: Labeled, b: Labeled): number => compareLabels(a.labels, b.labels);
-
 /** Drives an evaluation to its end, a slice of it a turn, and stops it when its signal does. */
 export async function drive<T>(
   steps: Steps<T>,
@@ -92,15 +87,21 @@ export async function drive<T>(
   }
 }
 
-/** Longer lists are looked at in steps. */
-const listedAtOnce = 20_000;
+type Labeled = { readonly labels: readonly Label[] };
+
+/** Series by their labels, which is the order that most of them have already. */
+function* sorted<Series extends Labeled>(series: readonly Series[], meter: Meter): Steps<readonly Series[]> {
+  const list = listOf(series);
+  if (yield* list.ascends(meter)) return series;
+  const order = yield* list.order(meter);
+  return order.flatMap((place) => series[place] ?? []);
+}
 
 /** The answer's order: by labels, unless it is the query's own. */
 function* inOrder(value: Value, isInstant: boolean, meter: Meter): Steps<Value> {
-  if ('series' in value && value.series.length <= listedAtOnce && listOf(value.series).ascends()) return value;
-  if (value.kind === 'matrix') return { kind: 'matrix', series: yield* sortInSteps(value.series, byLabels, meter) };
+  if (value.kind === 'matrix') return { kind: 'matrix', series: yield* sorted(value.series, meter) };
   if (value.kind !== 'vector' || (isInstant && value.isOrdered === true)) return value;
-  return { kind: 'vector', series: yield* sortInSteps(value.series, byLabels, meter) };
+  return { kind: 'vector', series: yield* sorted(value.series, meter) };
 }
 
 function* evaluateInOrder(expression: Expression, evaluation: Evaluation): Steps<Value> {

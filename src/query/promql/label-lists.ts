@@ -4,7 +4,9 @@
  */
 import { compareLabels, type Label } from '../../model/sample.ts';
 import { createClasses, type Derivation } from './derived-labels.ts';
-import { haveSameName, withoutName } from './value.ts';
+import type { Meter, Steps } from './evaluate/evaluation.ts';
+import { sortInSteps } from './evaluate/sort-steps.ts';
+import { haveSameName, labelKey, withoutName } from './value.ts';
 
 type Labels = readonly Label[];
 
@@ -20,22 +22,57 @@ export interface ListGroups {
 export interface LabelList {
   readonly labels: readonly Labels[];
   /** Whether it is in the order of labels and none comes twice. */
-  readonly ascends: () => boolean;
+  readonly ascends: (meter: Meter) => Steps<boolean>;
+  /** Whether none comes twice. */
+  readonly isUnique: (meter: Meter) => Steps<boolean>;
+  /** The places of all in the order of their labels, equal ones as they were. */
+  readonly order: (meter: Meter) => Steps<readonly number[]>;
   /** Whether all have one metric's name, so that they stay apart without it. */
-  readonly hasOneName: () => boolean;
+  readonly hasOneName: (meter: Meter) => Steps<boolean>;
   /** Each without its metric's name. */
-  readonly nameless: () => readonly Labels[];
-  readonly groupsBy: (derivation: Derivation) => ListGroups;
+  readonly nameless: (meter: Meter) => Steps<readonly Labels[]>;
+  readonly groupsBy: (derivation: Derivation, meter: Meter) => Steps<ListGroups>;
 }
 
-function ascends(labels: readonly Labels[]): boolean {
+/** What a look into labels that no cache of the processor holds takes, in the meter's units. */
+const lookUnits = 300;
+
+function* ascends(labels: readonly Labels[], meter: Meter): Steps<boolean> {
   for (let i = 1; i < labels.length; i++) {
     if (compareLabels(labels[i - 1] ?? [], labels[i] ?? []) >= 0) return false;
+    if (meter.spend(lookUnits)) yield;
   }
   return true;
 }
 
-function groupsOf(labels: readonly Labels[], derivation: Derivation): ListGroups {
+function* areUnique(labels: readonly Labels[], meter: Meter): Steps<boolean> {
+  const seen = new Set<string>();
+  for (const own of labels) {
+    seen.add(labelKey(own));
+    if (meter.spend(2000)) yield;
+  }
+  return seen.size === labels.length;
+}
+
+function* haveOneName(labels: readonly Labels[], meter: Meter): Steps<boolean> {
+  const first = labels[0] ?? [];
+  for (const own of labels) {
+    if (!haveSameName(own, first)) return false;
+    if (meter.spend(lookUnits)) yield;
+  }
+  return true;
+}
+
+function* withoutNames(labels: readonly Labels[], meter: Meter): Steps<readonly Labels[]> {
+  const found: Labels[] = [];
+  for (const own of labels) {
+    found.push(withoutName(own));
+    if (meter.spend(lookUnits)) yield;
+  }
+  return found;
+}
+
+function* groupsOf(labels: readonly Labels[], derivation: Derivation, meter: Meter): Steps<ListGroups> {
   const classOf = createClasses(derivation);
   const numbers = new Map<Labels, number>();
   const groupOf = new Uint32Array(labels.length);
@@ -44,6 +81,7 @@ function groupsOf(labels: readonly Labels[], derivation: Derivation): ListGroups
     const number = numbers.get(standing) ?? numbers.size;
     if (number === numbers.size) numbers.set(standing, number);
     groupOf[i] = number;
+    if (meter.spend(2 * lookUnits)) yield;
   }
   return { labels: [...numbers.keys()], groupOf };
 }
@@ -52,28 +90,39 @@ const maxGroupings = 8;
 
 function createList(labels: readonly Labels[]): LabelList {
   let isAscending: boolean | undefined;
+  let isUnique: boolean | undefined;
+  let order: readonly number[] | undefined;
   let isOneName: boolean | undefined;
   let nameless: readonly Labels[] | undefined;
   const groupings = new Map<string, ListGroups>();
   return {
     labels,
-    ascends() {
-      isAscending ??= ascends(labels);
+    *ascends(meter) {
+      isAscending ??= yield* ascends(labels, meter);
       return isAscending;
     },
-    hasOneName() {
-      isOneName ??= labels.every((own) => haveSameName(own, labels[0] ?? own));
+    *isUnique(meter) {
+      isUnique ??= (yield* this.ascends(meter)) || (yield* areUnique(labels, meter));
+      return isUnique;
+    },
+    *order(meter) {
+      const places = labels.map((_, i) => i);
+      order ??= yield* sortInSteps(places, (a, b) => compareLabels(labels[a] ?? [], labels[b] ?? []), meter);
+      return order;
+    },
+    *hasOneName(meter) {
+      isOneName ??= yield* haveOneName(labels, meter);
       return isOneName;
     },
-    nameless() {
-      nameless ??= labels.map(withoutName);
+    *nameless(meter) {
+      nameless ??= yield* withoutNames(labels, meter);
       return nameless;
     },
-    groupsBy(derivation) {
+    *groupsBy(derivation, meter) {
       const known = groupings.get(derivation.key);
       if (known !== undefined) return known;
-      if (groupings.size === maxGroupings) groupings.clear();
-      const groups = groupsOf(labels, derivation);
+      const groups = yield* groupsOf(labels, derivation, meter);
+      if (groupings.size >= maxGroupings) groupings.clear();
       groupings.set(derivation.key, groups);
       return groups;
     },

@@ -47,7 +47,8 @@ function* evaluateWithScalar(binary: Binary, sides: Sides, evaluation: Evaluatio
     if (evaluation.meter.spend(300 + 6 * scalar.length)) yield;
   }
   const isOrdered = vector.isOrdered ?? false;
-  if (!dropsName(binary) || haveOneName(vector.series)) return { kind: 'vector', series: found, isOrdered };
+  if (!dropsName(binary) || (yield* haveOneName(vector.series, evaluation.meter)))
+    return { kind: 'vector', series: found, isOrdered };
   return { kind: 'vector', series: yield* mergeEqual(found, evaluation.meter), isOrdered };
 }
 
@@ -85,6 +86,6 @@ export function* evaluateUnary({ op, inner }: Unary, evaluation: Evaluation): St
     series.push({ labels: evaluation.nameless(labels), values: values.map((number) => -number), isPresent });
     if (evaluation.meter.spend(300 + 2 * values.length)) yield;
   }
-  if (!haveOneName(value.series)) yield* checkUnique(series, evaluation.meter);
+  if (!(yield* haveOneName(value.series, evaluation.meter))) yield* checkUnique(series, evaluation.meter);
   return { kind: 'vector', series };
 }

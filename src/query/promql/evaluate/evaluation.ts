@@ -198,23 +198,18 @@ export const hasAny = ({ isPresent }: GridSeries): boolean => isPresent.includes
 export const sameLabelset = 'vector cannot contain metrics with the same labelset';
 
 /** Whether dropping the metric's name leaves all label sets apart because there was one name only. */
-export const haveOneName = (series: readonly { readonly labels: GridSeries['labels'] }[]): boolean =>
-  listOf(series).hasOneName();
+export const haveOneName = (
+  series: readonly { readonly labels: GridSeries['labels'] }[],
+  meter: Meter,
+): Steps<boolean> => listOf(series).hasOneName(meter);
 
 /** Refuses two series of one label set. */
 export function* checkUnique<Series extends { readonly labels: GridSeries['labels'] }>(
   series: readonly Series[],
   meter: Meter,
 ): Steps<readonly Series[]> {
-  if (listOf(series).ascends()) return series;
-  const seen = new Set<string>();
-  for (const { labels } of series) {
-    const key = labelKey(labels);
-    if (seen.has(key)) throw executionError(sameLabelset);
-    seen.add(key);
-    if (meter.spend(2000)) yield;
-  }
-  return series;
+  if (yield* listOf(series).isUnique(meter)) return series;
+  throw executionError(sameLabelset);
 }
 
 /** Makes one series of those with one label set; they may not have a value at one point both. */
@@ -223,7 +218,7 @@ export function* mergeEqual(
   meter: Meter,
   messageFor: (a: GridSeries, b: GridSeries) => string = () => sameLabelset,
 ): Steps<readonly GridSeries[]> {
-  if (listOf(series).ascends()) return series;
+  if (yield* listOf(series).isUnique(meter)) return series;
   const byKey = new Map<string, GridSeries>();
   for (const one of series) {
     const key = labelKey(one.labels);
@@ -259,6 +254,6 @@ export function* mapValues(
     if (hasAny(into)) found.push(into);
     if (evaluation.meter.spend(500 + 5 * into.values.length)) yield;
   }
-  if (haveOneName(series)) return { kind: 'vector', series: found, isOrdered };
+  if (yield* haveOneName(series, evaluation.meter)) return { kind: 'vector', series: found, isOrdered };
   return { kind: 'vector', series: yield* mergeEqual(found, evaluation.meter), isOrdered };
 }

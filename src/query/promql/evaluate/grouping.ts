@@ -31,10 +31,13 @@ function markGroups(groups: readonly Group[], { labels: named, isWithout }: Grou
 export function* groupSeries(series: readonly GridSeries[], grouping: Grouping, meter: Meter): Steps<readonly Group[]> {
   if (series.length === 0) return [];
   if (!grouping.isWithout && grouping.labels.length === 0) return [{ labels: [], members: [...series] }];
-  const { labels, groupOf } = listOf(series).groupsBy({
-    key: JSON.stringify(['group', grouping.isWithout, ...grouping.labels]),
-    derive: (own) => groupLabels(own, grouping),
-  });
+  const { labels, groupOf } = yield* listOf(series).groupsBy(
+    {
+      key: JSON.stringify(['group', grouping.isWithout, ...grouping.labels]),
+      derive: (own) => groupLabels(own, grouping),
+    },
+    meter,
+  );
   if (meter.spend(10 * series.length)) yield;
   const groups = labels.map((own): Group => ({ labels: own, members: [] }));
   for (let i = 0; i < series.length; i++) {

@@ -175,10 +175,12 @@ export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Step
   const isNamed = keepsName.has(call.function);
   const list = listOf(range.series);
   const isPlain = evaluation.nameless === withoutName;
-  const labels = isNamed ? list.labels : isPlain ? list.nameless() : list.labels.map(evaluation.nameless);
+  const derived = isPlain ? yield* list.nameless(meter) : list.labels.map(evaluation.nameless);
+  const labels = isNamed ? list.labels : derived;
   const prepared = yield* prepareSweep(call, range, evaluation);
   const { found, contributing } = yield* sweepAll(range, prepared, { evaluation, labels });
-  for (const one of list.hasOneName() ? contributing.slice(0, 1) : contributing) {
+  const isOneName = yield* list.hasOneName(meter);
+  for (const one of isOneName ? contributing.slice(0, 1) : contributing) {
     checkCounter(call, one.labels, evaluation);
   }
   const added = pushed.get(call) ?? [];
@@ -189,7 +191,6 @@ export function* evaluateRangeFunction(call: Call, evaluation: Evaluation): Step
     if (meter.spend(1000)) yield;
   }
   const isApart =
-    isNamed ||
-    (added.length === 0 ? list.hasOneName() || haveOneName(contributing) : haveOneName([...contributing, ...added]));
+    isNamed || (isOneName && added.length === 0) || (yield* haveOneName([...contributing, ...added], meter));
   return { kind: 'vector', series: isApart ? found : yield* checkUnique(found, meter) };
 }

@@ -61,7 +61,11 @@ function toRaw({ labels, values, isPresent }: GridSeries, grid: Grid): RawSeries
 export function* evaluateRange(range: MatrixSelector | Subquery, evaluation: Evaluation): Steps<RangeVector> {
   const { rangeMs } = range;
   if (range.kind === 'matrix_selector') {
-    const series = samplesOf(range.selector, evaluation).map(withoutMarkers);
+    const series: RawSeries[] = [];
+    for (const points of samplesOf(range.selector, evaluation)) {
+      series.push(withoutMarkers(points));
+      if (evaluation.meter.spend(points.staleAt === undefined ? 5 : 100 + 3 * points.values.length)) yield;
+    }
     return { series, rangeMs, edges: range.selector.edges, ...timesOf(range.selector, evaluation) };
   }
   const times = timesOf(range, evaluation);
