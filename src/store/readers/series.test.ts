@@ -99,6 +99,29 @@ describe('stored series', () => {
     expect([...first].sort(compareLabels)).toEqual(first);
   });
 
+  it('are listed as soon as they are in the store, also where the same list was read before', async () => {
+    const options = { signal: signal() };
+    const ask = async () => {
+      const selection = { matchers: [[is('job', 'late')]] };
+      const { items } = await readSeries(store.client, selection, options);
+      const names = await readLabelNames(store.client, selection, options);
+      const values = await readLabelValues(store.client, { ...selection, name: 'pod' }, options);
+      return [items.length, names.items, values.items];
+    };
+    const come = (pod: string) => {
+      const series = seriesOf({ __name__: 'late_total', job: 'late', pod });
+      const days = { series, firstDay: today - 900, lastDay: today - 900 };
+      return insert(storeSectionKinds.series, createSampleEncoder().series([days]));
+    };
+    expect(await ask()).toEqual([0, [], []]);
+    await come('late-0');
+    expect(await ask()).toEqual([1, ['__name__', 'job', 'pod'], ['late-0']]);
+    await come('late-1');
+    expect(await ask()).toEqual([2, ['__name__', 'job', 'pod'], ['late-0', 'late-1']]);
+    await store.client.command({ sql: "DELETE FROM series WHERE metric = 'late_total'", signal: signal() });
+    expect(await ask()).toEqual([0, [], []]);
+  });
+
   it('have sorted names and values of labels', async () => {
     const all = { matchers: [] };
     const options = { signal: signal() };
