@@ -1,5 +1,5 @@
 /** How many searches hold much of this process's memory and of the store at once: the store bounds what it does itself, not what its answers take here. */
-import { createPlaces } from './places.ts';
+import { createPlaces, type Places } from './places.ts';
 
 export interface SearchGate {
   /** Runs a search when it is its turn. Rejects at once, as a busy store does, where too many wait already. */
@@ -26,6 +26,8 @@ export type Ask<T> = (signal: AbortSignal, mayBeLarge: boolean) => Promise<T>;
 /** Where one query is: beside the large ones, or among them. */
 export interface Lane {
   isLarge(): boolean;
+  /** How long it waited for its turn so far, here and there. */
+  waitedMs(): number;
   /** Resolves when the query has a place among the large ones. */
   enter(): Promise<void>;
   /** Asks the store when it is the query's turn there. What takes longer than a small query's is ended, and asked again from a place among the large ones. */
@@ -44,7 +46,7 @@ const trials = 2;
 /** How many small ones do; they are soon done. */
 const smallReads = 4;
 /** What takes longer of the store is no small query. */
-const trialMs = 150;
+const trialMs = 80;
 /** What was small before may be slow once because all is. */
 const smallReadMs = 2000;
 
@@ -53,21 +55,28 @@ export function createSearchGate(limits: GateLimits): QueryGate {
   const { atOnce, waiting, waitMs = 10_000 } = limits;
   const large = createPlaces({ atOnce, waiting, waitMs });
   const unbounded = { waiting: Number.POSITIVE_INFINITY, waitMs };
-  // The engine has two threads a query: as many large ones as there are places would leave nothing of the processors to small ones.
-  const largeSeats = createPlaces({ atOnce: Math.ceil(atOnce / 2), ...unbounded });
+  // The engine has two threads and much of its memory for one: several are done no sooner side by side than one after another.
+  const largeSeats = createPlaces({ atOnce: Math.ceil(atOnce / 4), ...unbounded });
   const trialSeats = createPlaces({ atOnce: trials, waiting, waitMs });
   const smallSeats = createPlaces({ atOnce: smallReads, waiting, waitMs });
 
   function createLane({ signal, known }: BeginOptions) {
     let isLarge = false;
+    let waitedMs = 0;
+    const waitFor = async (places: Places, ending: AbortSignal): Promise<void> => {
+      const startedMs = performance.now();
+      await places.acquire(ending).finally(() => {
+        waitedMs += performance.now() - startedMs;
+      });
+    };
     const enter = async (): Promise<void> => {
       if (isLarge) return;
-      await large.acquire(signal);
+      await waitFor(large, signal);
       isLarge = true;
     };
     const readAsLarge = async <T>(ending: AbortSignal, ask: Ask<T>): Promise<T> => {
       await enter();
-      await largeSeats.acquire(ending);
+      await waitFor(largeSeats, ending);
       try {
         return await ask(ending, true);
       } finally {
@@ -83,11 +92,12 @@ export function createSearchGate(limits: GateLimits): QueryGate {
     };
     const lane: Lane = {
       isLarge: () => isLarge,
+      waitedMs: () => waitedMs,
       enter,
       async read(ending, ask) {
         if (isLarge) return readAsLarge(ending, ask);
         let seats = known === 'small' ? smallSeats : trialSeats;
-        await seats.acquire(ending);
+        await waitFor(seats, ending);
         const trial = new AbortController();
         const leave = () => trial.abort(ending.reason);
         ending.addEventListener('abort', leave, { once: true });

@@ -1,5 +1,6 @@
 /** Prometheus's HTTP API over the evaluator: instant and range queries, GET and POST (reference: Prometheus web/api/v1). */
 
+import { failureOf } from '../failure.ts';
 import { type Parameters, parametersOf } from '../parameters.ts';
 import { type EngineOptions, instantQuery, type QueryAnswer, rangeQuery, type SampleSource } from '../promql/engine.ts';
 import { readInLane } from '../promql/lane-source.ts';
@@ -156,6 +157,11 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
       } catch (error) {
         // What met a limit meets it again, and what waited in vain was not small.
         if (turn.lane.isLarge() || error instanceof TurnRefused) cost.values = Number.POSITIVE_INFINITY;
+        const failure = failureOf(error);
+        // Whose turn came when its time was nearly over ran out of it in the queue.
+        if (failure?.kind === 'timeout' && turn.lane.waitedMs() > timeoutMs / 2) {
+          return answerFor(new TurnRefused('waited too long', failure.message, error));
+        }
         return answerFor(error);
       } finally {
         asking.sizes.keep(key, cost);

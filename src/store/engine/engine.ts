@@ -156,17 +156,26 @@ function sizeOf(parameters: ReadonlyMap<string, string>): number {
 }
 
 function createSession(name: string, session: Session): EngineSession {
-  /** Whether the session holds what a query had written of its answer before it failed: chDB puts that in front of the next answer. */
-  let holdsLeftover = false;
+  /**
+   * Whether the session still holds a query that failed, with its memory, its priority, and what it had written of its answer, which chDB puts
+   * in front of the next one. Its next query ends it.
+   */
+  let holdsFailed = false;
+
+  async function forgetFailed(): Promise<void> {
+    await session.queryAsync('SELECT 1', { format: 'TSV' });
+    holdsFailed = false;
+  }
 
   async function execute(sql: string, format: string): Promise<EngineAnswer> {
     try {
-      if (holdsLeftover) await session.queryAsync('SELECT 1', { format: 'TSV' });
-      holdsLeftover = false;
+      if (holdsFailed) await forgetFailed();
       const result = await session.queryAsync(sql, { format });
       return { bytes: result.bytes(), rowsRead: result.rowsRead, bytesRead: result.bytesRead };
     } catch (error) {
-      holdsLeftover = true;
+      holdsFailed = true;
+      // What fails here is tried again before the session's next query.
+      await forgetFailed().catch(() => undefined);
       throw toEngineError(error);
     }
   }

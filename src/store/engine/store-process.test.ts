@@ -86,6 +86,9 @@ describe('the store process', () => {
       await Promise.all(
         Array.from({ length: 12 }, () => expect(failing(setting)).rejects.toMatchObject({ code: 396 })),
       );
+      // Nor is it kept, with its memory and its priority.
+      const sql = "SELECT count() AS queries FROM system.processes WHERE query LIKE 'SELECT number %'";
+      expect(await store.client.rows({ sql, signal: signal() })).toEqual([{ queries: '0' }]);
       const answers = await Promise.all(
         Array.from({ length: 12 }, () =>
           store.client.bytes({ sql: 'SELECT toUInt8(7)', format: 'RowBinary', signal: signal() }),
