@@ -15,6 +15,8 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
+const startAttempts = 3;
+
 /** Starts an agent that keeps its data in `directory`. */
 export async function startTrawl(directory: string): Promise<Peer> {
   const agent = await startAgent({
@@ -31,7 +33,15 @@ export async function startTrawl(directory: string): Promise<Peer> {
     settle: () => agent.flush(),
     async restart() {
       await agent.kill('SIGTERM');
-      await agent.restart();
+      // On a machine that others keep busy a start may take longer than it is waited for.
+      for (let attempt = 1; ; attempt++) {
+        const failure = await agent.restart().then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        if (failure === undefined) break;
+        if (attempt === startAttempts) throw failure;
+      }
       await agent.ready();
     },
     stop: () => agent.remove(),
