@@ -261,7 +261,9 @@ export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluati
   const side = isSwapped ? 'left' : 'right';
   for (const group of ones.values()) {
     if (group.length < 2) continue;
-    fault = earlier(fault, checkOneSide(group, presenceOf(many.series, grid.count), { matching, side }));
+    // What is filled in meets the one side even where the other has nothing.
+    const others = isFilled ? new Uint8Array(grid.count).fill(1) : presenceOf(many.series, grid.count);
+    fault = earlier(fault, checkOneSide(group, others, { matching, side }));
   }
   const operation = operationOf(op, returnsBool);
   const nameless = dropsName ? (returnsBool ? evaluation.nameless : withoutMarkedName) : unmarked;
