@@ -50,7 +50,7 @@ function labelsOf(name: string, i: number, bound: string | undefined): readonly 
   return all.map(shared);
 }
 
-type Shape = 'counter' | 'noise' | 'constant';
+type Shape = 'counter' | 'noise' | 'constant' | 'bucket';
 
 /** When the targets were scraped, of which there are 100: a few milliseconds late now and then. Series of one share the array. */
 const scrapeTimes = Array.from({ length: 100 }, () => {
@@ -61,28 +61,42 @@ const scrapeTimes = Array.from({ length: 100 }, () => {
   );
 });
 
-function createSeries(labels: readonly Label[], shape: Shape): SeriesPoints {
-  const timestampsMs = scrapeTimes[Math.floor(random() * scrapeTimes.length)] ?? new Float64Array(0);
+/** A bucket counts what the bucket `below` does as well. */
+function createSeries(labels: readonly Label[], shape: Shape, below?: SeriesPoints): SeriesPoints {
+  const anyTimes = scrapeTimes[Math.floor(random() * scrapeTimes.length)] ?? new Float64Array(0);
   const values = new Float64Array(sampleCount);
   const growth = 1 + Math.floor(random() * 200);
   let value = Math.floor(random() * 1e6);
   for (let i = 0; i < sampleCount; i++) {
-    if (shape === 'counter') value = random() < 0.001 ? 0 : value + Math.floor(random() * growth);
-    values[i] = shape === 'noise' ? Math.round((value + random() * 1000) * 1000) / 1000 : value;
+    const isReset = shape === 'counter' && random() < 0.001;
+    if (isReset) value = 0;
+    else if (shape === 'counter' || shape === 'bucket') value += Math.floor(random() * growth);
+    const noise = shape === 'noise' ? Math.round(random() * 1e6) / 1000 : 0;
+    values[i] = value + noise + (below?.values[i] ?? 0);
   }
-  return { labels, timestampsMs, values, staleAt: undefined };
+  return { labels, timestampsMs: below?.timestampsMs ?? anyTimes, values, staleAt: undefined };
 }
 
 const shapeOf = (i: number): Shape => (i % 10 < 7 ? 'counter' : i % 10 < 9 ? 'noise' : 'constant');
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function createMetric(name: string, count: number, buckets: readonly string[] = []): readonly SeriesPoints[] {
-  const perTarget = Math.max(buckets.length, 1);
-  return Array.from({ length: count }, (_, i) => {
-    const labels = labelsOf(name, Math.floor(i / perTarget), buckets[i % perTarget]);
-    return createSeries(labels, buckets.length > 0 ? 'counter' : shapeOf(i));
-  }).sort((a, b) => compareText(JSON.stringify(a.labels), JSON.stringify(b.labels)));
+const inOrder = (series: readonly SeriesPoints[]): readonly SeriesPoints[] =>
+  [...series].sort((a, b) => compareText(JSON.stringify(a.labels), JSON.stringify(b.labels)));
+
+const createMetric = (name: string, count: number): readonly SeriesPoints[] =>
+  inOrder(Array.from({ length: count }, (_, i) => createSeries(labelsOf(name, i, undefined), shapeOf(i))));
+
+function createHistograms(name: string, count: number): readonly SeriesPoints[] {
+  const series: SeriesPoints[] = [];
+  for (let i = 0; i < count; i++) {
+    let below: SeriesPoints | undefined;
+    for (const bound of bounds) {
+      below = createSeries(labelsOf(name, i, bound), 'bucket', below);
+      series.push(below);
+    }
+  }
+  return inOrder(series);
 }
 
 const metrics = new Map([
@@ -90,7 +104,7 @@ const metrics = new Map([
   ['bench_1k_total', createMetric('bench_1k_total', 1000)],
   ['other_1k_total', createMetric('other_1k_total', 1000)],
   ['bench_100_total', createMetric('bench_100_total', 100)],
-  ['bench_bucket', createMetric('bench_bucket', 10_000, bounds)],
+  ['bench_bucket', createHistograms('bench_bucket', 1000)],
 ]);
 
 const source: SampleSource = {
