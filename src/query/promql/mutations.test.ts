@@ -41,12 +41,14 @@ const queries: readonly string[] = [
   'info(x, {__name__=~".+", a!=""}) - predict_linear(x[1m], 60) == bool -Inf',
   'sort_desc(stddev(x)) * hour() + day_of_year(x) # the end',
   'limitk(1, x) or label_join(x, "z", "-", "a", "le") or {"x", \'a\'!~`z`}',
+  'increase(x[max_of(step(), 90s) + 1m] anchored offset -(range() - 30s)) + on(a, le) fill(-1) (x smoothed)',
+  'limit_ratio(-0.5, histogram_quantiles(x, "q", 0.5, 0.9)) > fill_right(2) fill_left(1) mad_over_time(x[2m:step() + 9])',
   '-(((1_000 + .5))) * pi() ^ 2 ^ 0.5 != bool NaN',
 ];
 
 const pieces: readonly string[] = [
   ...'(){}[]"\'`\\,=!~<>+-*/%^@:.#_ \n09aze\u00e9\ud800$|?',
-  ...'by without on ignoring group_left bool offset sum rate x start() end() [5m] [1m:] inf and or 5m -1 fill(1) smoothed step()'.split(
+  ...'by without on ignoring group_left bool offset sum rate x start() end() [5m] [1m:] inf and or 5m -1 fill(1) smoothed anchored step() range() min_of( , 2m)'.split(
     ' ',
   ),
 ];

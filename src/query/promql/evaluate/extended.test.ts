@@ -3,6 +3,7 @@ import { createMemorySource } from '../../../../test/fixtures/memory-samples.ts'
 import { createSeries, type SeriesSamples } from '../../../model/sample.ts';
 import { instantQuery, rangeQuery } from '../engine.ts';
 import { parsePromql } from '../parse/parse.ts';
+import { findPushable } from '../pushdown.ts';
 
 type Points = Readonly<Record<number, number | 'stale'>>;
 
@@ -123,6 +124,15 @@ describe('a smoothed instant selector', () => {
     expect(await at('x smoothed', 600, counter)).toBeUndefined();
     expect(await at('x smoothed', 10, { 20: 1, 30: 2 })).toBeUndefined();
     expect(await at('x smoothed', 10, { 0: 1, 311: 2 })).toBe(1);
+  });
+});
+
+describe('what the store could compute', () => {
+  it('is left to the evaluator where samples beyond the window count', () => {
+    const options = { grid: { startMs: 0, stepMs: 1000, count: 10 }, lookbackMs: 300_000 };
+    const pushed = (query: string) => findPushable(parsePromql(query).expression, options);
+    expect(pushed('rate(x[1m])')).toHaveLength(1);
+    expect(pushed('rate(x[1m] anchored) + increase(x[1m] smoothed) + (x smoothed)')).toEqual([]);
   });
 });
 
