@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../test/fixtures/random.ts';
 import { compilePattern } from './pattern.ts';
+import { patternWeight } from './weight.ts';
 
 function compiled(source: string, isAnchored = false) {
   const result = compilePattern(source, { isAnchored });
@@ -57,10 +58,30 @@ describe('patterns', () => {
       ['a\\', 'trailing backslash at end of expression: ``'],
       ['('.repeat(1001) + ')'.repeat(1001), 'expression nests too deeply'],
       ['x'.repeat(65_537), 'longer than 65536 characters'],
+      [
+        `(${'ab'.repeat(5000)}){1000}`,
+        'too large: with its repetitions it has about 10002000 characters, the limit is 200000',
+      ],
     ] as const) {
       const result = compilePattern(source, { isAnchored: false });
       expect(result.ok ? 'ok' : result.message, source).toContain(why);
     }
+  });
+
+  it('takes what people write, and weighs it by its size when it is compiled', () => {
+    const names = Array.from({ length: 3000 }, (_, i) => `service-name-${i}`).join('|');
+    for (const source of [
+      '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}',
+      '(?:\\d{1,3}\\.){3}\\d{1,3}',
+      '[\\pL\\pN]{1000}',
+      '(?:[]a-z^]{10}[[:alpha:]]{10}){5}',
+      names,
+    ]) {
+      const { size } = compiled(source);
+      expect(patternWeight(source), source.slice(0, 40)).toBeGreaterThan(size / 4);
+    }
+    for (const source of ['((((a{10}){10}){10})', 'a{', '{5}', '[a', '\\', ')('])
+      expect(patternWeight(source)).toBeLessThan(2000);
   });
 
   it('agrees with JavaScript on random patterns and texts', () => {

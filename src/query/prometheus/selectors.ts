@@ -1,8 +1,9 @@
 /** `match[]` and its kin: series selectors outside a query (Prometheus: parser.ParseMetricSelector, web/api/v1). */
-import { compilePattern } from '../../pattern/pattern.ts';
+import { compilePattern, maxPatternWeight } from '../../pattern/pattern.ts';
+import { patternWeight } from '../../pattern/weight.ts';
 import { type LabelMatcher, matchesEmpty } from '../../store/readers/label-matcher.ts';
 import { PromqlError } from '../promql/error.ts';
-import { parseSelectorText } from '../promql/parse/parse.ts';
+import { maxQueryLength, parseSelectorText } from '../promql/parse/parse.ts';
 import type { QueryRequest } from '../query-route.ts';
 import { BadParameter } from './parameters.ts';
 
@@ -30,7 +31,16 @@ export function matchParameters(
   request: Pick<QueryRequest, 'form' | 'query'>,
   name: string,
 ): readonly (readonly LabelMatcher[])[] {
-  const found = valuesOf(request, 'match[]').map((text) => selectorParameter(name, text));
+  const texts = valuesOf(request, 'match[]');
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  if (length > maxQueryLength) throw refused(name, `match[] is longer than the limit of ${maxQueryLength} characters`);
+  if (texts.reduce((sum, text) => sum + patternWeight(text), 0) > 2 * maxPatternWeight) {
+    throw refused(
+      name,
+      `the regular expressions of match[] are too large: the limit is ${maxPatternWeight} characters, repetitions counted`,
+    );
+  }
+  const found = texts.map((text) => selectorParameter(name, text));
   if (found.some((matchers) => matchers.every(matchesEmpty)))
     throw refused(name, 'match[] must contain at least one non-empty matcher');
   return found;

@@ -1,4 +1,6 @@
 /** A query's text → a checked expression. */
+import { maxPatternWeight } from '../../../pattern/pattern.ts';
+import { patternWeight } from '../../../pattern/weight.ts';
 import type { LabelMatcher } from '../../../store/readers/label-matcher.ts';
 import type { Expression, ValueType } from '../ast.ts';
 import { parseError } from '../error.ts';
@@ -22,8 +24,23 @@ function checkLength(text: string): void {
   throw parseError(text, maxQueryLength, `query is longer than the limit of ${maxQueryLength} characters`);
 }
 
+/** The patterns of matchers, wherever they stand. */
+const matcherPattern = /[=!]~\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|`([^`]*)`)/g;
+
+/** All patterns of a query are compiled before anybody else has a turn. */
+function checkPatterns(text: string): void {
+  let weight = 0;
+  for (const found of text.matchAll(matcherPattern)) {
+    weight += patternWeight(found[1] ?? found[2] ?? found[3] ?? '');
+    if (weight <= maxPatternWeight) continue;
+    const message = `the regular expressions of the query are too large: the limit is ${maxPatternWeight} characters, repetitions counted`;
+    throw parseError(text, found.index, message);
+  }
+}
+
 function parseText(text: string): Expression {
   checkLength(text);
+  checkPatterns(text);
   const parser = createParser(text);
   if (parser.token.kind === 'end') throw parseError(text, 0, 'no expression found in input');
   const expression = parseExpression(parser, 0);
@@ -40,6 +57,7 @@ export function parsePromql(text: string): Query {
 /** Parses a series selector that stands alone, as in `match[]`; throws a PromqlError that says where it is wrong. */
 export function parseSelectorText(text: string): readonly LabelMatcher[] {
   checkLength(text);
+  checkPatterns(text);
   const { name, matchers } = parseSelectorAlone(createParser(text));
   // The name goes first, where readers look for it.
   return name === undefined ? matchers : [...matchers.slice(-1), ...matchers.slice(0, -1)];
