@@ -1,12 +1,46 @@
 /** An expression as `/api/v1/parse_query` gives it (Prometheus: web/api/v1/translate_ast.go). */
-import { type Expression, isSetOp, type Moved, unwrap, type VectorSelector } from '../promql/ast.ts';
+import { type Expression, type Formula, isSetOp, type Moved, unwrap, type VectorSelector } from '../promql/ast.ts';
 import { functions } from '../promql/functions.ts';
 import { formatPlain } from '../promql/go-number.ts';
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-const moved = ({ at, offsetMs }: Moved): { readonly [key: string]: Json } => ({
-  offset: offsetMs,
+/** A formula as it was written; a literal alone is none. */
+function formulaTree(formula: Formula | undefined): Json {
+  if (formula === undefined) return null;
+  const operation = (op: string, lhs: Formula | undefined, rhs: Formula | undefined): Json => ({
+    type: 'durationExpr',
+    op,
+    lhs: formulaTree(lhs),
+    rhs: formulaTree(rhs),
+    wrapped: false,
+  });
+  switch (formula.kind) {
+    case 'literal':
+      return { type: 'numberLiteral', val: formatPlain(formula.seconds), duration: formula.isDuration };
+    case 'step':
+    case 'range':
+      return operation(formula.kind, undefined, undefined);
+    case 'sign':
+      if (formula.inner.kind === 'literal') {
+        const { seconds } = formula.inner;
+        return formulaTree({ ...formula.inner, seconds: formula.op === '-' ? -seconds : seconds });
+      }
+      return operation(formula.op, undefined, formula.inner);
+    case 'parentheses': {
+      const inner = formulaTree(formula.inner);
+      const isOperation = typeof inner === 'object' && inner !== null && 'wrapped' in inner;
+      return isOperation ? { ...inner, wrapped: true } : inner;
+    }
+    default:
+      return operation(formula.kind === 'operation' ? formula.op : formula.kind, formula.left, formula.right);
+  }
+}
+
+const moved = ({ at, offsetMs, offsetFormula }: Moved): { readonly [key: string]: Json } => ({
+  // What a formula says is not evaluated there.
+  offset: offsetFormula === undefined ? offsetMs : 0,
+  offsetExpr: formulaTree(offsetFormula),
   timestamp: at?.kind === 'time' ? at.timeMs : null,
   startOrEnd: at === undefined || at.kind === 'time' ? null : at.kind,
 });
@@ -67,10 +101,17 @@ export function syntaxTree(expression: Expression): Json {
     case 'vector_selector':
       return { type: 'vectorSelector', ...selector(expression) };
     case 'matrix_selector':
-      return { type: 'matrixSelector', range: expression.rangeMs, ...selector(expression.selector) };
+      return {
+        type: 'matrixSelector',
+        range: expression.rangeFormula === undefined ? expression.rangeMs : 0,
+        rangeExpr: formulaTree(expression.rangeFormula),
+        ...selector(expression.selector),
+      };
     case 'subquery': {
-      const { inner, rangeMs, stepMs = 0 } = expression;
-      return { type: 'subquery', expr: syntaxTree(inner), range: rangeMs, step: stepMs, ...moved(expression) };
+      const { inner, rangeMs, rangeFormula, stepMs = 0, stepFormula } = expression;
+      const range = { range: rangeFormula === undefined ? rangeMs : 0, rangeExpr: formulaTree(rangeFormula) };
+      const step = { step: stepFormula === undefined ? stepMs : 0, stepExpr: formulaTree(stepFormula) };
+      return { type: 'subquery', expr: syntaxTree(inner), ...range, ...step, ...moved(expression) };
     }
     case 'call': {
       const known = functions.get(expression.function);

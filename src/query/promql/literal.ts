@@ -24,6 +24,20 @@ export function parseDuration(text: string): number | undefined {
   return totalMs <= longestMs ? totalMs : undefined;
 }
 
+/** What is wrong with a duration, in Prometheus's words (common/model, `ParseDuration`). */
+export function durationFault(text: string): string {
+  const quoted = JSON.stringify(text);
+  let last = -1;
+  for (const [part, digits = '', unit = ''] of text.matchAll(/(\d*)(\D*)/g)) {
+    if (part === '') break;
+    const place = Object.keys(unitMs).indexOf(unit);
+    if (digits !== '' && unit !== '' && place === -1) return `unknown unit "${unit}" in duration ${quoted}`;
+    if (digits === '' || unit === '' || place <= last) return `not a valid duration string: ${quoted}`;
+    last = place;
+  }
+  return 'duration out of range';
+}
+
 const decimalPattern = /^[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?$/;
 
 /** Reads a number: decimal with `_` between digits, hexadecimal, Inf or NaN in any case, or a duration, which counts seconds. */

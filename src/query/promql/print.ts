@@ -57,7 +57,7 @@ function printFormula(formula: Formula): string {
     case 'range':
       return `${formula.kind}()`;
     case 'sign':
-      return `${formula.op}${printFormula(formula.inner)}`;
+      return `${formula.op === '+' ? '' : '-'}${printFormula(formula.inner)}`;
     case 'parentheses':
       return `(${printFormula(formula.inner)})`;
     case 'operation':
@@ -153,7 +153,10 @@ const maxLineLength = 100;
 export function prettyPrint(expression: Expression, level = 0): string {
   const indent = '  '.repeat(level);
   const line = print(expression);
-  if (expression.kind !== 'unary' && line.length <= maxLineLength) return indent + line;
+  if (expression.kind !== 'unary' && Buffer.byteLength(line) <= maxLineLength) {
+    // A short subquery is not indented there either.
+    return expression.kind === 'subquery' ? line : indent + line;
+  }
   switch (expression.kind) {
     case 'subquery':
       return prettyPrint(expression.inner, level) + printWindow(expression);

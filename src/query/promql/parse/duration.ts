@@ -1,7 +1,7 @@
 /** Durations within brackets and after `offset`: literals, or formulas of several. */
 import type { Formula, FormulaOp } from '../ast.ts';
 import { durationOf, isBound, isLiteral, longestMs } from '../formula.ts';
-import { parseDuration, parseNumber } from '../literal.ts';
+import { durationFault, parseDuration, parseNumber } from '../literal.ts';
 import {
   accept,
   advance,
@@ -13,7 +13,6 @@ import {
   precedences,
   unexpected,
 } from './state.ts';
-import { quote } from './tokens.ts';
 
 /** A duration: its milliseconds, 0 while they are not known, and the formula where it was not written as one literal. */
 export interface ParsedDuration {
@@ -28,7 +27,9 @@ interface DurationContext {
   readonly isTight: boolean;
 }
 
-const operandExpected = 'number, duration, step(), or range()';
+export const operandExpected = 'number, duration, step(), or range()';
+/** The same where something else may follow. */
+export const operandsBefore = 'number, duration, step(), range()';
 
 /** Further within a formula. */
 const inside = (where: DurationContext): DurationContext => ({ ...where, expected: operandExpected, isTight: false });
@@ -39,7 +40,7 @@ function parseDurationToken(parser: Parser, { context, expected }: DurationConte
   if (token.kind !== 'duration' && token.kind !== 'number') return unexpected(parser, context, expected);
   const isDuration = token.kind === 'duration';
   const ms = isDuration ? parseDuration(token.text) : (parseNumber(token.text) ?? Number.NaN) * 1000;
-  if (ms === undefined) return failAt(query, token, `not a valid duration string: ${quote(token.text)}`);
+  if (ms === undefined) return failAt(query, token, durationFault(token.text));
   if (!Number.isFinite(ms) || Math.abs(ms) > longestMs) return failAt(query, token, 'duration out of range');
   advance(parser);
   return { kind: 'literal', seconds: ms / 1000, isDuration, from: token.from, to: token.to };

@@ -5,7 +5,7 @@
 import type { AggregationOp, BinaryOp, Expression, Place } from '../ast.ts';
 import { functions } from '../functions.ts';
 import { formatG } from '../go-number.ts';
-import { parseOffsetDuration, parseRangeDuration } from './duration.ts';
+import { operandExpected, operandsBefore, parseOffsetDuration, parseRangeDuration } from './duration.ts';
 import { parseModifiers } from './matching.ts';
 import { withAt, withEdges, withOffset } from './modifiers.ts';
 import { parseLabels, parseSelector, reserved } from './selector.ts';
@@ -24,6 +24,13 @@ import {
 } from './state.ts';
 import { quote, type Token } from './tokens.ts';
 
+/** Whether what comes next may be the beginning of an expression. */
+function startsExpression({ token: { kind, text } }: Parser): boolean {
+  if (kind === 'punctuation') return text === '(' || text === '{';
+  if (kind === 'operator' || kind === 'keyword') return /^[-+a-z]/.test(text) && !reserved.has(text);
+  return kind !== 'end';
+}
+
 /** The arguments of a call or an aggregation, parentheses included. */
 function parseArguments(parser: Parser): Expression[] {
   advance(parser);
@@ -34,7 +41,7 @@ function parseArguments(parser: Parser): Expression[] {
     if (accept(parser, ')')) return found;
     const comma = parser.token;
     if (!accept(parser, ',')) unexpected(parser);
-    if (isNext(parser, ')')) failAt(parser.query, comma, 'trailing commas not allowed in function call args');
+    if (!startsExpression(parser)) failAt(parser.query, comma, 'trailing commas not allowed in function call args');
   }
 }
 
@@ -82,7 +89,11 @@ function parseAggregation(parser: Parser, op: Token): Expression {
 /** `[range]` or `[range:step]` after an expression. */
 function parseBrackets(parser: Parser, inner: Expression): Expression {
   const bracket = advance(parser);
-  const { ms: rangeMs, formula: rangeFormula } = parseRangeDuration(parser, 'subquery or range selector', 'duration');
+  const { ms: rangeMs, formula: rangeFormula } = parseRangeDuration(
+    parser,
+    'subquery or range selector',
+    operandExpected,
+  );
   if (accept(parser, ']')) {
     if (inner.kind !== 'vector_selector')
       return failAt(parser.query, bracket, 'ranges only allowed for vector selectors');
@@ -91,7 +102,9 @@ function parseBrackets(parser: Parser, inner: Expression): Expression {
     return { kind: 'matrix_selector', selector: inner, rangeMs, rangeFormula, from: inner.from, to: parser.lastTo };
   }
   if (!accept(parser, ':')) unexpected(parser, 'subquery or range', '":" or "]"');
-  const step = isNext(parser, ']') ? undefined : parseRangeDuration(parser, 'subquery selector', 'duration or "]"');
+  const step = isNext(parser, ']')
+    ? undefined
+    : parseRangeDuration(parser, 'subquery selector', `${operandsBefore}, or "]"`);
   if (!accept(parser, ']')) unexpected(parser, 'subquery selector', '"]"');
   const window = { rangeMs, rangeFormula, stepMs: step?.ms, stepFormula: step?.formula };
   return { kind: 'subquery', inner, ...window, offsetMs: 0, at: undefined, from: inner.from, to: parser.lastTo };

@@ -22,7 +22,7 @@ function parseMatcher(parser: Parser): LabelMatcher {
     if (label.kind === 'string' && (isNext(parser, ',') || isNext(parser, '}'))) {
       return { name: '__name__', op: '=', value: name };
     }
-    return unexpected(parser, 'label matching', 'label matching operator');
+    return unexpected(parser, 'label matching', label.kind === 'string' ? '"," or "}"' : 'label matching operator');
   }
   advance(parser);
   if (parser.token.kind !== 'string') return unexpected(parser, 'label matching', 'string');
@@ -73,7 +73,7 @@ export function parseLabels(parser: Parser): string[] {
   while (!isNext(parser, ')')) {
     const { token } = parser;
     if (token.kind === 'string') labels.push(stringOf(parser, token));
-    else if (/^[a-zA-Z_]\w*$/.test(token.text) && token.kind !== 'metric_identifier') {
+    else if (/^[a-zA-Z_:][\w:]*$/.test(token.text) && !isNext(parser, 'without')) {
       labels.push(parser.query.slice(token.from, token.to));
     } else unexpected(parser, 'grouping opts', 'label');
     advance(parser);

@@ -1,17 +1,18 @@
 /** Where a parser stands, and the small steps that all of its rules are made of. */
 import { unquote } from '../../go-string.ts';
 import { parseError } from '../error.ts';
-import { parseNumber } from '../literal.ts';
-import { createLexer, describeToken, type Lexer, quote, type Token } from './tokens.ts';
+import { durationFault, parseNumber } from '../literal.ts';
+import { createLexer, describeToken, quote, type Token } from './tokens.ts';
 
 /** Deeper nesting is refused, because evaluation recurses. */
 export const maxDepth = 200;
 
 export interface Parser {
   readonly query: string;
-  readonly lexer: Lexer;
-  /** The token that comes next. */
-  token: Token;
+  /** The token that comes next, read when it is first looked at: what is wrong before it is told first, as by Prometheus's parser. */
+  readonly token: Token;
+  /** Goes beyond that token. */
+  readonly skip: () => void;
   /** Where the last token that was taken ends. */
   lastTo: number;
   depth: number;
@@ -21,13 +22,26 @@ export interface Parser {
 
 export function createParser(query: string): Parser {
   const lexer = createLexer(query);
-  return { query, lexer, token: lexer.next(), lastTo: 0, depth: 0, aggregations: 0 };
+  let next: Token | undefined;
+  return {
+    query,
+    get token() {
+      next ??= lexer.next();
+      return next;
+    },
+    skip() {
+      next = undefined;
+    },
+    lastTo: 0,
+    depth: 0,
+    aggregations: 0,
+  };
 }
 
 export function advance(parser: Parser): Token {
   const { token } = parser;
   parser.lastTo = token.to;
-  parser.token = parser.lexer.next();
+  parser.skip();
   return token;
 }
 
@@ -66,9 +80,13 @@ export function numberOf(parser: Parser, token: Token): number {
       parser.query,
       token,
       token.kind === 'duration'
-        ? `not a valid duration string: ${quote(token.text)}`
+        ? durationFault(token.text)
         : `error parsing number: strconv.ParseFloat: parsing ${quote(token.text)}: invalid syntax`,
     );
+  }
+  if (!Number.isFinite(value) && /^\d/.test(token.text)) {
+    const message = `error parsing number: strconv.ParseFloat: parsing ${quote(token.text)}: value out of range`;
+    return failAt(parser.query, token, message);
   }
   return value;
 }

@@ -1,5 +1,7 @@
 /** The words of a query, with the errors that Prometheus's own lexer has (promql/parser/lex.go). Read one by one, so that what is wrong earlier is told first. */
 import { type PromqlError, parseError } from '../error.ts';
+import { escapeEnd } from './escape.ts';
+import { scanNumberOrDuration } from './number-token.ts';
 
 export type TokenKind =
   | 'identifier'
@@ -62,11 +64,9 @@ export interface Lexer {
 }
 
 const spacesPattern = /(?:[ \t\r\n]+|#[^\n]*)*/y;
+const blanksPattern = /[ \t\r\n]*/y;
 const wordPattern = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
 const labelPattern = /[a-zA-Z_][a-zA-Z0-9_]*/y;
-const numberPattern = /0[xX][0-9a-fA-F_]+|(?:\d[\d_]*)?(?:\.[\d_]*)?(?:[eE][+-]?\d[\d_]*)?/y;
-const durationPattern = /(?:\d+(?:ms|[ywdhms]))+/y;
-const wordRestPattern = /[a-zA-Z0-9_.]*/y;
 const rawPattern = /`[^`]*`/y;
 
 const take = (pattern: RegExp, text: string, at: number): string => {
@@ -88,12 +88,16 @@ export function quoteCharacter(character: string): string {
 
 /** Reads a string in quotes: its end, or what is wrong with it. */
 function stringEnd(query: string, from: number): number | string {
-  const quote = query[from];
-  for (let at = from + 1; at < query.length; at++) {
-    const character = query[at];
-    if (character === quote) return at + 1;
+  const quote = query[from] ?? '';
+  let at = from + 1;
+  while (at < query.length) {
+    const character = query[at++];
+    if (character === quote) return at;
     if (character === '\n') break;
-    if (character === '\\') at++;
+    if (character !== '\\') continue;
+    const end = escapeEnd(query, at, quote);
+    if (typeof end === 'string') return end;
+    at = end;
   }
   return 'unterminated quoted string';
 }
@@ -105,6 +109,9 @@ interface State {
   at: number;
   isInBraces: boolean;
   isInBrackets: boolean;
+  /** Whether within brackets nothing but operators and words of durations was read since their beginning. */
+  isInDuration: boolean;
+  hasDuration: boolean;
   hasColon: boolean;
   openParentheses: number;
 }
@@ -122,13 +129,9 @@ function wordToken(text: string, from: number): Token {
 }
 
 function numberToken(query: string, from: number, fail: Fail): Token {
-  const duration = take(durationPattern, query, from);
-  const number = take(numberPattern, query, from);
-  const isDuration = duration.length > number.length;
-  const text = isDuration ? duration : number;
-  const rest = take(wordRestPattern, query, from + text.length);
-  if (rest !== '' || text === '') throw fail(`bad number or duration syntax: ${JSON.stringify(text + rest)}`, from);
-  return { kind: isDuration ? 'duration' : 'number', text, from, to: from + text.length };
+  const { kind, text } = scanNumberOrDuration(query, from);
+  if (kind === 'bad') throw fail(`bad number or duration syntax: ${quote(text)}`, from);
+  return { kind, text, from, to: from + text.length };
 }
 
 function stringToken(query: string, from: number, fail: Fail): Token {
@@ -149,6 +152,51 @@ const punctuation = (text: string, from: number): Token => ({
   to: from + text.length,
 });
 
+/** The words of durations within brackets. */
+const durationWords: ReadonlySet<string> = new Set(['step', 'range', 'min_of', 'max_of']);
+const durationWordPattern = /[a-zA-Z_]+/y;
+
+/** A word of durations; undefined where there is none. */
+function durationWord(query: string, from: number): Token | undefined {
+  const text = take(durationWordPattern, query, from);
+  return durationWords.has(text.toLowerCase()) ? { kind: 'identifier', text, from, to: from + text.length } : undefined;
+}
+
+const durationOperator = /[+\-*/%^]/y;
+
+/** What follows a bracket, until a number was read. */
+function tokenInDuration(query: string, state: State, fail: Fail): Token {
+  const from = state.at;
+  const character = characterAt(query, from);
+  switch (character) {
+    case '':
+      throw fail('unexpected end of input in duration expression', from);
+    case ':':
+      if (!state.hasDuration) throw fail('unexpected colon before duration in duration expression', from + 1);
+      if (state.hasColon) throw fail('unexpected repeated colon in duration expression', from + 1);
+      state.hasColon = true;
+      return punctuation(':', from);
+    case ']':
+      state.isInDuration = false;
+      state.isInBrackets = false;
+      return punctuation(']', from);
+    case '(':
+    case ')':
+    case ',':
+      return bracketToken(character, state, fail) ?? punctuation(character, from);
+    default:
+  }
+  const op = take(durationOperator, query, from);
+  if (op !== '') return { kind: 'operator', text: op, from, to: from + op.length };
+  const isNumber = /\d/.test(character) || (character === '.' && /\d/.test(query[from + 1] ?? ''));
+  const token = isNumber ? numberToken(query, from, fail) : durationWord(query, from);
+  if (token === undefined)
+    throw fail(`unexpected character in duration expression: ${quoteCharacter(character)}`, from);
+  state.hasDuration = true;
+  state.isInDuration = !isNumber;
+  return token;
+}
+
 const characterAt = (query: string, at: number): string => {
   const point = query.codePointAt(at);
   return point === undefined ? '' : String.fromCodePoint(point);
@@ -166,7 +214,7 @@ function tokenInBraces(query: string, state: State, fail: Fail): Token {
   if (op !== '') return { kind: 'operator', text: op, from, to: from + op.length };
   if (character === '!') {
     throw fail(
-      `unexpected character after '!' inside braces: ${quoteCharacter(characterAt(query, from + 1) || ' ')}`,
+      `unexpected character after '!' inside braces: ${quoteCharacter(characterAt(query, from + 1) || '\ufffd')}`,
       from,
     );
   }
@@ -186,7 +234,8 @@ function bracketToken(character: string, state: State, fail: Fail): Token | unde
       state.openParentheses++;
       break;
     case ')':
-      if (state.openParentheses === 0) throw fail("unexpected right parenthesis ')'", from);
+      // The parenthesis is read by then.
+      if (state.openParentheses === 0) throw fail("unexpected right parenthesis ')'", from + 1);
       state.openParentheses--;
       break;
     case '{':
@@ -195,6 +244,8 @@ function bracketToken(character: string, state: State, fail: Fail): Token | unde
     case '[':
       if (state.isInBrackets) throw fail("unexpected left bracket '['", from);
       state.isInBrackets = true;
+      state.isInDuration = true;
+      state.hasDuration = false;
       state.hasColon = false;
       break;
     case ']':
@@ -232,26 +283,41 @@ function tokenOutside(query: string, state: State, fail: Fail): Token {
     return { kind: 'operator', text: '=', from, to: from + 1 };
   }
   if (character === '!') {
-    throw fail(`unexpected character after '!': ${quoteCharacter(characterAt(query, from + 1) || ' ')}`, from);
+    throw fail(`unexpected character after '!': ${quoteCharacter(characterAt(query, from + 1) || '\ufffd')}`, from);
   }
   if (/\d/.test(character) || (character === '.' && /\d/.test(query[from + 1] ?? ''))) {
     return numberToken(query, from, fail);
   }
   if (character === '"' || character === "'" || character === '`') return stringToken(query, from, fail);
   const word = take(wordPattern, query, from);
+  if (word !== '' && state.isInBrackets) {
+    const found = durationWord(query, from);
+    if (found === undefined) throw fail(`unexpected character: ${quoteCharacter(character)}, expected ':'`, from);
+    return found;
+  }
   if (word !== '') return wordToken(word, from);
   throw fail(`unexpected character: ${quoteCharacter(character)}`, from);
 }
 
 /** Reads the tokens of a query. */
 export function createLexer(query: string): Lexer {
-  const state: State = { at: 0, isInBraces: false, isInBrackets: false, hasColon: false, openParentheses: 0 };
+  const state: State = {
+    at: 0,
+    isInBraces: false,
+    isInBrackets: false,
+    isInDuration: false,
+    hasDuration: false,
+    hasColon: false,
+    openParentheses: 0,
+  };
   const fail: Fail = (message, at) => parseError(query, at, message);
   return {
     query,
     next() {
-      state.at += take(spacesPattern, query, state.at).length;
-      const token = state.isInBraces ? tokenInBraces(query, state, fail) : tokenOutside(query, state, fail);
+      // A duration has no comments.
+      state.at += take(state.isInDuration ? blanksPattern : spacesPattern, query, state.at).length;
+      const read = state.isInBraces ? tokenInBraces : state.isInDuration ? tokenInDuration : tokenOutside;
+      const token = read(query, state, fail);
       state.at = token.to;
       return token;
     },
@@ -293,12 +359,12 @@ export function describeToken({ kind, text }: Token): string {
     case 'duration':
       return `${kind} ${shorten(text)}`;
     case 'keyword':
-      return `<${text}>`;
+      return text === 'start' || text === 'end' ? quote(text) : `<${text}>`;
     case 'aggregator':
       return `<aggr:${text}>`;
     case 'operator':
       return text === '=' ? '"="' : `<op:${text}>`;
     case 'punctuation':
-      return quote(text);
+      return text === '@' ? '<op:@>' : quote(text);
   }
 }
