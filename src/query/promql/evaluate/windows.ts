@@ -49,6 +49,8 @@ function place(timestampsMs: Float64Array, windows: Windows, options: PlaceOptio
   const { from: froms, to: tos } = room;
   const length = timestampsMs.length;
   const most = Math.min(count - begin, froms.length);
+  // Windows far apart have more samples between them than in them.
+  const isSparse = stepMs > rangeMs + beyondMs.before + beyondMs.behind;
   let from = countUntilNear(timestampsMs, firstMs + begin * stepMs - rangeMs - beyondMs.before, guess);
   let to = from;
   let work = 100;
@@ -57,8 +59,15 @@ function place(timestampsMs: Float64Array, windows: Windows, options: PlaceOptio
     const untilMs = firstMs + (begin + i) * stepMs;
     const lastMs = untilMs + beyondMs.behind;
     const afterMs = untilMs - rangeMs - beyondMs.before;
-    while (to < length && (timestampsMs[to] ?? 0) <= lastMs) to++;
-    while (from < to && (timestampsMs[from] ?? 0) <= afterMs) from++;
+    const before = to;
+    if (isSparse) {
+      from = countUntilNear(timestampsMs, afterMs, from);
+      to = countUntilNear(timestampsMs, lastMs, Math.max(from, to));
+    } else {
+      while (to < length && (timestampsMs[to] ?? 0) <= lastMs) to++;
+      while (from < to && (timestampsMs[from] ?? 0) <= afterMs) from++;
+      work += to - before;
+    }
     froms[i] = from;
     tos[i] = to;
     work += 15 + workOfSample * (to - from);
@@ -76,15 +85,30 @@ interface PlaceOptions {
   readonly isShared: boolean;
 }
 
-/** So many windows are remembered for other series that were sampled at the same times: a megabyte or less. */
+/** So many windows are remembered for other series that were sampled at the same times, half a megabyte of them, and so many arrays of timestamps. */
 const maxRemembered = 65_536;
+const maxArrays = 4096;
 
-const isOfSameTimes = (a: Float64Array, b: Float64Array): boolean =>
-  a === b || (a.length === b.length && a.byteOffset === b.byteOffset);
+/** What was found for arrays of timestamps, known by themselves or by the memory that they are views of. */
+interface Remembered {
+  readonly byArray: Map<Float64Array, Placed>;
+  readonly byMemory: Map<ArrayBufferLike, Placed>;
+}
+
+function findShared({ byArray, byMemory }: Remembered, timestampsMs: Float64Array): Placed | undefined {
+  const known = byArray.get(timestampsMs);
+  if (known !== undefined) return known;
+  const found = byMemory.get(timestampsMs.buffer);
+  if (found === undefined) return undefined;
+  const { length, byteOffset } = found.timestampsMs;
+  if (length !== timestampsMs.length || byteOffset !== timestampsMs.byteOffset) return undefined;
+  if (byArray.size < maxArrays) byArray.set(timestampsMs, found);
+  return found;
+}
 
 /**
  * Finds the samples of windows from the window `begin` on. Series that were sampled together share their timestamps in memory: what was found for
- * one of them is found again for the others, whose timestamps are not looked at.
+ * one of them is found again for the others, whose timestamps are not looked at. Sooner by far where they share one array, and not views each.
  */
 export function createPlacer(
   windows: Windows,
@@ -92,17 +116,20 @@ export function createPlacer(
 ): (series: Pick<RawSeries, 'timestampsMs'>, begin: number) => Placed {
   const count = Math.min(windows.count, windowsAtOnce);
   const scratch = createRoom(count);
-  const remembered = new Map<ArrayBufferLike, Placed>();
+  const remembered: Remembered = { byArray: new Map(), byMemory: new Map() };
   let behind = 0;
   return ({ timestampsMs }, begin) => {
-    const known = begin === 0 ? remembered.get(timestampsMs.buffer) : undefined;
-    if (known !== undefined && isOfSameTimes(known.timestampsMs, timestampsMs)) return known;
-    const isShared = begin === 0 && (remembered.size + 1) * count <= maxRemembered;
+    const known = begin === 0 ? findShared(remembered, timestampsMs) : undefined;
+    if (known !== undefined) return known;
+    const isShared = begin === 0 && (remembered.byMemory.size + 1) * count <= maxRemembered;
     const room = isShared ? createRoom(count) : scratch;
     const guess = timestampsMs.length - behind;
     const placed = place(timestampsMs, windows, { begin, guess, workOfSample, room, isShared });
     behind = timestampsMs.length - (placed.from[0] ?? 0);
-    if (isShared) remembered.set(timestampsMs.buffer, placed);
+    if (isShared) {
+      remembered.byArray.set(timestampsMs, placed);
+      remembered.byMemory.set(timestampsMs.buffer, placed);
+    }
     return placed;
   };
 }
