@@ -1,0 +1,228 @@
+/**
+ * Puts some hundred requests, right and wrong ones, to every route of Prometheus's HTTP API, of a real Prometheus 3 and of a whole agent that have the
+ * same samples and the same target: `npx tsx scripts/compare-prometheus.ts --prometheus PATH`. Statuses, headers and bodies are compared; the last
+ * line is JSON, with those that differ and are not listed below, and the exit status 1 when there was any. `--show N` tells how many are shown.
+ */
+import { once } from 'node:events';
+import { createServer, request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { startAgent } from '../test/fixtures/agent.ts';
+import { type ApiRequest, apiRequests } from '../test/fixtures/prometheus-requests.ts';
+import { startPrometheus } from '../test/fixtures/prometheus-server.ts';
+import { compress, encodeWriteRequest, type WriteSeries } from '../test/fixtures/write-request.ts';
+
+const { values } = parseArgs({
+  options: { prometheus: { type: 'string' }, show: { type: 'string', default: '40' } },
+});
+
+interface Meant {
+  readonly pattern: RegExp;
+  readonly reason: string;
+}
+
+/** What differs on purpose, by method and path. */
+const meant: readonly Meant[] = [];
+
+interface Answered {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+}
+
+const comparedHeaders = [
+  'content-type',
+  'allow',
+  'location',
+  'access-control-allow-origin',
+  'access-control-allow-methods',
+];
+
+function bodyOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What is no JSON is compared as text.
+    return text;
+  }
+}
+
+/** One request on a connection of its own, with its path as it is; `fetch` would tidy it. */
+function ask(origin: string, { method, path, form, headers = {} }: ApiRequest): Promise<Answered> {
+  const { hostname, port } = new URL(origin);
+  const formType = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
+  const asked = httpRequest({
+    hostname,
+    port,
+    method,
+    path,
+    agent: false,
+    headers: { ...formType, ...headers, ...(form === undefined ? {} : { 'content-length': Buffer.byteLength(form) }) },
+    timeout: 20_000,
+  });
+  return new Promise((resolve, reject) => {
+    asked.once('error', reject);
+    asked.once('timeout', () => asked.destroy(new Error(`no answer to ${method} ${path} within 20 s`)));
+    asked.once('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.once('error', reject);
+      response.once('end', () => {
+        const encoding = response.headers['content-encoding'];
+        const text = encoding === undefined ? Buffer.concat(chunks).toString() : `(${encoding})`;
+        const told = comparedHeaders.map((name) => [name, response.headers[name]]);
+        resolve({ status: response.statusCode ?? 0, headers: Object.fromEntries(told), body: bodyOf(text) });
+      });
+    });
+    asked.end(form);
+  });
+}
+
+/** The same with everything that depends on the moment or the machine taken for its kind. */
+function comparable(value: unknown, key = ''): unknown {
+  if (Array.isArray(value)) return value.map((each: unknown) => comparable(each, key));
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, comparable(each, name)]));
+  }
+  if (
+    /^(?:\w*[tT]ime|lastScrape|lastScrapeDuration|CWD|\w+Error|timings|scrapeUrl|globalUrl|__\w+__|instance)$/.test(key)
+  ) {
+    return `a ${typeof value}`;
+  }
+  return value;
+}
+
+/** Where two answers part; undefined where they are alike. */
+function difference(ours: unknown, theirs: unknown, path = ''): string | undefined {
+  if (typeof ours !== 'object' || typeof theirs !== 'object' || ours === null || theirs === null) {
+    if (Object.is(ours, theirs)) return undefined;
+    return `at ${path}: ${JSON.stringify(ours)} here, ${JSON.stringify(theirs)} there`;
+  }
+  const [here, there] = [new Map(Object.entries(ours)), new Map(Object.entries(theirs))];
+  for (const name of new Set([...here.keys(), ...there.keys()])) {
+    const found = difference(here.get(name), there.get(name), `${path}/${name}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const exposition = `# HELP scraped_total What was scraped.
+# TYPE scraped_total counter
+scraped_total{code="200"} 5
+# HELP temperature_celsius How warm it is.
+# TYPE temperature_celsius gauge
+temperature_celsius 21.5
+`;
+
+async function startTarget() {
+  const server = createServer((_, response) => {
+    response.setHeader('content-type', 'text/plain; version=0.0.4');
+    response.end(exposition);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
+}
+
+function samplesUntil(endMs: number): readonly WriteSeries[] {
+  const times = Array.from({ length: 41 }, (_, i) => endMs - (40 - i) * 15_000);
+  const series = (labels: readonly (readonly [string, string])[], value: (i: number) => number): WriteSeries => ({
+    labels: [...labels, ['source', 'pushed']],
+    samples: times.map((timeMs, i) => [timeMs, value(i)] as const),
+  });
+  return [
+    series(
+      [
+        ['__name__', 'gauge'],
+        ['pod', 'web-0'],
+      ],
+      (i) => Math.sin(i),
+    ),
+    series(
+      [
+        ['__name__', 'gauge'],
+        ['pod', 'web-1'],
+      ],
+      (i) => -i,
+    ),
+    ...[0, 1, 2].map((pod) =>
+      series(
+        [
+          ['__name__', 'hits_total'],
+          ['pod', `web-${pod}`],
+        ],
+        (i) => 1000 + pod + i * i,
+      ),
+    ),
+    series(
+      [
+        ['__name__', 'my.metric'],
+        ['the.label', 'ü'],
+      ],
+      (i) => i / 8,
+    ).labels.length > 0
+      ? {
+          ...series([['__name__', 'my.metric']], (i) => i / 8),
+          labels: [
+            ['__name__', 'my.metric'],
+            ['source', 'pushed'],
+            ['the.label', 'ü'],
+          ],
+        }
+      : series([['__name__', 'my.metric']], (i) => i),
+  ];
+}
+
+async function main(): Promise<void> {
+  const program = values.prometheus;
+  if (program === undefined)
+    throw new Error(
+      '--prometheus must be the program of a Prometheus 3 (test/fixtures/prometheus-server.ts tells how it is built)',
+    );
+  const target = await startTarget();
+  const instance = `127.0.0.1:${target.port}`;
+  const endMs = Math.floor(Date.now() / 15_000) * 15_000 - 30_000;
+  const prometheus = await startPrometheus(program, {
+    config: `global: { scrape_interval: 1s }\nscrape_configs: [{ job_name: scraped, static_configs: [{ targets: ['${instance}'] }] }]\n`,
+    flags: ['--enable-feature=promql-experimental-functions', '--query.timeout=10s', '--web.enable-lifecycle'],
+  });
+  const files = {
+    'prom.conf': `[[inputs.prom]]\n  urls = ["http://${instance}/metrics"]\n  source = "scraped"\n  interval = "1s"\n`,
+    'write.conf': '[[inputs.remote_write]]\n',
+  };
+  const agent = await startAgent({ files, sets: ['store.retention=forever'] });
+  const unlike: string[] = [];
+  let asked = 0;
+  let onPurpose = 0;
+  try {
+    await agent.ready();
+    const samples = samplesUntil(endMs);
+    await prometheus.write(samples);
+    const body = compress(encodeWriteRequest(samples));
+    const kind = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' };
+    const written = await agent.post('/api/v1/write', Uint8Array.from(body), kind);
+    if (written.status >= 300)
+      throw new Error(`the agent answered remote write with ${written.status}: ${written.text}`);
+    await sleep(2500);
+    await agent.flush();
+    for (const each of apiRequests({ endMs, instance })) {
+      const theirs = await ask(prometheus.url, each);
+      const ours = await ask(agent.url, each);
+      asked++;
+      const found = difference(comparable(ours), comparable(theirs));
+      if (found === undefined) continue;
+      const name = `${each.method} ${each.path}${each.form === undefined ? '' : ` ${JSON.stringify(each.form)}`}${each.headers === undefined ? '' : ` ${JSON.stringify(each.headers)}`}`;
+      if (meant.some(({ pattern }) => pattern.test(name))) onPurpose++;
+      else unlike.push(`${name}\n    ${found}`);
+    }
+  } finally {
+    await agent.remove();
+    await prometheus.stop();
+    target.server.close();
+  }
+  for (const each of unlike.slice(0, Number(values.show))) console.log(each);
+  console.log(JSON.stringify({ version: prometheus.version, asked, onPurpose, different: unlike.length }));
+  process.exitCode = unlike.length === 0 ? 0 : 1;
+}
+
+await main();
