@@ -222,6 +222,15 @@ describe('what is not a query', () => {
     expect(() => parsePromql('-'.repeat(100_000) + 1)).toThrow(PromqlError);
     expect(() => parsePromql(`"${'\\"'.repeat(60_000)}`)).toThrow(PromqlError);
     expect(() => parsePromql(`1${'+1'.repeat(60_000)}`)).toThrow(PromqlError);
+    let rows = '1';
+    let windows = 'x';
+    for (let i = 0; i < 150; i++) {
+      rows = `(${rows}${'+1'.repeat(199)})`;
+      windows = `(${windows}${'[1m:]'.repeat(100)})`;
+    }
+    expect(() => parsePromql(rows)).toThrow(/nested more than 400 levels/);
+    expect(() => parsePromql(windows)).toThrow(/nested more than 400 levels/);
+    expect(() => parsePromql(`1${'+1'.repeat(199)}`)).not.toThrow();
     expect(() => parsePromql(`x{a="${'b'.repeat(1_000_000)}"}`)).toThrow(/longer than the limit of 131072/);
   });
 });

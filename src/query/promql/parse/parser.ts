@@ -19,6 +19,7 @@ import {
   type Parser,
   powPrecedence,
   precedences,
+  raise,
   stringOf,
   unexpected,
 } from './state.ts';
@@ -89,6 +90,7 @@ function parseAggregation(parser: Parser, op: Token): Expression {
 /** `[range]` or `[range:step]` after an expression. */
 function parseBrackets(parser: Parser, inner: Expression): Expression {
   const bracket = advance(parser);
+  raise(parser, bracket);
   const { ms: rangeMs, formula: rangeFormula } = parseRangeDuration(
     parser,
     'subquery or range selector',
@@ -230,6 +232,8 @@ export function parseExpression(parser: Parser, least: number): Expression {
   if (++parser.depth > maxDepth) {
     failAt(parser.query, parser.token, `expression is nested more than ${maxDepth} levels deep`);
   }
+  const before = parser.height;
+  parser.height = 0;
   let left = parseUnary(parser);
   let operators = 0;
   for (;;) {
@@ -242,8 +246,10 @@ export function parseExpression(parser: Parser, least: number): Expression {
     advance(parser);
     const modifiers = parseModifiers(parser);
     const right = parseExpression(parser, token.text === '^' ? precedence : precedence + 1);
+    raise(parser, token);
     left = { kind: 'binary', op: token.text as BinaryOp, left, right, ...modifiers, from: left.from, to: right.to };
   }
   parser.depth--;
+  parser.height = Math.max(before, parser.height + 1);
   return left;
 }

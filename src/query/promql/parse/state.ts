@@ -7,6 +7,9 @@ import { createLexer, describeToken, quote, type Token } from './tokens.ts';
 /** Deeper nesting is refused, because evaluation recurses. */
 export const maxDepth = 200;
 
+/** Operators in a row nest as well, and rows within rows; some 1,500 levels of them overrun the stack of an evaluation. */
+const maxHeight = 2 * maxDepth;
+
 export interface Parser {
   readonly query: string;
   /** The token that comes next, read when it is first looked at: what is wrong before it is told first, as by Prometheus's parser. */
@@ -16,6 +19,8 @@ export interface Parser {
   /** Where the last token that was taken ends. */
   lastTo: number;
   depth: number;
+  /** How high the tree is of what was parsed since the expression began that is being parsed. */
+  height: number;
   /** How many aggregations are open: errors inside of one name it. */
   aggregations: number;
 }
@@ -34,6 +39,7 @@ export function createParser(query: string): Parser {
     },
     lastTo: 0,
     depth: 0,
+    height: 0,
     aggregations: 0,
   };
 }
@@ -55,6 +61,12 @@ export function unexpected(parser: Parser, rule = '', expected = ''): never {
   const where = context === '' ? '' : ` in ${context}`;
   const wanted = expected === '' ? '' : `, expected ${expected}`;
   return failAt(parser.query, parser.token, `unexpected ${describeToken(parser.token)}${where}${wanted}`);
+}
+
+/** Puts one more level on what was parsed, whose last part begins with the token. */
+export function raise(parser: Parser, token: Token): void {
+  if (++parser.height > maxHeight)
+    failAt(parser.query, token, `expression is nested more than ${maxHeight} levels deep`);
 }
 
 export const isNext = (parser: Parser, text: string): boolean =>
