@@ -3,8 +3,8 @@
  * [--rounds 15] [--only WORDS] [--data DIRECTORY]`. Before each query both servers are started again and warmed by the same query of another
  * metric, so that `first` is the time to answer what was not asked before by code that has run before; `p50` and `p95` are those of asking
  * it again, without the two questions after the first, while a server may still be taking what it will need again into memory. Milliseconds
- * as a client sees them; the ratios are Trawl's to Prometheus's, first and p50. What `--data` names is kept, and
- * filled up to now when it is used again within two hours.
+ * as a client sees them; the ratios are Trawl's to Prometheus's, first and p50. What `--data` names is kept and filled up to now when it is
+ * used again within two hours, and written anew later and after a run with `--load`.
  *
  * With `--load` so many samples a second come in while queries are asked, of 100,000 other series with a sample each second, and the
  * counters that are asked about go on. On two cores a load of both servers at once would leave each what the other does not take, and
@@ -233,7 +233,11 @@ try {
   peers.push(await startTrawl(directory));
   if (values.prometheus !== undefined) peers.push(await startPeer(values.prometheus, directory));
   const last = await fill(peers, directory, mark);
-  if (rate > 0) incoming = await startIncoming(peers, last + 1);
+  if (rate > 0) {
+    // From now on nothing says how far the counters of each server are.
+    await rm(join(directory, 'loaded.json'));
+    incoming = await startIncoming(peers, last + 1);
+  }
   const floor = (ms: number, toMs: number) => Math.floor(ms / toMs) * toMs;
   // Viewers end a range on a whole step; at rest nothing comes after what was loaded.
   const endOf: EndOf = ({ stepS = 1 }) =>
