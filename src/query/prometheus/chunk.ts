@@ -13,7 +13,8 @@ export interface Chunk {
   size: number;
 }
 
-const allocateChunk = (): Buffer => Buffer.allocUnsafe(chunkBytes + spareBytes);
+const usualBytes = chunkBytes + spareBytes;
+const allocateChunk = (): Buffer => Buffer.allocUnsafe(usualBytes);
 
 /** The memory of the last answer, which was copied from it. */
 let unused: Buffer | undefined;
@@ -51,6 +52,7 @@ export function takeChunk(chunk: Chunk): Buffer {
 export function takeLast({ buffer, size }: Chunk): Buffer {
   const taken = buffer.subarray(0, size);
   if (size > copiedBytes) return taken;
-  unused = buffer;
+  // One that had to grow for a long label is not kept.
+  if (buffer.length === usualBytes) unused = buffer;
   return Buffer.from(taken);
 }
