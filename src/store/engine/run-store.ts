@@ -1,6 +1,6 @@
 /** `trawl store`: opens the directory, serves it, and ends so that nothing of chDB can keep the process from ending. */
 import { mkdir, readFile } from 'node:fs/promises';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { pino } from 'pino';
@@ -33,7 +33,7 @@ export interface StoreProcessOptions {
 const smallReaders = 4;
 /** Of the process's memory; the rest is for the program itself and for answers on their way out. */
 const engineShare = 0.5;
-/** Where processors are short, the agent goes first, which takes data in and computes what is in its memory. */
+/** By so much less than the agent, which takes data in and computes what is in its memory: it goes first where processors are short. */
 const niceness = 5;
 
 const maxInsertBytes = 1024 * 1024 * 1024;
@@ -57,7 +57,7 @@ class OpeningError extends Error {
 export async function runStore(options: StoreProcessOptions): Promise<number> {
   const orphanage = endWithParent(options.parentPid);
   // Threads have it from the one that starts them: before the engine starts its own.
-  if (options.parentPid !== undefined) setPriority(niceness);
+  if (options.parentPid !== undefined) setPriority(Math.min(getPriority() + niceness, 19));
   const log = options.log ?? pino({ name: 'trawl-store' }, pino.destination({ fd: 2, sync: true }));
   const directory = resolve(options.directory);
   try {
