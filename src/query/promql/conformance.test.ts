@@ -192,15 +192,13 @@ for (const { file, what } of suites) {
     );
 
     const others = suite.cases.filter(({ tier = 'core' }) => tier !== 'core');
-    it.skipIf(others.length === 0)('of newer or experimental parts: as many as are there, counted', async () => {
+    it.skipIf(others.length === 0)('of newer or experimental parts pass too', async () => {
       const failed: string[] = [];
       for (const test of others) {
         const reasons = await differences(rules, apiFor(test), test);
         if (reasons.length > 0) failed.push([test.tier, test.id, test.eval.expr, ...reasons].join('  '));
       }
-      process.stdout.write(`${others.length - failed.length} of ${others.length} newer or experimental cases pass\n`);
-      if (process.env['CONFORMANCE_VERBOSE'] !== undefined) process.stdout.write(`${failed.join('\n')}\n`);
-      expect(failed.length).toBeLessThan(others.length);
+      expect(failed).toEqual([]);
     });
   });
 }
