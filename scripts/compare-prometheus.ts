@@ -22,7 +22,42 @@ interface Meant {
 }
 
 /** What differs on purpose, by method and path. */
-const meant: readonly Meant[] = [];
+const meant: readonly Meant[] = [
+  {
+    pattern: /(?:time|start|end)=(?:NaN|nan|(?:%2B|-)?Inf|1e20|9223372036854775807|0000-|-292273086|292277025)/,
+    reason:
+      'a number beyond all times is no time here, where Prometheus lets it overflow; its own first and last time mean "all"',
+  },
+  { pattern: /query\?\S*time=( |$)/, reason: 'now is now' },
+  { pattern: /(?:step|lookback_delta|timeout)=0\.0001/, reason: 'times are whole milliseconds' },
+  { pattern: /stats=/, reason: 'what was read is counted, not what was looked at' },
+  { pattern: /%zz|1;time/, reason: 'parameters are read by the rules of URLs (WHATWG), which know no separator `;`' },
+  {
+    pattern: /content-type":"(?:multipart|"|a\/b)|POST \/api\/v1\/write/,
+    reason: 'a body is refused in words of its own, 415 where it is no kind that is known',
+  },
+  { pattern: /accept-encoding/, reason: 'a short answer is not compressed' },
+  {
+    pattern: /^(?:OPTIONS|HEAD|PUT|DELETE|PATCH) /,
+    reason: 'GET answers HEAD; what else there is of a route is told in Allow; OPTIONS is for pages that send spans',
+  },
+  { pattern: /\/ |\/$|\/ ""$/, reason: 'no redirections: an address has one form' },
+  {
+    pattern:
+      /v1\/(?:nothing|query\/x|label(?:\/pod)?(?:\/x)?|QUERY|\/query|\.\/query|status\/nothing)?$|GET \/api|label\/\/values|\/-\/(?:nothing|quit)/,
+    reason: 'what is not found names the nearest routes',
+  },
+  { pattern: /label\/(?:ü|%ff|a%2Fb|pod%00|%20|U__)/, reason: 'a name in a path is read by the rules of URLs' },
+  { pattern: /origin":"http:\/\/elsewhere/, reason: 'pages of elsewhere may not ask (docs/reference/http-api.md)' },
+  { pattern: /(?:series|metadata)\?\S*limit=/, reason: 'nothing says which are within a limit' },
+  { pattern: /query_exemplars\?query=(?:1|%22a%22)/, reason: 'an empty list in place of no body' },
+  { pattern: /\/targets(?:\?|$)/, reason: 'targets have no pools and no settings of their own to discover' },
+  { pattern: /status\/(?:config|runtimeinfo|buildinfo|flags|tsdb)/, reason: 'what there is to tell of itself differs' },
+  {
+    pattern: /scrape_pools|status\/tsdb\/blocks|features|notifications|\/read|\/admin\//,
+    reason: 'there is no such thing here',
+  },
+];
 
 interface Answered {
   readonly status: number;

@@ -184,8 +184,8 @@ describe("Grafana's Prometheus data source", () => {
     ]);
     expect(JSON.parse((await call('query', { query: '1', timeout: '0' })).text)).toEqual({
       status: 'error',
-      errorType: 'timeout',
-      error: 'query timed out in query execution',
+      errorType: 'bad_data',
+      error: 'invalid parameter "timeout": timeout must be positive, got 0s',
     });
   });
 

@@ -1,6 +1,7 @@
 /** Values as Prometheus's JSON has them (web/api/v1, util/jsonutil), in chunks: an answer may be larger than a string can be. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { untilEnded } from '../failure.ts';
+import { formatPlain } from '../promql/go-number.ts';
 import type { Grid, GridSeries, RawSeries, Value } from '../promql/value.ts';
 import { type Chunk, chunkBytes, reserve, startChunk, takeChunk, takeLast, writeText } from './chunk.ts';
 import { labelTexts } from './label-text.ts';
@@ -188,7 +189,8 @@ function* resultOf(chunk: Chunk, { value, grid }: Shown): Chunks {
     yield* gridItems(chunk, [{ labels: [], values: value.values, isPresent }], grid);
     writeText(chunk, ']');
   } else if (value.kind === 'scalar') {
-    writeText(chunk, formatPoint(grid.startMs, value.values[0] ?? Number.NaN));
+    // A scalar alone has no exponent, whatever its size.
+    writeText(chunk, `[${formatTimestamp(grid.startMs)},"${formatPlain(value.values[0] ?? Number.NaN)}"]`);
   } else if (isRange) {
     throw new Error(`a range query cannot answer a ${value.kind}`);
   } else if (value.kind === 'string') {

@@ -13,7 +13,7 @@ import { TurnRefused } from '../turn-refused.ts';
 import { type Answer, answerData, answerFor, envelope, truncated } from './answer.ts';
 import { formatAnswer } from './format.ts';
 import { createKnownSizes, type KnownSizes, type QueryCost, sizeKey } from './known-sizes.ts';
-import { durationParameter, limitParameter, rangeParameters, timeParameter } from './parameters.ts';
+import { limitParameter, lookbackParameter, rangeParameters, timeoutParameter, timeParameter } from './parameters.ts';
 import { startQueryClock } from './statistics.ts';
 import { syntaxTree } from './syntax-tree.ts';
 import { inTurn, type Turn } from './turn.ts';
@@ -133,8 +133,8 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
   const { parameters, limits, gate, signal } = asking;
   try {
     const limit = limitParameter(parameters);
-    const timeoutMs = Math.min(durationParameter(parameters, 'timeout') ?? limits.timeoutMs, limits.timeoutMs);
-    const lookbackMs = durationParameter(parameters, 'lookback_delta') ?? limits.lookbackMs;
+    const timeoutMs = timeoutParameter(parameters, limits.timeoutMs);
+    const lookbackMs = lookbackParameter(parameters) ?? limits.lookbackMs;
     const asked = read();
     const { grid } = asked;
     const clock = startQueryClock();

@@ -124,9 +124,12 @@ describe('/api/v1/series', () => {
     await error('/api/v1/series?match[]=rate(up[5m])', 'invalid parameter "match[]": 1:5: parse error: unexpected "("');
     await error(
       '/api/v1/series?match[]=up&start=x',
-      'invalid parameter "start": Invalid time value for \'start\': cannot parse "x" to a valid timestamp',
+      'invalid parameter "start": invalid time value for \'start\': cannot parse "x" to a valid timestamp',
     );
-    await error('/api/v1/series?match[]=up&limit=x', 'invalid parameter "limit": cannot parse "x" to a number');
+    await error(
+      '/api/v1/series?match[]=up&limit=x',
+      'invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax',
+    );
     expect(await errorOf('/api/v1/series?match[]={a=~"("}')).toContain('missing closing )');
   });
 });
@@ -193,7 +196,7 @@ describe('/api/v1/query_exemplars', () => {
   it('has nothing for a query without selectors, and refuses what is none', async () => {
     expect((await ask('/api/v1/query_exemplars?query=1')).body.data).toEqual([]);
     await error('/api/v1/query_exemplars?query=up{', '1:4: parse error: unexpected end of input inside braces');
-    await error('/api/v1/query_exemplars', '1:1: parse error: no expression found in input');
+    await error('/api/v1/query_exemplars', 'unknown position: parse error: no expression found in input');
     await error('/api/v1/query_exemplars?query=up&start=5&end=1', 'end timestamp must not be before start timestamp');
   });
 });

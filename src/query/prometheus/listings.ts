@@ -13,7 +13,7 @@ import { type Answer, answerData, answerError, answerFor, envelope, truncated } 
 import type { Chunk } from './chunk.ts';
 import { answerOf, listChunks } from './format.ts';
 import { labelTexts, writeString } from './label-text.ts';
-import { BadParameter, limitParameter, timeParameter } from './parameters.ts';
+import { BadParameter, limitParameter, maxInt64, timeParameter, wholeNumberFault } from './parameters.ts';
 import { matcherTest, matchParameters, selectorParameter } from './selectors.ts';
 import { formatTimestamp, formatValue } from './value-text.ts';
 
@@ -86,7 +86,8 @@ export function unescapeName(name: string): string {
 function metadataLimit(parameters: Parameters, name: string): number {
   const text = parameters(name);
   if (text === '') return Number.POSITIVE_INFINITY;
-  if (!/^[+-]?\d{1,15}$/.test(text)) throw new BadParameter(`${name} must be a number`);
+  if (wholeNumberFault(text, { name: 'Atoi', most: maxInt64 }) !== undefined)
+    throw new BadParameter(`${name} must be a number`);
   return Number(text) < 0 ? Number.POSITIVE_INFINITY : Number(text);
 }
 

@@ -118,6 +118,16 @@ describe('/api/v1/query', () => {
     expect((await ask('/api/v1/query', { query: 'nothing' })).body.data).toEqual({ resultType: 'vector', result: [] });
   });
 
+  it.each([
+    ['1e21', '1000000000000000000000'],
+    ['1e-7', '0.0000001'],
+    ['-1e22', '-10000000000000000000000'],
+    ['Inf', '+Inf'],
+  ])('writes the scalar %s without an exponent', async (query, text) => {
+    const { body } = await ask('/api/v1/query', { query, time: '1' });
+    expect(body.data.result).toEqual([1, text]);
+  });
+
   it('cuts the answer at the limit and says so', async () => {
     const { body } = await ask('/api/v1/query', { query: 'up', limit: '1' });
     expect(body.data.result).toHaveLength(1);
@@ -125,26 +135,53 @@ describe('/api/v1/query', () => {
   });
 
   it.each<[Record<string, string>, number, string, string]>([
-    [{}, 400, 'bad_data', 'invalid parameter "query": 1:1: parse error: no expression found in input'],
+    [{}, 400, 'bad_data', 'invalid parameter "query": unknown position: parse error: no expression found in input'],
     [{ query: '1 + ' }, 400, 'bad_data', 'invalid parameter "query": 1:5: parse error: unexpected end of input'],
     [{ query: 'limit_ratio(NaN, up)' }, 422, 'execution', 'Ratio value is NaN'],
     [
       { query: 'up', time: 'soon' },
       400,
       'bad_data',
-      'invalid parameter "time": Invalid time value for \'time\': cannot parse "soon" to a valid timestamp',
+      'invalid parameter "time": invalid time value for \'time\': cannot parse "soon" to a valid timestamp',
     ],
     [
       { query: 'up', time: '1e30' },
       400,
       'bad_data',
-      'invalid parameter "time": Invalid time value for \'time\': cannot parse "1e30" to a valid timestamp',
+      'invalid parameter "time": invalid time value for \'time\': cannot parse "1e30" to a valid timestamp',
     ],
     [
       { query: 'up', timeout: 'x' },
       400,
       'bad_data',
       'invalid parameter "timeout": cannot parse "x" to a valid duration',
+    ],
+    [{ query: 'up', timeout: '-1' }, 400, 'bad_data', 'invalid parameter "timeout": timeout must be positive, got -1s'],
+    [
+      { query: 'up', timeout: '9223372037' },
+      400,
+      'bad_data',
+      'invalid parameter "timeout": cannot parse "9223372037" to a valid duration. It overflows int64',
+    ],
+    [
+      { query: 'up', limit: '9223372036854775808' },
+      400,
+      'bad_data',
+      'invalid parameter "limit": strconv.Atoi: parsing "9223372036854775808": value out of range',
+    ],
+    ...['2026-02-30T03:04:05Z', '2026-01-02t03:04:05Z', '2026-01-02T24:00:00Z'].map(
+      (time): [Record<string, string>, number, string, string] => [
+        { query: 'up', time },
+        400,
+        'bad_data',
+        `invalid parameter "time": invalid time value for 'time': cannot parse "${time}" to a valid timestamp`,
+      ],
+    ),
+    [
+      { query: 'up', lookback_delta: '1.5m' },
+      400,
+      'bad_data',
+      'error parsing lookback delta duration: cannot parse "1.5m" to a valid duration',
     ],
     [{ query: 'up', limit: '-1' }, 400, 'bad_data', 'invalid parameter "limit": limit must be non-negative'],
   ])('refuses %j', async (parameters, status, errorType, error) => {

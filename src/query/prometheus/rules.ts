@@ -2,7 +2,7 @@
 import type { Parameters } from '../parameters.ts';
 import type { QueryRequest, QueryRoute } from '../query-route.ts';
 import { type Answer, answerData } from './answer.ts';
-import { BadParameter } from './parameters.ts';
+import { BadParameter, wholeNumberFault } from './parameters.ts';
 import { getRoute } from './routes.ts';
 import { matchParameters } from './selectors.ts';
 
@@ -40,15 +40,15 @@ function checkRuleParameters(parameters: Parameters, request: QueryRequest): voi
   const limit = parameters('group_limit');
   if (limit === '') {
     if (parameters('group_next_token') !== '')
-      throw invalid('group_limit', 'group_limit needs to be present in order to paginate over the groups');
+      throw invalid('group_next_token', 'group_limit needs to be present in order to paginate over the groups');
     return;
   }
-  if (!/^[+-]?\d{1,15}$/.test(limit))
-    throw invalid(
-      'group_limit',
-      `group_limit needs to be a valid number: strconv.ParseInt: parsing ${JSON.stringify(limit)}: invalid syntax`,
-    );
+  const fault = wholeNumberFault(limit, { name: 'ParseInt', most: 2n ** 31n - 1n });
+  if (fault !== undefined) throw invalid('group_limit', `group_limit needs to be a valid number: ${fault}`);
   if (Number(limit) <= 0) throw invalid('group_limit', 'group_limit needs to be greater than 0');
+  const token = parameters('group_next_token');
+  // Of no groups there is no next page.
+  if (token !== '') throw invalid('group_next_token', `invalid group_next_token '${token}'. were rule groups changed?`);
 }
 
 const noRules = (parameters: Parameters, request: QueryRequest): Answer => {

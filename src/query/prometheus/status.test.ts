@@ -73,7 +73,15 @@ describe('rules, alerts and alertmanagers', () => {
     ],
     [
       'group_next_token=x',
-      'invalid parameter "group_limit": group_limit needs to be present in order to paginate over the groups',
+      'invalid parameter "group_next_token": group_limit needs to be present in order to paginate over the groups',
+    ],
+    [
+      'group_limit=1&group_next_token=x',
+      'invalid parameter "group_next_token": invalid group_next_token \'x\'. were rule groups changed?',
+    ],
+    [
+      'group_limit=2147483648',
+      'invalid parameter "group_limit": group_limit needs to be a valid number: strconv.ParseInt: parsing "2147483648": value out of range',
     ],
     ['match[]={', '1:2: parse error: unexpected end of input inside braces'],
   ])('rules?%s is refused', async (query, error) => {

@@ -158,6 +158,8 @@ export const createStatusRoutes = (source: StatusSource): readonly QueryRoute[] 
   getRoute('/api/v1/status/buildinfo', () => buildInfo(source)),
   getRoute('/api/v1/status/config', () => configuration(source)),
   getRoute('/api/v1/status/runtimeinfo', () => runtimeInfo(source)),
+  // Samples are written where they are read: there is nothing to replay.
+  getRoute('/api/v1/status/walreplay', () => answerData('{"min":0,"max":0,"current":0}')),
   getRoute('/api/v1/status/flags', () => flags(source)),
   getRoute('/api/v1/status/tsdb', (parameters, request) => tsdb(source, parameters, request)),
 ];

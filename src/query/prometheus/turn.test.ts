@@ -111,10 +111,15 @@ describe('a query among others', () => {
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
-  it.each(['0', '-1', '0s'])('has no time with a timeout of %s', async (timeout) => {
+  it.each([
+    ['0', '0s'],
+    ['-1', '-1s'],
+    ['0s', '0s'],
+  ])('is refused with a timeout of %s', async (timeout, shown) => {
+    const error = `invalid parameter "timeout": timeout must be positive, got ${shown}`;
     expect(await ask(apiOf({}), { query: '1', timeout })).toEqual({
-      status: 503,
-      body: { status: 'error', errorType: 'timeout', error: 'query timed out in query execution' },
+      status: 400,
+      body: { status: 'error', errorType: 'bad_data', error },
     });
   });
 

@@ -198,7 +198,7 @@ describe('literals', () => {
 
 describe('what is not a query', () => {
   it.each([
-    ['', '1:1: parse error: no expression found in input'],
+    ['', 'unknown position: parse error: no expression found in input'],
     ['1 + ', '1:5: parse error: unexpected end of input'],
     ['foo bar', '1:5: parse error: unexpected identifier "bar"'],
     ['foo{a=5}', "1:7: parse error: unexpected character inside braces: '5'"],

@@ -16,6 +16,8 @@ export class PromqlError extends Error {
 
 /** A place as `line:column`, both counted from 1, the column in bytes; `offset` counts UTF-16 units of `query`. */
 export function placeOf(query: string, offset: number): string {
+  // So Prometheus calls every place of no text.
+  if (query === '') return 'unknown position';
   const before = query.slice(0, offset);
   const line = before.split('\n').length;
   return `${line}:${Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1)) + 1}`;
