@@ -115,7 +115,7 @@ export function createListings(source: ListingSource) {
     async labelValues(request: QueryRequest, parameters: Parameters): Promise<Answer> {
       const given = request.params['name'] ?? '';
       const name = unescapeName(given);
-      if (name === '') return answerError(400, 'bad_data', `invalid label name: ${JSON.stringify(given)}`);
+      if (name === '') return answerError(400, 'bad_data', `invalid label name: ${JSON.stringify(name)}`);
       const limit = atMost(limitParameter(parameters));
       const selection = { ...selectionOf(request, parameters), limit };
       const found = await source.labelValues(name, selection, request.signal);

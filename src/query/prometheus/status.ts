@@ -4,7 +4,7 @@ import type { Parameters } from '../parameters.ts';
 import { printDuration } from '../promql/print.ts';
 import type { QueryRequest, QueryRoute } from '../query-route.ts';
 import { type Answer, answerData } from './answer.ts';
-import { BadParameter } from './parameters.ts';
+import { BadParameter, maxInt64, wholeNumberFault } from './parameters.ts';
 import { getRoute } from './routes.ts';
 
 /** The Prometheus whose API and PromQL this is: clients choose their calls by it. */
@@ -125,7 +125,7 @@ const maxListed = 10_000;
 function tsdbLimit(parameters: Parameters): number {
   const text = parameters('limit');
   if (text === '') return defaultListed;
-  const limit = /^\+?\d{1,15}$/.test(text) ? Number(text) : 0;
+  const limit = wholeNumberFault(text, { name: 'Atoi', most: maxInt64 }) === undefined ? Number(text) : 0;
   if (limit < 1) throw new BadParameter('limit must be a positive number');
   if (limit > maxListed) throw new BadParameter(`limit must not exceed ${maxListed}`);
   return limit;
