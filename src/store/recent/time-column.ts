@@ -29,6 +29,8 @@ export class TimeColumn {
   /** The place of the first stamp that is kept, and the one behind the last. */
   #base = 0;
   #end: number;
+  /** What was handed out last: the series of a column are looked at one after another, for the same times. */
+  #lastView: { readonly from: number; readonly to: number; readonly times: Float64Array } | undefined;
 
   constructor(times: Float64Array, memory: Memory) {
     this.#memory = memory;
@@ -72,7 +74,10 @@ export class TimeColumn {
 
   /** The stamps in [from, to), as a view. */
   view({ from, to }: Places): Float64Array {
-    return this.#times.subarray(from - this.#base, to - this.#base);
+    if (this.#lastView?.from !== from || this.#lastView.to !== to) {
+      this.#lastView = { from, to, times: this.#times.subarray(from - this.#base, to - this.#base) };
+    }
+    return this.#lastView.times;
   }
 
   /** The place where a run of stamps begins; undefined where the column does not have it. */
