@@ -97,6 +97,7 @@ export class TimeColumn {
   /** Copies the stamps from `place` on into an array of their own, with room for more. */
   #move(place: number): void {
     const before = this.sizeBytes;
+    this.#lastView = undefined;
     const kept = this.#times.subarray(place - this.#base, this.#end - this.#base);
     this.#times = new Float64Array(roomFor(kept.length + 1));
     this.#times.set(kept);
