@@ -49,6 +49,7 @@ describe('where infinity meets NaN', () => {
     ['quantile_over_time(1, i[1m] @ 30)', Number.POSITIVE_INFINITY],
     ['quantile_over_time(0.5, i[1m] @ 30)', 1],
     ['mad_over_time(n[1m] @ 30)', Number.NaN],
+    ['rad(vector(1e308))', 1e308 * (Math.PI / 180)],
   ])('%s is %s', async (query, expected) => {
     expect(await valuesAt(query, 1000)).toEqual([['', expected]]);
   });
