@@ -156,8 +156,9 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
         return { status: 200, body: formatAnswer({ value, grid, more, ...envelope(notes) }, signal) };
       } catch (error) {
         // What met a limit meets it again, and what waited in vain was not small.
-        if (turn.lane.isLarge() || error instanceof TurnRefused) cost.values = Number.POSITIVE_INFINITY;
         const failure = failureOf(error);
+        const isLarge = turn.lane.isLarge() || error instanceof TurnRefused || failure?.kind === 'limit';
+        if (isLarge) cost.values = Number.POSITIVE_INFINITY;
         // Whose turn came when its time was nearly over ran out of it in the queue.
         if (failure?.kind === 'timeout' && turn.lane.waitedMs() > timeoutMs / 2) {
           return answerFor(new TurnRefused('waited too long', failure.message, error));
