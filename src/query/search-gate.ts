@@ -42,106 +42,139 @@ export interface GateLimits {
 }
 
 /** How many queries of which nothing is known ask the store at once, beside those that are large. */
-const trials = 2;
+const trialsAtOnce = 2;
 /** How many small ones do; they are soon done. */
-const smallReads = 4;
+const smallReadsAtOnce = 4;
 /** What takes longer of the store is no small query. */
 const trialMs = 80;
 /** What was small before may be slow once because all is. */
 const smallReadMs = 2000;
 
-/** Makes a gate for all searches of an agent, whatever their dialect. */
-export function createSearchGate(limits: GateLimits): QueryGate {
-  const { atOnce, waiting, waitMs = 10_000 } = limits;
-  const large = createPlaces({ atOnce, waiting, waitMs });
-  const unbounded = { waiting: Number.POSITIVE_INFINITY, waitMs };
-  // The engine has two threads and much of its memory for one: several are done no sooner side by side than one after another.
-  const largeSeats = createPlaces({ atOnce: Math.ceil(atOnce / 4), ...unbounded });
-  const trialSeats = createPlaces({ atOnce: trials, waiting, waitMs });
-  const smallSeats = createPlaces({ atOnce: smallReads, waiting, waitMs });
+/** Who is at work, and who waits for it. */
+interface Seats {
+  /** Large queries, from when they are found to be large until they are done. */
+  readonly large: Places;
+  /** Of those, the ones that ask the store at the moment. */
+  readonly largeReads: Places;
+  readonly trials: Places;
+  readonly smallReads: Places;
+}
 
-  function createLane({ signal, known }: BeginOptions) {
-    let isLarge = false;
-    let waitedMs = 0;
-    const waitFor = async (places: Places, ending: AbortSignal): Promise<void> => {
-      const startedMs = performance.now();
-      await places.acquire(ending).finally(() => {
-        waitedMs += performance.now() - startedMs;
+/** One query's way through the seats; `leave` gives back what it has, and whatever it would get from then on. */
+function createLane(
+  seats: Seats,
+  { signal, known }: BeginOptions,
+): { readonly lane: Lane; readonly leave: () => void } {
+  const isKnownSmall = known === 'small';
+  let isLarge = false;
+  let hasLeft = false;
+  let waitedMs = 0;
+  let entering: Promise<void> | undefined;
+
+  const waitFor = async (places: Places, ending: AbortSignal): Promise<void> => {
+    const startedMs = performance.now();
+    await places.acquire(ending).finally(() => {
+      waitedMs += performance.now() - startedMs;
+    });
+  };
+  const takePlace = (): void => {
+    if (isLarge || hasLeft) seats.large.release();
+    else isLarge = true;
+  };
+  const enter = async (): Promise<void> => {
+    if (isLarge) return;
+    entering ??= waitFor(seats.large, signal)
+      .then(takePlace)
+      .finally(() => {
+        entering = undefined;
       });
-    };
-    const enter = async (): Promise<void> => {
-      if (isLarge) return;
-      await waitFor(large, signal);
-      isLarge = true;
-    };
-    const readAsLarge = async <T>(ending: AbortSignal, ask: Ask<T>): Promise<T> => {
-      await enter();
-      await waitFor(largeSeats, ending);
-      try {
-        return await ask(ending, true);
-      } finally {
-        largeSeats.release();
-      }
-    };
-    /** Goes on where it is among the large ones, if there is room for it. */
-    const moveOver = (): boolean => {
-      if (!largeSeats.tryAcquire()) return false;
-      isLarge ||= large.tryAcquire();
-      if (!isLarge) largeSeats.release();
-      return isLarge;
-    };
-    const lane: Lane = {
+    await entering;
+  };
+  /** Goes on where it is among the large ones, if there is room for it. */
+  const moveOver = (): boolean => {
+    if (hasLeft || !seats.largeReads.tryAcquire()) return false;
+    isLarge ||= seats.large.tryAcquire();
+    if (!isLarge) seats.largeReads.release();
+    return isLarge;
+  };
+  const readAsLarge = async <T>(ending: AbortSignal, ask: Ask<T>): Promise<T> => {
+    await enter();
+    await waitFor(seats.largeReads, ending);
+    try {
+      return await ask(ending, true);
+    } finally {
+      seats.largeReads.release();
+    }
+  };
+  const readAsTrial = async <T>(ending: AbortSignal, ask: Ask<T>): Promise<T> => {
+    let seat = isKnownSmall ? seats.smallReads : seats.trials;
+    await waitFor(seat, ending);
+    const trial = new AbortController();
+    const leave = () => trial.abort(ending.reason);
+    ending.addEventListener('abort', leave, { once: true });
+    let isEnded = false;
+    const timer = setTimeout(
+      () => {
+        if (moveOver()) {
+          seat.release();
+          seat = seats.largeReads;
+        } else {
+          isEnded = true;
+          trial.abort(new Error('the query is not small and waits for its turn'));
+        }
+      },
+      isKnownSmall ? smallReadMs : trialMs,
+    );
+    try {
+      return await ask(trial.signal, !isKnownSmall);
+    } catch (error) {
+      if (!isEnded || ending.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
+      ending.removeEventListener('abort', leave);
+      seat.release();
+    }
+    return readAsLarge(ending, ask);
+  };
+
+  return {
+    lane: {
       isLarge: () => isLarge,
       waitedMs: () => waitedMs,
       enter,
-      async read(ending, ask) {
-        if (isLarge) return readAsLarge(ending, ask);
-        let seats = known === 'small' ? smallSeats : trialSeats;
-        await waitFor(seats, ending);
-        const trial = new AbortController();
-        const leave = () => trial.abort(ending.reason);
-        ending.addEventListener('abort', leave, { once: true });
-        let isEnded = false;
-        const timer = setTimeout(
-          () => {
-            if (moveOver()) {
-              seats.release();
-              seats = largeSeats;
-            } else {
-              isEnded = true;
-              trial.abort(new Error('the query is not small and waits for its turn'));
-            }
-          },
-          known === 'small' ? smallReadMs : trialMs,
-        );
-        try {
-          return await ask(trial.signal, known !== 'small');
-        } catch (error) {
-          if (!isEnded || ending.aborted) throw error;
-        } finally {
-          clearTimeout(timer);
-          ending.removeEventListener('abort', leave);
-          seats.release();
-        }
-        return readAsLarge(ending, ask);
-      },
-    };
-    return { lane, leave: () => void (isLarge && large.release()) };
-  }
+      read: (ending, ask) => (isLarge ? readAsLarge(ending, ask) : readAsTrial(ending, ask)),
+    },
+    leave() {
+      hasLeft = true;
+      if (isLarge) seats.large.release();
+    },
+  };
+}
 
+/** Makes a gate for all searches of an agent, whatever their dialect. */
+export function createSearchGate(limits: GateLimits): QueryGate {
+  const { atOnce, waiting, waitMs = 10_000 } = limits;
+  const unbounded = { waiting: Number.POSITIVE_INFINITY, waitMs };
+  const seats: Seats = {
+    large: createPlaces({ atOnce, waiting, waitMs }),
+    // The engine has two threads and much of its memory for one: several are done no sooner side by side than one after another.
+    largeReads: createPlaces({ atOnce: Math.ceil(atOnce / 4), ...unbounded }),
+    trials: createPlaces({ atOnce: trialsAtOnce, waiting, waitMs }),
+    smallReads: createPlaces({ atOnce: smallReadsAtOnce, waiting, waitMs }),
+  };
   return {
     async pass(signal, run) {
-      await large.acquire(signal);
+      await seats.large.acquire(signal);
       try {
         return await run();
       } finally {
-        large.release();
+        seats.large.release();
       }
     },
     async begin(options, run) {
-      const { lane, leave } = createLane(options);
-      if (options.known === 'large') await lane.enter();
+      const { lane, leave } = createLane(seats, options);
       try {
+        if (options.known === 'large') await lane.enter();
         return await run(lane);
       } finally {
         leave();
