@@ -180,7 +180,7 @@ const query = z
       .prefault('512MiB')
       .describe('The most memory of the store a query may take.'),
     max_rows_to_read: count(1).default(2_000_000_000).describe('The most rows a query may read.'),
-    max_result_bytes: size({ minBytes: 1024 }).prefault('64MiB').describe('The largest result the store may answer.'),
+    max_result_bytes: size({ minBytes: 1024 }).prefault('256MiB').describe('The largest result the store may answer.'),
     delayed_name_removal: z
       .boolean()
       .default(false)

@@ -17,7 +17,7 @@ import { createTopologyRoute } from '../../query/topology/index.ts';
 import { createZipkinApi } from '../../query/zipkin/index.ts';
 import { createZipkinSource } from '../../query/zipkin/source.ts';
 import { readExemplars } from '../../store/readers/exemplars.ts';
-import { defaultReadLimits } from '../../store/readers/limits.ts';
+import type { ReadLimits } from '../../store/readers/limits.ts';
 import { readLogs } from '../../store/readers/logs.ts';
 import { readMetadata } from '../../store/readers/metadata.ts';
 import { defaultSampleLimits } from '../../store/readers/samples.ts';
@@ -35,14 +35,22 @@ export interface AgentSource extends Pick<StatusSource, 'startedMs' | 'scrapeInt
   targets(): readonly TargetMetadata[];
 }
 
+/** What queries need of the store. */
+export type QueriedStore = Pick<StoreLink, 'client' | 'freshness' | 'labels' | 'recent' | 'whyNotReady'>;
+
 /** Every query route of the agent. */
-export function createQueryRoutes(link: StoreLink, config: MainConfig, agent: AgentSource): readonly QueryRoute[] {
+export function createQueryRoutes(link: QueriedStore, config: MainConfig, agent: AgentSource): readonly QueryRoute[] {
   const { client, freshness } = link;
   const { clock, targets } = agent;
   const now = clock.nowMs;
   const { timeout: timeoutMs } = config.query;
-  const readLimits = { ...defaultReadLimits, timeoutMs };
-  const sampleLimits = { ...defaultSampleLimits, timeoutMs };
+  const readLimits: ReadLimits = {
+    timeoutMs,
+    maxMemoryBytes: config.query.max_memory,
+    maxRowsToRead: config.query.max_rows_to_read,
+    maxResultBytes: config.query.max_result_bytes,
+  };
+  const sampleLimits = { ...defaultSampleLimits, ...readLimits };
   const atOnce = { atOnce: config.query.max_concurrent, waiting: config.query.max_waiting };
   const searches = createSearchGate(atOnce);
   const samples = createStoreSamples(client, {

@@ -40,7 +40,8 @@ export async function* readSamplePieces(
   selection: SampleSelection & { readonly metric: string },
   { signal, labels }: PieceOptions,
 ): AsyncGenerator<SamplePiece> {
-  const limits = defaultSampleLimits;
+  // What people wait for goes first.
+  const limits = { ...defaultSampleLimits, isLarge: true };
   const found = await readSeriesOf(client, selection, { signal, limits, labels });
   const ordered = [...found].sort((a, b) => compareIds(a.id, b.id));
   const window = windowCondition({
