@@ -34,7 +34,7 @@ describe('query routes', () => {
       targets: () => [],
       startedMs: 0,
       scrapeIntervalsMs: () => [],
-      configuration: () => '',
+      configuration: () => ({ isCurrent: true, loadedMs: 0 }),
     });
     for (const path of ['/api/v1/query?query=up', '/api/v1/labels', '/api/v2/services', '/api/v2/trace/:id']) {
       const url = new URL(path, 'http://agent');
