@@ -53,6 +53,14 @@ describe('an anchored range', () => {
     expect(await at('changes(x[1m] anchored)', 150, counter)).toBe(1);
   });
 
+  it('shows more samples than a call can have arguments', async () => {
+    const samples = Array.from({ length: 150_000 }, (_, i) => ({ timestampMs: i * 1000, value: i, isStale: false }));
+    const source = createMemorySource([{ series: createSeries([['__name__', 'x']]), samples }]);
+    const options = { ...optionsFor({}), source };
+    const { value } = await instantQuery(parsePromql('x[2d] anchored'), 150_000_000, options);
+    expect(value.kind === 'matrix' && value.series[0]?.values.length).toBe(150_002);
+  });
+
   it('looks back no farther than an instant selector, and is nothing without a sample within', async () => {
     expect(await at('changes(x[1m] anchored)', 420, { 0: 1, 400: 2 })).toBe(0);
     expect(await at('changes(x[2m] anchored)', 419, { 0: 1, 400: 2 })).toBe(1);

@@ -114,6 +114,15 @@ export function* visitExtended(
   }
 }
 
+/** Numbers with one more on either side; a range may have more of them than a call can have arguments. */
+function between(first: number, middle: Float64Array, last: number): Float64Array {
+  const all = new Float64Array(middle.length + 2);
+  all[0] = first;
+  all.set(middle, 1);
+  all[middle.length + 1] = last;
+  return all;
+}
+
 /** The samples of a window as they stand, with what the series was at its ends. */
 export function* extendedSamples(range: RangeVector, evaluation: Evaluation): Steps<readonly RawSeries[]> {
   const found: RawSeries[] = [];
@@ -128,8 +137,8 @@ export function* extendedSamples(range: RangeVector, evaluation: Evaluation): St
       const { labels, timestampsMs, values } = series;
       found.push({
         labels,
-        timestampsMs: Float64Array.of(window.afterMs, ...timestampsMs.subarray(from, to), window.untilMs),
-        values: Float64Array.of(ends.left, ...values.subarray(from, to), ends.right),
+        timestampsMs: between(window.afterMs, timestampsMs.subarray(from, to), window.untilMs),
+        values: between(ends.left, values.subarray(from, to), ends.right),
       });
     });
   }
