@@ -258,12 +258,14 @@ export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluati
   const matcher = createMatcher(matching);
   const ones = yield* groupByMatching(one.series, matcher, meter);
   let fault: Fault | undefined;
+  let others: Uint8Array | undefined;
   const side = isSwapped ? 'left' : 'right';
   for (const group of ones.values()) {
     if (group.length < 2) continue;
     // What is filled in meets the one side even where the other has nothing.
-    const others = isFilled ? new Uint8Array(grid.count).fill(1) : presenceOf(many.series, grid.count);
+    others ??= isFilled ? new Uint8Array(grid.count).fill(1) : presenceOf(many.series, grid.count);
     fault = earlier(fault, checkOneSide(group, others, { matching, side }));
+    if (meter.spend(500 + 2 * group.length * grid.count)) yield;
   }
   const operation = operationOf(op, returnsBool);
   const nameless = dropsName ? (returnsBool ? evaluation.nameless : withoutMarkedName) : unmarked;
