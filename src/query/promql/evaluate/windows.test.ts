@@ -129,4 +129,14 @@ describe('going over windows in one loop', () => {
     expect(sweepAll(createTotal(false), made)).toEqual(expected);
     expect(createPlacer(windows, 2)(one, 0).end).toBeLessThan(5000);
   });
+
+  it('remembers no more windows where series have views of one memory, each another', () => {
+    const memory = Float64Array.from({ length: 400 }, (_, i) => i * 1000);
+    const timesMs = { startMs: 0, stepMs: 1000 };
+    const beyondMs = { before: 0, behind: 0 };
+    const windows: Windows = { firstMs: 0, stepMs: 1000, rangeMs: 5000, count: 1000, timesMs, beyondMs };
+    const placeAt = createPlacer(windows, 1);
+    const placed = Array.from(memory, (_, i) => placeAt({ timestampsMs: memory.subarray(0, i) }, 0));
+    expect(placed.filter(({ isShared }) => isShared)).toHaveLength(65);
+  });
 });

@@ -93,6 +93,8 @@ const maxArrays = 4096;
 interface Remembered {
   readonly byArray: Map<Float64Array, Placed>;
   readonly byMemory: Map<ArrayBufferLike, Placed>;
+  /** How many windows of all of them: views of one memory take each other's place, and what was found for them stays. */
+  windows: number;
 }
 
 function findShared({ byArray, byMemory }: Remembered, timestampsMs: Float64Array): Placed | undefined {
@@ -116,17 +118,18 @@ export function createPlacer(
 ): (series: Pick<RawSeries, 'timestampsMs'>, begin: number) => Placed {
   const count = Math.min(windows.count, windowsAtOnce);
   const scratch = createRoom(count);
-  const remembered: Remembered = { byArray: new Map(), byMemory: new Map() };
+  const remembered: Remembered = { byArray: new Map(), byMemory: new Map(), windows: 0 };
   let behind = 0;
   return ({ timestampsMs }, begin) => {
     const known = begin === 0 ? findShared(remembered, timestampsMs) : undefined;
     if (known !== undefined) return known;
-    const isShared = begin === 0 && (remembered.byMemory.size + 1) * count <= maxRemembered;
+    const isShared = begin === 0 && remembered.windows + count <= maxRemembered;
     const room = isShared ? createRoom(count) : scratch;
     const guess = timestampsMs.length - behind;
     const placed = place(timestampsMs, windows, { begin, guess, workOfSample, room, isShared });
     behind = timestampsMs.length - (placed.from[0] ?? 0);
     if (isShared) {
+      remembered.windows += count;
       remembered.byArray.set(timestampsMs, placed);
       remembered.byMemory.set(timestampsMs.buffer, placed);
     }
