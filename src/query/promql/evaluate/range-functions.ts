@@ -66,7 +66,6 @@ function* prepareWithScalars(call: Call, evaluation: Evaluation): Steps<Compute>
       return (window) => {
         const quantile = scalar(0, window);
         if (!isQuantile(quantile)) evaluation.annotations.warn(place, invalidQuantile(quantile));
-        evaluation.meter.spend(50 * (window.to - window.from));
         return quantileOf(quantile, window.values.slice(window.from, window.to));
       };
     }
@@ -110,6 +109,30 @@ const sweeps: ReadonlyMap<string, (windows: Windows) => Sweep> = new Map<string,
   ['sum_over_time', () => createTotal(false)],
 ]);
 
+/** What each sample in a window costs, in the meter's units; those that are not here cost as much as `usualWork`. */
+const workOfSamples: Readonly<Record<string, number>> = {
+  // Whatever the window has, its edges are looked at.
+  ...Object.fromEntries([...Object.keys(rateKinds), ...Object.keys(instantKinds)].map((name) => [name, 0.1])),
+  count_over_time: 0.1,
+  first_over_time: 0.1,
+  last_over_time: 0.1,
+  present_over_time: 0.1,
+  ts_of_first_over_time: 0.1,
+  ts_of_last_over_time: 0.1,
+  max_over_time: 0.1,
+  min_over_time: 0.1,
+  // Next to nothing of whole numbers, and of others what it costs to add them anew.
+  avg_over_time: 1,
+  sum_over_time: 1,
+  deriv: 15,
+  predict_linear: 15,
+  stddev_over_time: 10,
+  stdvar_over_time: 10,
+  quantile_over_time: 25,
+  mad_over_time: 50,
+};
+const usualWork = 4;
+
 function* prepareSweep(call: Call, range: RangeVector, evaluation: Evaluation): Steps<Prepared> {
   const { rangeMs, firstMs, stepMs, edges } = range;
   const { grid, lookbackMs } = evaluation;
@@ -118,13 +141,14 @@ function* prepareSweep(call: Call, range: RangeVector, evaluation: Evaluation): 
   const kind = rateKinds[call.function];
   if (edges !== undefined) {
     const compute = kind === undefined ? fromAnchor(windowOf(call)) : extendedRate(edges, kind);
-    return { windows, sweep: windowByWindow(compute, windows), workOfSample: 2 };
+    return { windows, sweep: windowByWindow(compute, windows), workOfSample: usualWork };
   }
+  const workOfSample = workOfSamples[call.function] ?? usualWork;
   const create = sweeps.get(call.function);
-  if (create !== undefined) return { windows, sweep: create(windows), workOfSample: 0.1 };
+  if (create !== undefined) return { windows, sweep: create(windows), workOfSample };
   const known = instantKinds[call.function] ?? windowFunctions.get(call.function);
   const compute = known ?? (yield* prepareWithScalars(call, evaluation));
-  return { windows, sweep: windowByWindow(compute, windows), workOfSample: 2 };
+  return { windows, sweep: windowByWindow(compute, windows), workOfSample };
 }
 
 const counterSuffix = /_(?:total|sum|count|bucket)$/;
