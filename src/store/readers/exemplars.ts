@@ -1,9 +1,11 @@
 /** Exemplars of series in a window, or of a trace, from the table `exemplars`. */
 import { compareBytes, type Label } from '../../model/sample.ts';
+import { startSlices } from '../../model/turns.ts';
 import type { StoreClient } from '../client.ts';
 import type { Condition } from './label-matcher.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits } from './limits.ts';
-import { type RowBinary, readRowBinary } from './row-binary.ts';
+import type { RowBinary } from './row-binary.ts';
+import { readRows, sortInSlices } from './row-list.ts';
 import { readLabels, type SeriesSelection, selectionCondition } from './series.ts';
 import { windowCondition } from './window.ts';
 
@@ -72,22 +74,30 @@ ORDER BY id, ts`,
     timeoutMs: limits.timeoutMs,
     settings: limitSettings(limits),
   });
-  return groupRows(readRowBinary(bytes));
+  return groupRows(await readRows(bytes, readExemplarRow, signal), signal);
 }
 
-function groupRows(row: RowBinary): SeriesExemplars[] {
+const readExemplarRow = (row: RowBinary) => ({
+  id: row.u64(),
+  timestampMs: row.safeI64(),
+  value: row.f64(),
+  labels: readLabels(row),
+  seriesLabels: readLabels(row),
+});
+
+async function groupRows(
+  rows: readonly ReturnType<typeof readExemplarRow>[],
+  signal: AbortSignal,
+): Promise<SeriesExemplars[]> {
   const found: { seriesLabels: readonly Label[]; exemplars: StoredExemplar[]; key: string }[] = [];
   let lastId: bigint | undefined;
-  while (!row.isAtEnd()) {
-    const id = row.u64();
-    const timestampMs = row.safeI64();
-    const value = row.f64();
-    const exemplar = { timestampMs, value, labels: readLabels(row) };
-    const seriesLabels = readLabels(row);
+  const slices = startSlices(signal);
+  for (const { id, timestampMs, value, labels, seriesLabels } of rows) {
     if (id !== lastId) found.push({ seriesLabels, exemplars: [], key: JSON.stringify(seriesLabels) });
     lastId = id;
-    found.at(-1)?.exemplars.push(exemplar);
+    found.at(-1)?.exemplars.push({ timestampMs, value, labels });
+    if (slices.isOver()) await slices.next();
   }
-  found.sort((a, b) => compareBytes(a.key, b.key));
-  return found.map(({ seriesLabels, exemplars }) => ({ seriesLabels, exemplars }));
+  const ordered = await sortInSlices(found, (a, b) => compareBytes(a.key, b.key), signal);
+  return ordered.map(({ seriesLabels, exemplars }) => ({ seriesLabels, exemplars }));
 }

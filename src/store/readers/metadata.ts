@@ -2,7 +2,7 @@
 import { type MetricMetadata, type MetricType, metricTypes } from '../../model/metric-metadata.ts';
 import type { StoreClient } from '../client.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits } from './limits.ts';
-import { readRowBinary } from './row-binary.ts';
+import { readRows } from './row-list.ts';
 
 export interface MetadataReadOptions {
   readonly signal: AbortSignal;
@@ -32,10 +32,9 @@ WHERE ${family === undefined ? '1' : 'family = {family:String}'} GROUP BY family
     timeoutMs: limits.timeoutMs,
     settings: limitSettings(limits),
   });
-  const row = readRowBinary(bytes);
-  const metadata: MetricMetadata[] = [];
-  while (!row.isAtEnd()) {
-    metadata.push({ family: row.string(), type: typeOf(row.string()), help: row.string(), unit: row.string() });
-  }
-  return metadata;
+  return readRows(
+    bytes,
+    (row) => ({ family: row.string(), type: typeOf(row.string()), help: row.string(), unit: row.string() }),
+    signal,
+  );
 }

@@ -2,7 +2,8 @@
 import { type SpanKind, spanKinds } from '../../model/span.ts';
 import type { StoreClient, StoreQuery } from '../client.ts';
 import { defaultReadLimits, limitSettings, ResultLimitError } from './limits.ts';
-import { type RowBinary, readRowBinary } from './row-binary.ts';
+import type { RowBinary } from './row-binary.ts';
+import { readRows } from './row-list.ts';
 import type { ReadOptions } from './spans.ts';
 
 /** What a span says that its service did. */
@@ -102,9 +103,7 @@ async function readNames<Name>(
     timeoutMs: limits.timeoutMs,
     settings: isProjected ? { ...limitSettings(limits), ...byNames } : limitSettings(limits),
   });
-  const row = readRowBinary(bytes);
-  const names: Name[] = [];
-  while (!row.isAtEnd()) names.push(read(row));
+  const names = await readRows(bytes, read, options.signal);
   if (names.length > maxNames) throw new ResultLimitError('names', `there are more than ${maxNames} ${what}`);
   return names;
 }

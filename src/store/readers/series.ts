@@ -1,11 +1,13 @@
 /** Series, the names and values of their labels, and DataKit's view of them, from the table `series`. */
 import { compareBytes, compareLabels, type Label } from '../../model/sample.ts';
+import { startSlices } from '../../model/turns.ts';
 import type { StoreClient } from '../client.ts';
 import { createLabelCache, type LabelCache } from './label-cache.ts';
 import { type Condition, checkConditionCount, type LabelMatcher, matcherCondition } from './label-matcher.ts';
 import { defaultReadLimits, limitSettings, type ReadLimits } from './limits.ts';
 import { createListMemory } from './list-memory.ts';
-import { type RowBinary, readRowBinary } from './row-binary.ts';
+import type { RowBinary } from './row-binary.ts';
+import { readRows, sortInSlices } from './row-list.ts';
 import type { TimeWindow } from './window.ts';
 import { windowCondition } from './window.ts';
 
@@ -96,9 +98,7 @@ async function readList<Item>(client: StoreClient, query: ListQuery<Item>, optio
     timeoutMs: limits.timeoutMs,
     settings: limitSettings(limits),
   });
-  const row = readRowBinary(bytes);
-  const items: Item[] = [];
-  while (!row.isAtEnd()) items.push(query.read(row));
+  const items = await readRows(bytes, query.read, options.signal);
   const isTruncated = items.length > limit;
   if (isTruncated) items.length = limit;
   return { items, isTruncated };
@@ -136,7 +136,7 @@ export function readSeries(
   };
   return seriesLists.recall(client, keyOf('series', selection, options), async () => {
     const { items, isTruncated } = await readList(client, { sql, condition, read }, options);
-    return { items: items.sort(compareLabels), isTruncated };
+    return { items: await sortInSlices(items, compareLabels, options.signal), isTruncated };
   });
 }
 
@@ -208,7 +208,13 @@ FROM series WHERE measurement != '' AND ${condition.sql} GROUP BY measurement OR
     for (const [measurement, atMs] of await readLastSamples(client, nowMs - backMs, options))
       last.set(measurement, atMs);
   }
-  return { items: items.map((item) => ({ ...item, lastSampleMs: last.get(item.measurement) })), isTruncated };
+  const found: StoredMeasurement[] = [];
+  const slices = startSlices(options.signal);
+  for (const item of items) {
+    found.push({ ...item, lastSampleMs: last.get(item.measurement) });
+    if (slices.isOver()) await slices.next();
+  }
+  return { items: found, isTruncated };
 }
 
 async function readLastSamples(client: StoreClient, afterMs: number, options: SeriesReadOptions) {
