@@ -141,6 +141,7 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
     const key = sizeKey(parameters('query'), grid.count);
     return await inTurn({ gate, timeoutMs, signal, known: asking.sizes.of(key) }, async (turn) => {
       const cost = { values: 0, computeMs: 0, readMs: 0 };
+      let isTold = true;
       try {
         clock.begin();
         const options = {
@@ -157,15 +158,18 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
       } catch (error) {
         // What met a limit meets it again, and what waited in vain was not small.
         const failure = failureOf(error);
-        const isLarge = turn.lane.isLarge() || error instanceof TurnRefused || failure?.kind === 'limit';
+        const waitedInVain = error instanceof TurnRefused && error.why !== 'left';
+        const isLarge = turn.lane.isLarge() || waitedInVain || failure?.kind === 'limit';
         if (isLarge) cost.values = Number.POSITIVE_INFINITY;
+        // How large a query is that was ended before, its cost so far does not tell.
+        else isTold = !turn.signal.aborted;
         // Whose turn came when its time was nearly over ran out of it in the queue.
         if (failure?.kind === 'timeout' && turn.lane.waitedMs() > timeoutMs / 2) {
           return answerFor(new TurnRefused('waited too long', failure.message, error));
         }
         return answerFor(error);
       } finally {
-        asking.sizes.keep(key, cost);
+        if (isTold) asking.sizes.keep(key, cost);
       }
     });
   } catch (error) {

@@ -111,6 +111,28 @@ describe('a query among others', () => {
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
+  it('is not known to be small or large because its client left it early', async () => {
+    const gate = createSearchGate({ atOnce: 1, waiting: 5 });
+    const known: unknown[] = [];
+    const watched: typeof gate = {
+      ...gate,
+      begin(options, run) {
+        known.push(options.known);
+        return gate.begin(options, run);
+      },
+    };
+    const { samples, signals } = stuck();
+    const api = apiOf({ samples, gate: watched });
+    const leaving = [new AbortController(), new AbortController(), new AbortController()];
+    const asked = leaving.map(({ signal }) => ask(api, { query: 'up' }, signal));
+    while (signals.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    // Two are at work, and one waits for its trial.
+    for (const each of leaving) each.abort(new Error('the client left'));
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([499, 499, 499]);
+    await ask(api, { query: 'up' }, AbortSignal.timeout(20));
+    expect(known).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
   it.each([
     ['0', '0s'],
     ['-1', '-1s'],
