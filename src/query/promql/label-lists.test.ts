@@ -40,6 +40,22 @@ describe('the list of labels of a vector', () => {
     expect(listOf(seriesOf(labels.map((own, i) => (i === 30 ? [...own] : own))))).not.toBe(list);
   });
 
+  it('is kept while it is asked for, whatever else comes and goes', () => {
+    const used = seriesOf(many('used'));
+    const list = listOf(used);
+    const unused = seriesOf(many('unused'));
+    const forgotten = listOf(unused);
+    for (let i = 0; i < 30; i++) {
+      listOf(seriesOf([labelsOf('large', i), ...new Array<Labels>(20_000).fill(labelsOf('large', 1000))]));
+      expect(listOf(used)).toBe(list);
+    }
+    expect(listOf(unused)).not.toBe(forgotten);
+    for (let i = 1; i < 40; i++) {
+      listOf(used.slice(0, 16 + (i % 30)));
+      expect(listOf(used)).toBe(list);
+    }
+  });
+
   it('says whether it is in order, unique and of one name', () => {
     const labels = many('a');
     const [first = [], ...others] = labels;

@@ -106,8 +106,9 @@ function createList(labels: readonly Labels[]): LabelList {
       return isUnique;
     },
     *order(meter) {
+      if (order !== undefined) return order;
       const places = labels.map((_, i) => i);
-      order ??= yield* sortInSteps(places, (a, b) => compareLabels(labels[a] ?? [], labels[b] ?? []), meter);
+      order = yield* sortInSteps(places, (a, b) => compareLabels(labels[a] ?? [], labels[b] ?? []), meter);
       return order;
     },
     *hasOneName(meter) {
@@ -136,7 +137,7 @@ const maxKept = 200_000;
 /** Selections overlap: several lists may begin with one series. */
 const maxOfOneFirst = 8;
 
-/** Lists by their first label set, those used last at the end. */
+/** Lists by their first label set, those used last at the end; of one first, those used last at the beginning. */
 const kept = new Map<Labels, LabelList[]>();
 let keptCount = 0;
 
@@ -154,6 +155,18 @@ function keep(first: Labels, list: LabelList): void {
   }
 }
 
+/** The list of the series where it is known, which is then the one used last. */
+function findKept(first: Labels, series: readonly { readonly labels: Labels }[]): LabelList | undefined {
+  const lists = kept.get(first);
+  const at = lists?.findIndex((list) => isOf(list, series)) ?? -1;
+  const found = lists?.[at];
+  if (lists === undefined || found === undefined) return undefined;
+  if (at > 0) lists.unshift(...lists.splice(at, 1));
+  kept.delete(first);
+  kept.set(first, lists);
+  return found;
+}
+
 function isOf({ labels }: LabelList, series: readonly { readonly labels: Labels }[]): boolean {
   if (labels.length !== series.length) return false;
   for (let i = 0; i < labels.length; i++) if (labels[i] !== series[i]?.labels) return false;
@@ -164,7 +177,7 @@ function isOf({ labels }: LabelList, series: readonly { readonly labels: Labels 
 export function listOf(series: readonly { readonly labels: Labels }[]): LabelList {
   const first = series[0]?.labels;
   if (first === undefined || series.length < leastKept) return createList(series.map(({ labels }) => labels));
-  const known = kept.get(first)?.find((list) => isOf(list, series));
+  const known = findKept(first, series);
   if (known !== undefined) return known;
   const list = createList(series.map(({ labels }) => labels));
   keep(first, list);
