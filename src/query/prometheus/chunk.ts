@@ -1,7 +1,7 @@
 /** The bytes of an answer while it is written, in chunks: an answer may be larger than a string can be. */
 
-/** A chunk is handed on when it is so large; writing one takes 1 to 3 ms. */
-export const chunkBytes = 256 * 1024;
+/** A chunk is handed on when it is so large; writing one takes a millisecond or two, and then others have their turn. */
+export const chunkBytes = 128 * 1024;
 /** What is written beyond a chunk's size before it is looked at usually fits. */
 const spareBytes = 32 * 1024;
 /** So little is copied rather than sent in memory that is much larger. */

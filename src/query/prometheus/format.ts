@@ -1,5 +1,5 @@
 /** Values as Prometheus's JSON has them (web/api/v1, util/jsonutil), in chunks: an answer may be larger than a string can be. */
-import { setImmediate as turn } from 'node:timers/promises';
+import { nextTurn } from '../../model/turns.ts';
 import { untilEnded } from '../failure.ts';
 import { formatPlain } from '../promql/go-number.ts';
 import type { Grid, GridSeries, RawSeries, Value } from '../promql/value.ts';
@@ -212,44 +212,56 @@ export function* formatChunks(shown: Shown): Chunks {
   yield takeLast(chunk);
 }
 
-/** All chunks behind the first, with turns for others in between, until the signal aborts. */
-async function* withTurns(first: Buffer, second: Buffer, rest: Chunks, signal: AbortSignal): AsyncGenerator<Buffer> {
+/** All chunks, with turns for others in between, until the signal aborts. */
+async function* withTurns(first: Buffer, rest: Chunks, signal: AbortSignal): AsyncGenerator<Buffer> {
   yield first;
-  yield second;
-  for (const chunk of rest) {
-    await untilEnded(signal, turn(undefined, { signal }));
-    yield chunk;
+  let usedMs = 0;
+  for (;;) {
+    await untilEnded(signal, nextTurn(signal, usedMs));
+    const startedMs = performance.now();
+    const { done, value } = rest.next();
+    usedMs += performance.now() - startedMs;
+    if (done === true) return;
+    yield value;
   }
 }
 
 /** The whole of a small answer, and of a large one what writes it while it is sent, until `signal` aborts. */
 export function answerOf(chunks: Chunks, signal: AbortSignal): Buffer | AsyncIterable<Buffer> {
   const first = chunks.next();
-  const second = chunks.next();
   if (first.done === true) throw new Error('an answer has at least one chunk');
-  return second.done === true ? first.value : withTurns(first.value, second.value, chunks, signal);
+  // A chunk that is not full is the last.
+  return first.value.length < chunkBytes ? first.value : withTurns(first.value, chunks, signal);
 }
 
 /** A query's answer. */
 export const formatAnswer = (shown: Shown, signal: AbortSignal): Buffer | AsyncIterable<Buffer> =>
   answerOf(formatChunks(shown), signal);
 
+/** What stands around the items of a list: JSON before its bracket, and behind it. */
+export interface ListFrame extends Pick<Shown, 'before' | 'after'> {
+  /** Those of an array unless given. */
+  readonly brackets?: readonly [opening: string, closing: string];
+}
+
 /** Writes a list: what is before it, each item as `write` has it, what is behind. */
 export function* listChunks<Item>(
-  items: readonly Item[],
+  items: Iterable<Item>,
   write: (chunk: Chunk, item: Item) => void,
-  { before, after }: Pick<Shown, 'before' | 'after'>,
+  { before, after, brackets: [opening, closing] = ['[', ']'] }: ListFrame,
 ): Chunks {
   const chunk = startChunk();
-  writeText(chunk, `${before}[`);
-  for (const [index, item] of items.entries()) {
-    if (index > 0) {
+  writeText(chunk, before + opening);
+  let isFirst = true;
+  for (const item of items) {
+    if (!isFirst) {
       reserve(chunk, 1);
       chunk.buffer[chunk.size++] = comma;
     }
+    isFirst = false;
     write(chunk, item);
     if (chunk.size >= chunkBytes) yield takeChunk(chunk);
   }
-  writeText(chunk, `]${after}`);
+  writeText(chunk, closing + after);
   yield takeLast(chunk);
 }
