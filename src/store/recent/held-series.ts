@@ -1,78 +1,84 @@
 /** The series in memory by their ids, and what they take of it. */
+import type { Label } from '../../model/sample.ts';
 import { SeriesIdTable, type SeriesKey } from '../intake/series-id-table.ts';
-import type { SeriesBuffer } from './series-buffer.ts';
-import { type ColumnPool, createColumnPool, type TimeColumn } from './time-column.ts';
+import { SeriesBuffer } from './series-buffer.ts';
+import { type ColumnPool, createColumnPool } from './time-column.ts';
 
-/** In the table: a series that nobody wants. Others have the places of their buffers, from `firstPlace` on. */
-const unwanted = 1;
+/**
+ * In the table: a series that was let go; the place of a buffer, from `firstPlace` on; and from `unwanted` on, how many selections had been
+ * begun when none of them took the series, so that only later ones need be asked.
+ */
+const gone = 1;
 const firstPlace = 2;
-/** So many unwanted series are remembered. */
-const maxUnwanted = 200_000;
+const unwanted = 0x8000_0000;
+/** So many series that are not here are remembered, and so much of the bound they may take. */
+const maxAbsent = 200_000;
+const largestShare = 0.1;
+/** What a series takes in the table. */
+const entryBytes = 32;
 
 export interface HeldSeries {
   readonly count: number;
   readonly bytes: number;
   readonly columns: ColumnPool;
+  /** Those that are here; undefined where one was let go. */
+  readonly buffers: readonly (SeriesBuffer | undefined)[];
   get(id: SeriesKey): SeriesBuffer | undefined;
-  /** Whether it is known that nobody wants the series. */
-  isUnwanted(id: SeriesKey): boolean;
-  setUnwanted(id: SeriesKey): void;
-  add(id: SeriesKey, buffer: SeriesBuffer): void;
-  /** Keeps only the series that the test takes, and no longer knows which ones are unwanted. */
-  retain(isKept: (buffer: SeriesBuffer) => boolean): void;
+  /** Of how many selections, in the order in which they were begun, it is known that they do not take the series. */
+  unwantedBy(id: SeriesKey): number;
+  setUnwanted(id: SeriesKey, begun: number): void;
+  /** Makes the buffer of a series, to which all samples after `fromMs` will come. */
+  add(id: SeriesKey, labels: readonly Label[], fromMs: number): SeriesBuffer;
+  /** Lets go of a series. */
+  remove(buffer: SeriesBuffer): void;
 }
 
-/** Forgets the stamps that no series needs any more, and counts those that are left. */
-function forgetTimes(buffers: readonly SeriesBuffer[], { memory }: ColumnPool): void {
-  const neededFrom = new Map<TimeColumn, number>();
-  for (const { column, start } of buffers) {
-    if (column !== undefined) neededFrom.set(column, Math.min(neededFrom.get(column) ?? start, start));
-  }
-  for (const [column, start] of neededFrom) column.forgetBefore(start);
-  for (const column of neededFrom.keys()) memory.bytes += column.sizeBytes;
-}
-
-export function createHeldSeries(): HeldSeries {
+export function createHeldSeries(maxBytes: number): HeldSeries {
   const placeOf = new SeriesIdTable();
-  let buffers: SeriesBuffer[] = [];
-  let ids: SeriesKey[] = [];
-  let unwantedCount = 0;
   const columns = createColumnPool();
-  const retain = (isKept: (buffer: SeriesBuffer) => boolean): void => {
-    const [allBuffers, allIds] = [buffers, ids];
-    buffers = [];
-    ids = [];
-    unwantedCount = 0;
+  const atMost = Math.min(maxAbsent, (maxBytes * largestShare) / entryBytes);
+  let buffers: (SeriesBuffer | undefined)[] = [];
+  let count = 0;
+  const rebuild = (): void => {
     placeOf.clear();
-    columns.restart();
-    for (const [i, buffer] of allBuffers.entries()) {
-      const id = allIds[i];
-      if (id !== undefined && isKept(buffer)) add(id, buffer);
-    }
-    forgetTimes(buffers, columns);
+    buffers = buffers.filter((buffer) => buffer !== undefined);
+    for (const [i, buffer] of buffers.entries()) if (buffer !== undefined) placeOf.set(buffer.id, i + firstPlace);
   };
-  const add = ({ low, high }: SeriesKey, buffer: SeriesBuffer): void => {
-    placeOf.set({ low, high }, buffers.length + firstPlace);
-    buffers.push(buffer);
-    ids.push({ low, high });
-    columns.memory.bytes += buffer.sizeBytes;
+  const forgetAbsent = (): void => {
+    if (placeOf.size - count > atMost) rebuild();
   };
   return {
     get count() {
-      return buffers.length;
+      return count;
     },
     get bytes() {
-      return columns.memory.bytes;
+      return columns.memory.bytes + (placeOf.size - count) * entryBytes;
+    },
+    get buffers() {
+      return buffers;
     },
     columns,
     get: (id) => buffers[placeOf.get(id) - firstPlace],
-    isUnwanted: (id) => placeOf.get(id) === unwanted,
-    setUnwanted(id) {
-      if (unwantedCount >= maxUnwanted) retain(() => true);
-      placeOf.set(id, unwanted);
-      unwantedCount++;
+    unwantedBy: (id) => Math.max(placeOf.get(id) - unwanted, 0),
+    setUnwanted(id, begun) {
+      forgetAbsent();
+      placeOf.set(id, unwanted + begun);
     },
-    add,
-    retain,
+    add(id, labels, fromMs) {
+      const buffer = new SeriesBuffer(id, labels, { pool: columns, fromMs });
+      placeOf.set(id, buffers.length + firstPlace);
+      buffers.push(buffer);
+      count++;
+      return buffer;
+    },
+    remove(buffer) {
+      if (buffer.isGone) return;
+      buffers[placeOf.get(buffer.id) - firstPlace] = undefined;
+      placeOf.set(buffer.id, gone);
+      count--;
+      buffer.drop();
+      if (count === 0) rebuild();
+      else forgetAbsent();
+    },
   };
 }

@@ -173,7 +173,7 @@ describe('recent samples', () => {
   });
 
   it('do not hold more than they may, and do not try again at once what does not fit', async () => {
-    const store = createStore(20_000);
+    const store = createStore(30_000);
     const series = Array.from({ length: 60 }, (_, i) => requestsOf(String(i)));
     store.add(series.map((each) => ({ series: each, samples: [sampleAt(startMs - 5, 1)] })));
     const all = lastHour(store.now());
@@ -189,7 +189,7 @@ describe('recent samples', () => {
   });
 
   it('make room for what is asked for now by giving up what nobody asked for lately', async () => {
-    const store = createStore(30_000);
+    const store = createStore(60_000);
     const series = ['a', 'b'].flatMap((kind) =>
       Array.from({ length: 40 }, (_, i) =>
         createSeries([
@@ -263,7 +263,7 @@ describe('recent samples', () => {
     const random = createRandom(seed);
     const below = (n: number): number => Math.floor(random() * n);
     for (let round = 0; round < 4; round++) {
-      const store = createStore(round % 3 === 0 ? 60_000 : 1 << 24);
+      const store = createStore(round % 3 === 0 ? 40_000 : 1 << 24);
       const series = Array.from({ length: 30 }, (_, i) =>
         createSeries([
           ['__name__', i % 5 === 0 ? 'other' : 'requests_total'],

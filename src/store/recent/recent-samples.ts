@@ -3,13 +3,14 @@
  * then on the intake adds every sample that it acknowledges. What is held answers without the engine (docs/decisions/recent-samples.md).
  * Only for a store that nobody else writes to.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { within } from '../../model/deadline.ts';
 import type { SeriesSamples } from '../../model/sample.ts';
 import type { SamplePiece } from '../readers/sample-pieces.ts';
 import type { SampleSelection, SeriesPoints } from '../readers/samples.ts';
 import { createAskMemory } from './ask-memory.ts';
 import { RecentState, type RecentStateOptions, spanToKeep, type Wanted } from './recent-state.ts';
-import { keyOf, metricOf } from './selection.ts';
+import { keyOf, metricOf, type RecentSelection } from './selection.ts';
 
 export interface RecentSamplesOptions extends RecentStateOptions {
   /** Resolves once everything that was acknowledged before the call can be read. */
@@ -52,6 +53,14 @@ class NoRoomError extends Error {
   override readonly name = 'NoRoomError';
 }
 
+/** Nobody's fault, and soon tried again. */
+class ForgottenError extends Error {
+  override readonly name = 'ForgottenError';
+}
+
+/** What people and dashboards write is shorter; two thousand keys are remembered. */
+const maxKeyLength = 10_000;
+
 /** One selection may take so much of the memory. */
 const largestShare = 0.9;
 
@@ -64,28 +73,34 @@ export function createRecentSamples(options: RecentSamplesOptions): RecentSample
   const stopping = new AbortController();
   let loadingKey: string | undefined;
   let working: Promise<void> | undefined;
-  /** What was begun before everything was forgotten is given up. */
-  let generation = 0;
   let hits = 0;
   let misses = 0;
 
-  const bring = async (wanted: Wanted, signal: AbortSignal): Promise<void> => {
-    const { metric } = wanted;
-    const own = generation;
+  const read = async (selection: RecentSelection, signal: AbortSignal): Promise<void> => {
     const before = state.size().bytes;
+    await options.freshen(signal);
+    const { metric, matchers, fromMs: afterMs } = selection;
+    for await (const { series, share } of options.read({ metric, matchers, afterMs, untilMs: lastMs }, signal)) {
+      if (!state.has(selection)) throw new ForgottenError('everything was forgotten meanwhile');
+      state.take(selection, series);
+      const expected = (state.size().bytes - before) / share;
+      if (expected > maxBytes * largestShare || !state.makeRoom()) throw new NoRoomError('it does not fit into memory');
+    }
+  };
+
+  const bring = async (wanted: Wanted, signal: AbortSignal): Promise<void> => {
     const selection = state.begin(wanted);
     try {
-      await options.freshen(signal);
-      const { matchers, fromMs: afterMs } = selection;
-      for await (const { series, share } of options.read({ metric, matchers, afterMs, untilMs: lastMs }, signal)) {
-        if (own !== generation) throw new NoRoomError('everything was forgotten meanwhile');
-        state.take(selection, series);
-        const expected = (state.size().bytes - before) / share;
-        if (expected > maxBytes * largestShare || !state.makeRoom())
-          throw new NoRoomError('it does not fit into memory');
+      const adopting = state.adopt(selection);
+      let step = adopting.next();
+      for (; step.done !== true; step = adopting.next()) {
+        await nextTurn();
+        signal.throwIfAborted();
       }
-      if (own !== generation) throw new NoRoomError('everything was forgotten meanwhile');
+      if (!step.value) await read(selection, signal);
+      if (!state.has(selection)) throw new ForgottenError('everything was forgotten meanwhile');
       state.finish(selection);
+      if (!state.makeRoom()) throw new NoRoomError('it does not fit into memory');
     } catch (error) {
       state.giveUp(selection);
       throw error;
@@ -104,7 +119,8 @@ export function createRecentSamples(options: RecentSamplesOptions): RecentSample
       } catch (error) {
         const isForLong = error instanceof NoRoomError;
         asks.refuse(key, { spanMs: wanted.spanMs, isForLong });
-        if (!isForLong && !stopping.signal.aborted) options.onFailure(error);
+        const isExpected = isForLong || error instanceof ForgottenError;
+        if (!isExpected && !stopping.signal.aborted) options.onFailure(error);
       } finally {
         loadingKey = undefined;
       }
@@ -113,6 +129,7 @@ export function createRecentSamples(options: RecentSamplesOptions): RecentSample
 
   const want = (selection: SampleSelection, metric: string): void => {
     const key = keyOf(selection.matchers);
+    if (key.length > maxKeyLength) return;
     const spanMs = spanToKeep(nowMs() - selection.afterMs);
     const isWanted = asks.isWanted(key, spanMs);
     if (!isWanted || key === loadingKey || waiting.size >= maxWaiting || stopping.signal.aborted) return;
@@ -135,10 +152,7 @@ export function createRecentSamples(options: RecentSamplesOptions): RecentSample
       return found;
     },
     keep: (items) => state.keep(items),
-    clear() {
-      generation++;
-      state.clear();
-    },
+    clear: () => state.clear(),
     statistics: () => ({ ...state.size(), hits, misses }),
     async stop() {
       stopping.abort(new Error('recent samples are let go'));

@@ -3,11 +3,12 @@ import { compareLabels, type Label, type SeriesSamples } from '../../model/sampl
 import type { SeriesKey } from '../intake/series-id-table.ts';
 import type { ReadSeries } from '../readers/sample-pieces.ts';
 import type { SampleSelection, SeriesPoints } from '../readers/samples.ts';
-import { identityOf } from '../writers/series-id.ts';
-import { createHeldSeries, type HeldSeries } from './held-series.ts';
+import { identityOf, type SeriesIdentity } from '../writers/series-id.ts';
+import { createHeldSeries } from './held-series.ts';
 import { insertSeries, isWithin, keyOf, type RecentSelection, testOf } from './selection.ts';
-import { createSelectionIndex, neededFrom, type SelectionIndex } from './selection-index.ts';
-import { SeriesBuffer } from './series-buffer.ts';
+import { createSelectionIndex } from './selection-index.ts';
+import type { SeriesBuffer } from './series-buffer.ts';
+import { need, placeBytes, tidy } from './tidying.ts';
 
 export interface RecentStateOptions {
   readonly nowMs: () => number;
@@ -26,39 +27,30 @@ export interface Wanted {
   readonly spanMs: number;
 }
 
+interface Admitted {
+  readonly buffer: SeriesBuffer;
+  readonly takers: readonly RecentSelection[];
+}
+
+type Since = Pick<RecentSelection, 'fromMs' | 'number'>;
+
 /** Beyond what was asked for, so that the same query is answered a minute later, and one that is a little longer. */
 export const spanToKeep = (askedMs: number): number => Math.max(askedMs, 0) * 1.1 + 60_000;
 
 const maxSelections = 500;
+/** A selection of more series is not found among those of a wider one at once: each has to be tested. */
+const maxDerivedAtOnce = 2000;
+/** Series that are seen for the first time are tested by each selection of their metric. A batch that makes more work than this is not worth it. */
+const maxTests = 40_000;
+const adoptedAtOnce = 500;
+/** So long may one call go on tidying up. */
+const tidySliceMs = 3;
+/** Room is made for some time to come. */
+const roomyShare = 0.95;
 /** A selection that nobody has asked for so long makes room for another; after the longer time it goes in any case. */
 const spareAfterMs = 120_000;
 const idleAfterMs = 15 * 60_000;
 const tidyEveryMs = 30_000;
-
-/** Drops the samples and series that no selection needs any more. */
-function prune(index: SelectionIndex, held: HeldSeries): void {
-  const needed = neededFrom(index.all());
-  const ended = new Set<SeriesBuffer>();
-  held.retain((buffer) => {
-    const fromMs = needed.get(buffer);
-    if (fromMs === undefined) return false;
-    buffer.forgetUntil(fromMs);
-    if (buffer.newestMs > fromMs) return true;
-    ended.add(buffer);
-    return false;
-  });
-  if (ended.size === 0) return;
-  for (const selection of index.all()) selection.series = selection.series.filter((buffer) => !ended.has(buffer));
-}
-
-/** The series of a metric that others hold and the test takes, in order. */
-function heldByOthers(index: SelectionIndex, { metric, takes }: RecentSelection): SeriesBuffer[] {
-  const all = new Set<SeriesBuffer>();
-  for (const { series } of index.ofMetric(metric)) {
-    for (const buffer of series) if (takes(buffer.labels)) all.add(buffer);
-  }
-  return [...all].sort((a, b) => compareLabels(a.labels, b.labels));
-}
 
 function viewsOf({ series }: RecentSelection, { afterMs, untilMs }: SampleSelection): readonly SeriesPoints[] {
   const found: SeriesPoints[] = [];
@@ -69,14 +61,26 @@ function viewsOf({ series }: RecentSelection, { afterMs, untilMs }: SampleSelect
   return found;
 }
 
+const inOrder = (a: SeriesBuffer, b: SeriesBuffer): number => compareLabels(a.labels, b.labels);
+
 export class RecentState {
   readonly #options: RecentStateOptions;
   readonly #index = createSelectionIndex();
-  #held = createHeldSeries();
+  #held;
   #tidiedAtMs: number;
+  /** What is left of the tidying that goes on. */
+  #tidying: Generator<undefined, void, undefined> | undefined;
+  #round = 0;
+  /** How many selections were begun. */
+  #begun = 0;
+  /** Series that are not in the lists of those that take them yet: lists are gone through once for all of a batch. */
+  #admitted: Admitted[] = [];
+  /** How often series were tested by selections in this batch. What is read from the store comes in pieces that are small enough. */
+  #tests = 0;
 
   constructor(options: RecentStateOptions) {
     this.#options = options;
+    this.#held = createHeldSeries(options.maxBytes);
     this.#tidiedAtMs = options.monotonicMs();
   }
 
@@ -95,41 +99,66 @@ export class RecentState {
 
   /** Takes samples that were acknowledged. */
   keep(items: readonly SeriesSamples[]): void {
-    const held = this.#held;
-    for (const { series, samples } of items) {
-      const identity = identityOf(series);
-      const metric = identity.metric.text;
-      if (!this.#index.hasMetric(metric) || held.isUnwanted(identity)) continue;
-      const buffer = held.get(identity) ?? this.#admit(identity, series.labels, metric);
-      if (buffer === undefined) continue;
-      for (const sample of samples) buffer.add(sample, held.columns);
+    this.#tests = 0;
+    for (const item of items) {
+      const identity = identityOf(item.series);
+      if (this.#index.hasMetric(identity.metric.text)) this.#keepOne(item, identity);
     }
-    if (this.#options.monotonicMs() - this.#tidiedAtMs > tidyEveryMs) this.#tidy();
-    if (held.bytes > this.#options.maxBytes) this.#makeRoom({ isSparing: false });
+    this.#putAdmitted();
+    this.#tidySome();
+    if (this.#held.bytes > this.#options.maxBytes) this.#makeRoom({ isSparing: false });
   }
 
   /** From here on the samples that come are kept for the selection; it answers once it is finished. */
   begin(wanted: Wanted): RecentSelection {
+    const cover = this.#coverOf(wanted.selection, wanted.metric);
     // The tables' key does not know times before 1970: they are looked for only where they are asked for.
     const earliestMs = Math.min(wanted.selection.afterMs, 0);
-    const selection = this.#create(wanted, Math.max(this.#options.nowMs() - wanted.spanMs, earliestMs));
-    // What others hold of it is needed from now on, and what nobody else wants, this one may.
-    selection.series = heldByOthers(this.#index, selection);
+    const fromMs = cover?.fromMs ?? Math.max(this.#options.nowMs() - wanted.spanMs, earliestMs);
+    const selection = this.#create(wanted, { fromMs, number: cover?.number ?? ++this.#begun });
     this.#index.add(selection);
-    this.#held.retain(() => true);
     return selection;
+  }
+
+  /** Takes what others hold of a selection that was begun, some series a step. True at the end where nothing more is needed. */
+  *adopt(selection: RecentSelection): Generator<undefined, boolean, undefined> {
+    const { matchers, metric, fromMs } = selection;
+    const cover = this.#coverOf({ matchers, afterMs: fromMs, untilMs: fromMs }, metric);
+    const others = cover === undefined ? [...this.#index.ofMetric(metric)] : [cover];
+    const all = new Set<SeriesBuffer>();
+    for (const other of others) if (other !== selection) for (const buffer of other.series) all.add(buffer);
+    let taken: SeriesBuffer[] = [];
+    let i = 0;
+    for (const buffer of all) {
+      if (!buffer.isGone && selection.takes(buffer.labels)) taken.push(buffer);
+      if (++i % adoptedAtOnce !== 0 && i < all.size) continue;
+      this.#use(selection, taken.filter(({ isGone }) => !isGone).sort(inOrder));
+      taken = [];
+      yield;
+    }
+    if (cover === undefined || this.#index.ready.get(cover.key) !== cover) return false;
+    // It may have forgotten something meanwhile.
+    selection.fromMs = Math.max(fromMs, cover.fromMs);
+    return true;
+  }
+
+  /** Whether a selection that was begun is still to be had: everything may have been forgotten meanwhile. */
+  has(selection: RecentSelection): boolean {
+    return this.#index.has(selection);
   }
 
   /** Adds what was read of a selection that was begun. */
   take(selection: RecentSelection, series: readonly ReadSeries[]): void {
+    this.#tests = Number.NEGATIVE_INFINITY;
     for (const { id, points } of series) {
       const known = this.#held.get(id);
       if (known !== undefined && known.fromMs <= selection.fromMs) continue;
       const buffer = known ?? this.#admit(id, points.labels, selection.metric);
       if (buffer === undefined) continue;
-      buffer.merge(points, this.#held.columns);
+      buffer.merge(points);
       buffer.fromMs = selection.fromMs;
     }
+    this.#putAdmitted();
   }
 
   /** Whether there is room for what is held, after selections that nobody has asked for lately were given up. */
@@ -138,79 +167,178 @@ export class RecentState {
   }
 
   finish(selection: RecentSelection): void {
+    const before = this.#index.ready.get(selection.key);
+    if (before !== undefined) this.#remove(before);
     this.#index.setReady(selection);
-    prune(this.#index, this.#held);
   }
 
   giveUp(selection: RecentSelection): void {
-    this.#index.remove(selection);
-    prune(this.#index, this.#held);
+    this.#remove(selection);
   }
 
   clear(): void {
     this.#index.clear();
-    this.#held = createHeldSeries();
+    this.#held = createHeldSeries(this.#options.maxBytes);
+    this.#admitted = [];
+    this.#tidying = undefined;
   }
 
-  #create({ selection: { matchers }, metric, spanMs }: Wanted, fromMs: number): RecentSelection {
+  #create({ selection: { matchers }, metric, spanMs }: Wanted, { fromMs, number }: Since): RecentSelection {
     const takes = testOf(matchers);
     const askedAtMs = this.#options.monotonicMs();
-    return { key: keyOf(matchers), metric, matchers, takes, spanMs, fromMs, isReady: false, askedAtMs, series: [] };
+    const key = keyOf(matchers);
+    return { key, metric, matchers, takes, spanMs, number, fromMs, isReady: false, askedAtMs, series: [] };
   }
 
-  /** A selection that is part of one that is held has its series already. */
-  #derive(asked: SampleSelection, metric: string): RecentSelection | undefined {
+  /** One that answers and has all that a selection may ask for. */
+  #coverOf(asked: SampleSelection, metric: string): RecentSelection | undefined {
     for (const wider of this.#index.ofMetric(metric)) {
-      const isCovering = wider.isReady && wider.fromMs <= asked.afterMs && isWithin(asked.matchers, wider.matchers);
-      if (!isCovering) continue;
-      const spanMs = spanToKeep(this.#options.nowMs() - asked.afterMs);
-      const derived = this.#create({ selection: asked, metric, spanMs }, wider.fromMs);
-      derived.series = wider.series.filter(({ labels }) => derived.takes(labels));
-      this.#index.add(derived);
-      this.#index.setReady(derived);
-      this.#makeRoom({ isSparing: false });
-      return derived;
+      if (wider.isReady && wider.fromMs <= asked.afterMs && isWithin(asked.matchers, wider.matchers)) return wider;
     }
     return undefined;
   }
 
+  /** A selection that is part of one that is held has its series already. */
+  #derive(asked: SampleSelection, metric: string): RecentSelection | undefined {
+    const wider = this.#coverOf(asked, metric);
+    if (wider === undefined || wider.series.length > maxDerivedAtOnce) return undefined;
+    const spanMs = spanToKeep(this.#options.nowMs() - asked.afterMs);
+    const derived = this.#create({ selection: asked, metric, spanMs }, wider);
+    this.#index.add(derived);
+    this.#use(
+      derived,
+      wider.series.filter(({ labels, isGone }) => !isGone && derived.takes(labels)),
+    );
+    this.finish(derived);
+    this.#makeRoom({ isSparing: false });
+    return derived;
+  }
+
+  #keepOne({ series, samples }: SeriesSamples, identity: SeriesIdentity): void {
+    const metric = identity.metric.text;
+    let buffer = this.#held.get(identity);
+    if (buffer === undefined && this.#held.unwantedBy(identity) === this.#begun) return;
+    for (const sample of samples) {
+      if (buffer === undefined || sample.timestampMs <= buffer.newestMs) {
+        // Who sends the past again sends much of it, and no selection reaches back to it.
+        if (sample.timestampMs <= this.#earliestOf(metric)) {
+          if (buffer !== undefined) buffer.fromMs = Math.max(buffer.fromMs, sample.timestampMs);
+          continue;
+        }
+        buffer ??= this.#admit(identity, series.labels, metric);
+        if (buffer === undefined) return;
+      }
+      buffer.add(sample);
+    }
+  }
+
+  #earliestOf(metric: string): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const { fromMs } of this.#index.ofMetric(metric)) earliestMs = Math.min(earliestMs, fromMs);
+    return earliestMs;
+  }
+
   /** Makes a series' buffer for all selections that take it; undefined when none does. */
   #admit(id: SeriesKey, labels: readonly Label[], metric: string): SeriesBuffer | undefined {
-    const takers = [...this.#index.ofMetric(metric)].filter(({ takes }) => takes(labels));
+    const known = this.#held.unwantedBy(id);
+    const takers: RecentSelection[] = [];
+    for (const selection of this.#index.ofMetric(metric)) {
+      if (selection.number <= known) continue;
+      this.#tests++;
+      if (selection.takes(labels)) takers.push(selection);
+    }
     if (takers.length === 0) {
-      this.#held.setUnwanted(id);
+      this.#held.setUnwanted(id, this.#begun);
+      if (this.#tests > maxTests) this.#giveUpMetric(metric);
       return undefined;
     }
     // A selection that is ready has all series that had samples since `fromMs`: this one had none.
     const ready = takers.filter(({ isReady }) => isReady).map(({ fromMs }) => fromMs);
-    const buffer = new SeriesBuffer(this.#options.intern(id, labels), Math.min(Number.POSITIVE_INFINITY, ...ready));
-    this.#held.add(id, buffer);
-    for (const taker of takers) insertSeries(taker, buffer);
+    const buffer = this.#held.add(id, this.#options.intern(id, labels), Math.min(Number.POSITIVE_INFINITY, ...ready));
+    this.#admitted.push({ buffer, takers });
+    if (this.#tests > maxTests) this.#giveUpMetric(metric);
     return buffer;
   }
 
-  #tidy(): void {
+  /** Puts the series that came into the lists of those that take them. */
+  #putAdmitted(): void {
+    if (this.#admitted.length === 0) return;
+    const admitted = this.#admitted.sort((a, b) => inOrder(a.buffer, b.buffer));
+    this.#admitted = [];
+    const lists = new Map<RecentSelection, SeriesBuffer[]>();
+    for (const { buffer, takers } of admitted) {
+      for (const taker of takers) {
+        const list = lists.get(taker);
+        if (list === undefined) lists.set(taker, [buffer]);
+        else list.push(buffer);
+      }
+    }
+    for (const [selection, list] of lists) if (this.#index.has(selection)) this.#use(selection, list);
+    for (const { buffer } of admitted) if (buffer.users === 0) this.#held.remove(buffer);
+  }
+
+  /** A selection takes series, which are in order. */
+  #use(selection: RecentSelection, series: readonly SeriesBuffer[]): void {
+    for (const buffer of series) {
+      buffer.users++;
+      need(buffer, selection.fromMs, this.#round);
+    }
+    insertSeries(selection, series);
+    this.#held.columns.memory.bytes += series.length * placeBytes;
+  }
+
+  /** Gives up a selection and the series that nobody else takes. */
+  #remove(selection: RecentSelection): void {
+    if (!this.#index.remove(selection)) return;
+    this.#held.columns.memory.bytes -= selection.series.length * placeBytes;
+    for (const buffer of selection.series) if (--buffer.users === 0) this.#held.remove(buffer);
+  }
+
+  #giveUpMetric(metric: string): void {
+    this.#tests = 0;
+    for (const selection of [...this.#index.ofMetric(metric)]) this.#remove(selection);
+  }
+
+  #tidySome(): void {
+    if (this.#tidying === undefined) {
+      if (this.#options.monotonicMs() - this.#tidiedAtMs <= tidyEveryMs) return;
+      this.#tidying = this.#tidy();
+    }
+    const startedMs = performance.now();
+    do {
+      if (this.#tidying.next().done === true) {
+        this.#tidying = undefined;
+        return;
+      }
+    } while (performance.now() - startedMs < tidySliceMs);
+  }
+
+  *#tidy(): Generator<undefined, void, undefined> {
     const [nowMs, monotonicMs] = [this.#options.nowMs(), this.#options.monotonicMs()];
     this.#tidiedAtMs = monotonicMs;
-    for (const selection of this.#index.ready.values()) {
-      if (monotonicMs - selection.askedAtMs > idleAfterMs) this.#index.remove(selection);
-      else selection.fromMs = Math.max(selection.fromMs, nowMs - selection.spanMs);
+    for (const selection of [...this.#index.ready.values()]) {
+      if (monotonicMs - selection.askedAtMs <= idleAfterMs) continue;
+      this.#remove(selection);
+      yield;
     }
-    prune(this.#index, this.#held);
+    for (const selection of this.#index.ready.values()) {
+      selection.fromMs = Math.max(selection.fromMs, nowMs - selection.spanMs);
+    }
+    yield* tidy({ index: this.#index, held: this.#held, round: ++this.#round });
   }
 
   /** Gives up the selections that were asked for longest ago, as long as memory does not do; when sparing, none that was asked for lately. */
   #makeRoom({ isSparing }: { readonly isSparing: boolean }): boolean {
     const { ready } = this.#index;
-    const hasRoom = () => this.#held.bytes <= this.#options.maxBytes && ready.size <= maxSelections;
-    if (hasRoom()) return true;
+    const { maxBytes } = this.#options;
+    const fits = (share: number) => this.#held.bytes <= maxBytes * share && ready.size <= maxSelections;
+    if (fits(1)) return true;
     const byAge = [...ready.values()].sort((a, b) => a.askedAtMs - b.askedAtMs);
     for (const selection of byAge) {
       if (isSparing && this.#options.monotonicMs() - selection.askedAtMs < spareAfterMs) break;
-      this.#index.remove(selection);
-      prune(this.#index, this.#held);
-      if (hasRoom()) return true;
+      this.#remove(selection);
+      if (fits(roomyShare)) return true;
     }
-    return false;
+    return fits(1);
   }
 }

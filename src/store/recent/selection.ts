@@ -24,8 +24,8 @@ const valueIn = (labels: readonly Label[], name: string): string => {
   return '';
 };
 
-/** A pattern is asked once for each value; more values than this are asked again. */
-const maxKnownValues = 20_000;
+/** A pattern is asked once for each value; more values than this are asked again. There may be hundreds of selections with patterns of their own. */
+const maxKnownValues = 500;
 
 function remembering(takes: (value: string) => boolean): (value: string) => boolean {
   const known = new Map<string, boolean>();
@@ -57,6 +57,8 @@ export interface RecentSelection {
   readonly takes: (labels: readonly Label[]) => boolean;
   /** How far back from now it is kept. */
   readonly spanMs: number;
+  /** Its number among all that were begun; that of the wider one where it is part of one. */
+  readonly number: number;
   /** Every sample after this time of every series that it takes is in memory, once it is ready. */
   fromMs: number;
   isReady: boolean;
@@ -66,9 +68,30 @@ export interface RecentSelection {
   series: SeriesBuffer[];
 }
 
-/** Puts a series in its place. */
-export function insertSeries({ series }: RecentSelection, added: SeriesBuffer): void {
-  let low = 0;
+/** Puts series, which are in order, in their places. */
+export function insertSeries(selection: RecentSelection, added: readonly SeriesBuffer[]): void {
+  const { series } = selection;
+  const merged: SeriesBuffer[] = [];
+  let from = 0;
+  for (const each of added) {
+    const to = placeFor(series, each, from);
+    for (let i = from; i < to; i++) {
+      const before = series[i];
+      if (before !== undefined) merged.push(before);
+    }
+    merged.push(each);
+    from = to;
+  }
+  for (let i = from; i < series.length; i++) {
+    const behind = series[i];
+    if (behind !== undefined) merged.push(behind);
+  }
+  selection.series = merged;
+}
+
+/** Where a series belongs, from a place on. */
+function placeFor(series: readonly SeriesBuffer[], added: SeriesBuffer, from: number): number {
+  let low = from;
   let high = series.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
@@ -76,5 +99,5 @@ export function insertSeries({ series }: RecentSelection, added: SeriesBuffer): 
     if (other !== undefined && compareLabels(other.labels, added.labels) < 0) low = middle + 1;
     else high = middle;
   }
-  series.splice(low, 0, added);
+  return low;
 }

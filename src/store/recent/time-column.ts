@@ -3,7 +3,7 @@
  * take half the memory. Places are counted from the column's very beginning and stay the same when that is forgotten.
  */
 
-/** What is in memory, counted as it grows. What was let go is known when everything is counted anew. */
+/** What is in memory, counted as it comes and goes. */
 export interface Memory {
   bytes: number;
 }
@@ -21,31 +21,50 @@ export function roomFor(count: number): number {
 }
 
 export const numberBytes = 8;
+/** What a column takes beside its stamps. */
+const columnBytes = 300;
 
 /** Stamps in order, no one twice. Those that are there never change, so that what was handed out may be kept. */
 export class TimeColumn {
   readonly #memory: Memory;
+  /** How many series have it; it counts as memory while any does. */
+  #users = 0;
+  /** The first place that any of them needs, and as of which round of tidying. */
+  #neededFrom = Number.POSITIVE_INFINITY;
+  #round = 0;
   #times: Float64Array;
   /** The place of the first stamp that is kept, and the one behind the last. */
   #base = 0;
   #end: number;
-  /** What was handed out last: the series of a column are looked at one after another, for the same times. */
-  #lastView: { readonly from: number; readonly to: number; readonly times: Float64Array } | undefined;
+  /** What was handed out last, which the next series of the same query asks for as well. */
+  #view: Float64Array = new Float64Array(0);
+  #viewFrom = -1;
+  #viewTo = -1;
 
   constructor(times: Float64Array, memory: Memory) {
     this.#memory = memory;
     this.#times = new Float64Array(roomFor(times.length));
     this.#times.set(times);
     this.#end = times.length;
-    memory.bytes += this.sizeBytes;
   }
 
   get end(): number {
     return this.#end;
   }
 
-  get sizeBytes(): number {
-    return this.#times.length * numberBytes;
+  get #sizeBytes(): number {
+    return columnBytes + this.#times.length * numberBytes;
+  }
+
+  /** One more series has it, from a place on. */
+  take(from: number): void {
+    this.#neededFrom = Math.min(this.#neededFrom, from);
+    if (this.#users++ === 0) this.#memory.bytes += this.#sizeBytes;
+  }
+
+  /** A series has it no more. */
+  leave(): void {
+    if (--this.#users === 0) this.#memory.bytes -= this.#sizeBytes;
   }
 
   at(place: number): number {
@@ -72,12 +91,14 @@ export class TimeColumn {
     return low + base;
   }
 
-  /** The stamps in [from, to), as a view. */
+  /** The stamps in [from, to), as a view: one for all that ask for the same places one after another. */
   view({ from, to }: Places): Float64Array {
-    if (this.#lastView?.from !== from || this.#lastView.to !== to) {
-      this.#lastView = { from, to, times: this.#times.subarray(from - this.#base, to - this.#base) };
+    if (from !== this.#viewFrom || to !== this.#viewTo) {
+      this.#view = this.#times.subarray(from - this.#base, to - this.#base);
+      this.#viewFrom = from;
+      this.#viewTo = to;
     }
-    return this.#lastView.times;
+    return this.#view;
   }
 
   /** The place where a run of stamps begins; undefined where the column does not have it. */
@@ -89,20 +110,31 @@ export class TimeColumn {
     return first;
   }
 
-  /** Forgets what is before a place, once that is enough to make it worth while. */
-  forgetBefore(place: number): void {
-    if ((place - this.#base) * 4 > this.#end - this.#base) this.#move(place);
+  /** A series needs it from a place on. In each round all that have it say so; true for the first of them. */
+  need(from: number, round: number): boolean {
+    const isFirst = this.#round !== round;
+    this.#neededFrom = isFirst ? from : Math.min(this.#neededFrom, from);
+    this.#round = round;
+    return isFirst;
+  }
+
+  /** Forgets what no series needs, once that is enough to make it worth while. */
+  forget(): void {
+    const place = this.#neededFrom;
+    if (Number.isFinite(place) && (place - this.#base) * 4 > this.#end - this.#base) this.#move(place);
   }
 
   /** Copies the stamps from `place` on into an array of their own, with room for more. */
   #move(place: number): void {
-    const before = this.sizeBytes;
-    this.#lastView = undefined;
+    const before = this.#sizeBytes;
     const kept = this.#times.subarray(place - this.#base, this.#end - this.#base);
     this.#times = new Float64Array(roomFor(kept.length + 1));
     this.#times.set(kept);
     this.#base = place;
-    this.#memory.bytes += this.sizeBytes - before;
+    // A view of the old array would keep it.
+    this.#viewFrom = -1;
+    this.#view = this.#times.subarray(0, 0);
+    if (this.#users > 0) this.#memory.bytes += this.#sizeBytes - before;
   }
 }
 
@@ -119,12 +151,14 @@ export interface ColumnPool {
   last: TimeColumn | undefined;
   /** A column with such a run of stamps, and where that begins in it. */
   of(run: Float64Array): { readonly column: TimeColumn; readonly from: number };
-  /** Counts everything anew, from nothing, and no longer offers columns that are there. */
+  /** No longer offers the columns that are there: nobody may have them any more. */
   restart(): void;
 }
 
 /** Targets whose last stamps are the same are few; more are not tried. */
 const maxTried = 8;
+/** Columns that series have left are offered until then. */
+const maxOffered = 2000;
 
 export function createColumnPool(): ColumnPool {
   const memory: Memory = { bytes: 0 };
@@ -133,18 +167,18 @@ export function createColumnPool(): ColumnPool {
     memory,
     last: undefined,
     of(run) {
-      const last = run.at(-1) ?? 0;
-      const candidates = byLast.get(last) ?? [];
-      for (const column of candidates) {
+      const lastMs = run.at(-1) ?? 0;
+      const candidates = byLast.get(lastMs) ?? [];
+      for (const column of this.last === undefined ? candidates : [this.last, ...candidates]) {
         const from = column.placeOf(run);
         if (from !== undefined) return { column, from };
       }
       const column = new TimeColumn(run, memory);
-      if (candidates.length < maxTried) byLast.set(last, [...candidates, column]);
+      if (byLast.size >= maxOffered) byLast.clear();
+      if (candidates.length < maxTried) byLast.set(lastMs, [...candidates, column]);
       return { column, from: 0 };
     },
     restart() {
-      memory.bytes = 0;
       byLast.clear();
       this.last = undefined;
     },
