@@ -29,8 +29,8 @@ export interface HeldSeries {
   setUnwanted(id: SeriesKey, begun: number): void;
   /** Makes the buffer of a series, to which all samples after `fromMs` will come. */
   add(id: SeriesKey, labels: readonly Label[], fromMs: number): SeriesBuffer;
-  /** Lets go of a series. */
-  remove(buffer: SeriesBuffer): void;
+  /** Lets go of a series, which so many selections do not take. */
+  remove(buffer: SeriesBuffer, unwantedBy?: number): void;
 }
 
 export function createHeldSeries(maxBytes: number): HeldSeries {
@@ -71,10 +71,10 @@ export function createHeldSeries(maxBytes: number): HeldSeries {
       count++;
       return buffer;
     },
-    remove(buffer) {
+    remove(buffer, unwantedBy) {
       if (buffer.isGone) return;
       buffers[placeOf.get(buffer.id) - firstPlace] = undefined;
-      placeOf.set(buffer.id, gone);
+      placeOf.set(buffer.id, unwantedBy === undefined ? gone : unwanted + unwantedBy);
       count--;
       buffer.drop();
       if (count === 0) rebuild();

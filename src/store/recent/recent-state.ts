@@ -291,7 +291,10 @@ export class RecentState {
   #remove(selection: RecentSelection): void {
     if (!this.#index.remove(selection)) return;
     this.#held.columns.memory.bytes -= selection.series.length * placeBytes;
-    for (const buffer of selection.series) if (--buffer.users === 0) this.#held.remove(buffer);
+    // One that is on its way may want what it has not come to yet.
+    const isCertain = [...this.#index.ofMetric(selection.metric)].every(({ isReady }) => isReady);
+    const unwantedBy = isCertain ? this.#begun : undefined;
+    for (const buffer of selection.series) if (--buffer.users === 0) this.#held.remove(buffer, unwantedBy);
   }
 
   #giveUpMetric(metric: string): void {
