@@ -50,4 +50,17 @@ describe('lists that were read', () => {
     expect(await ask('3', 'a', 'b', 'c', 'd')).toBe('abcd');
     expect(await ask('3', 'z')).toBe('z');
   });
+
+  it('count as more where they are long, or what they are remembered by is', async () => {
+    const client = clientOf({ now: 1 });
+    const memory = createListMemory<string>('series', 10);
+    const isRemembered = async (key: string, item: string) => {
+      await memory.recall(client, key, () => listOf(item));
+      return (await memory.recall(client, key, () => listOf('again'))).items[0] === item;
+    };
+    expect(await isRemembered('short', 'x'.repeat(2000))).toBe(true);
+    expect(await isRemembered('other', 'x'.repeat(3000))).toBe(false);
+    expect(await isRemembered('k'.repeat(2000), 'x')).toBe(true);
+    expect(await isRemembered('k'.repeat(3000), 'x')).toBe(false);
+  });
 });

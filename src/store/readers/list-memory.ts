@@ -1,4 +1,5 @@
 /** Lists that were read of a table, for as long as nobody wrote to it: dashboards ask for the same ones whenever they are opened. */
+import type { Label } from '../../model/sample.ts';
 import type { StoreClient } from '../client.ts';
 import type { Listed } from './series.ts';
 
@@ -15,9 +16,23 @@ interface Kept<Item> {
 
 /** Items of all lists of one store; with more, all lists are forgotten. */
 const defaultMaxItems = 200_000;
+/** What is longer counts as several items, and so does what a list is remembered by: both come from strangers. */
+const usualLength = 256;
+
+const itemsOf = (length: number): number => Math.max(1, length / usualLength);
+
+function lengthOf(item: string | readonly Label[]): number {
+  if (typeof item === 'string') return item.length;
+  let length = 0;
+  for (const [, value] of item) length += value.length;
+  return length;
+}
 
 /** Remembers nothing of a store that others may write to. */
-export function createListMemory<Item>(table: string, maxItems = defaultMaxItems): ListMemory<Item> {
+export function createListMemory<Item extends string | readonly Label[]>(
+  table: string,
+  maxItems = defaultMaxItems,
+): ListMemory<Item> {
   const ofClients = new WeakMap<StoreClient, Kept<Item>>();
 
   const keptFor = (client: StoreClient, version: number): Kept<Item> => {
@@ -39,7 +54,7 @@ export function createListMemory<Item>(table: string, maxItems = defaultMaxItems
       // What was written meanwhile may be missing in it.
       if (client.versionOf?.(table) !== version) return list;
       const kept = keptFor(client, version);
-      const sizeItems = list.items.length + 1;
+      const sizeItems = list.items.reduce((sum, item) => sum + itemsOf(lengthOf(item)), itemsOf(key.length));
       if (kept.itemCount + sizeItems > maxItems) {
         kept.lists.clear();
         kept.itemCount = 0;
