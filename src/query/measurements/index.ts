@@ -1,6 +1,8 @@
 /** `GET /api/trawl/measurements`: metrics as DataKit groups them, by measurement and field. */
 import type { Listed, StoredMeasurement } from '../../store/readers/series.ts';
 import { answerFailure, textAnswer } from '../failure.ts';
+import { type Chunk, writeText } from '../prometheus/chunk.ts';
+import { answerOf, listChunks } from '../prometheus/format.ts';
 import type { QueryResponse, QueryRoute } from '../query-route.ts';
 
 /** What the API reads; `readMeasurements` of the store, bound to a client. */
@@ -17,6 +19,9 @@ const measurementJson = ({ measurement, fields, tagKeys, series, lastSampleMs, l
   lastDay: new Date(lastDayMs).toISOString().slice(0, 10),
 });
 
+const writeMeasurement = (chunk: Chunk, item: StoredMeasurement): void =>
+  writeText(chunk, JSON.stringify(measurementJson(item)));
+
 /** The route of the measurements. */
 export function createMeasurementRoute(source: MeasurementSource): QueryRoute {
   return {
@@ -25,7 +30,8 @@ export function createMeasurementRoute(source: MeasurementSource): QueryRoute {
     async handle({ signal }): Promise<QueryResponse> {
       try {
         const { items, isTruncated } = await source.measurements(signal);
-        const body = JSON.stringify({ measurements: items.map(measurementJson), truncated: isTruncated });
+        const frame = { before: '{"measurements":', after: `,"truncated":${isTruncated}}` };
+        const body = answerOf(listChunks(items, writeMeasurement, frame), signal);
         return { status: 200, contentType: 'application/json', body };
       } catch (error) {
         return answerFailure(error, (failure) => textAnswer(failure.status, failure.message));
