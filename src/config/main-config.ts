@@ -187,10 +187,12 @@ const query = z
       .describe(
         "Whether PromQL takes metrics' names off when a query is done, as Prometheus does with its feature `promql-delayed-name-removal`, not with each function: then `label_replace` and `label_join` see them.",
       ),
-    max_concurrent: count(1, 64).default(4).describe('The most queries at work at once.'),
+    max_concurrent: count(1, 64)
+      .default(4)
+      .describe('The most large queries at work at once; small ones do not wait for them.'),
     max_waiting: count(0, 100_000)
       .default(64)
-      .describe('The most queries that wait their turn; further ones are answered 503.'),
+      .describe('The most queries that wait for their turn; further ones are answered 503.'),
     recent_samples: size({ minBytes: 0 })
       .prefault('64MiB')
       .describe(

@@ -242,6 +242,32 @@ function groupsOf(
   return groups;
 }
 
+interface OneSide {
+  readonly many: VectorValue;
+  readonly isFilled: boolean;
+  readonly matching: Matching;
+  readonly side: 'left' | 'right';
+}
+
+/** Finds the first point at which a group has two elements of the one side. */
+function* checkOnes(
+  ones: ReadonlyMap<readonly Label[], readonly GridSeries[]>,
+  { many, isFilled, matching, side }: OneSide,
+  { grid, meter }: Evaluation,
+): Steps<Fault | undefined> {
+  let fault: Fault | undefined;
+  let others: Uint8Array | undefined;
+  for (const group of ones.values()) {
+    if (group.length < 2) continue;
+    // What is filled in meets the one side even where the other has nothing.
+    others ??= isFilled ? new Uint8Array(grid.count).fill(1) : presenceOf(many.series, grid.count);
+    fault = earlier(fault, checkOneSide(group, others, { matching, side }));
+    if (meter.spend(500 + 2 * group.length * grid.count)) yield;
+  }
+  return fault;
+}
+
+/** Puts elements of two vectors together and computes what comes of each pair. */
 export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluation): Steps<VectorValue> {
   const { matching, op, returnsBool } = binary;
   const { left, right, dropsName } = sides;
@@ -257,16 +283,8 @@ export function* matchVectors(binary: Binary, sides: Sides, evaluation: Evaluati
   const options: PairOptions = { matching, count: grid.count, fill: { many: fillMany, one: fillOne } };
   const matcher = createMatcher(matching);
   const ones = yield* groupByMatching(one.series, matcher, meter);
-  let fault: Fault | undefined;
-  let others: Uint8Array | undefined;
   const side = isSwapped ? 'left' : 'right';
-  for (const group of ones.values()) {
-    if (group.length < 2) continue;
-    // What is filled in meets the one side even where the other has nothing.
-    others ??= isFilled ? new Uint8Array(grid.count).fill(1) : presenceOf(many.series, grid.count);
-    fault = earlier(fault, checkOneSide(group, others, { matching, side }));
-    if (meter.spend(500 + 2 * group.length * grid.count)) yield;
-  }
+  let fault = yield* checkOnes(ones, { many, isFilled, matching, side }, evaluation);
   const operation = operationOf(op, returnsBool);
   const nameless = dropsName ? (returnsBool ? evaluation.nameless : withoutMarkedName) : unmarked;
   // What comes of one element each has labels that follow from those of one side.
