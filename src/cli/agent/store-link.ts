@@ -127,7 +127,6 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
   const freshness = createFreshness(spool, clock);
   const labels = createLabelCache();
   const queryClient = failingFast(client, behind.whyNotReady);
-  if (url === '') recent = keepRecent(options, { client: queryClient, freshness, labels });
   const stopping = new AbortController();
   const insertSeconds = new Histogram({
     name: 'trawl_store_insert_seconds',
@@ -145,7 +144,15 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     onFailure: (why) => meter.failed(component, why),
   });
 
-  const housekeeping = keepInOrder(options, client, memory);
+  const housekeeping = keepInOrder(options, { client, memory, onDropped: () => recent?.clear() });
+  if (url === '') {
+    recent = keepRecent(options, {
+      client: queryClient,
+      freshness,
+      labels,
+      oldestMs: () => housekeeping.oldestAllowedMs('samples'),
+    });
+  }
 
   /** Until the tables are there nothing can be sent: the store may be away for as long as it likes. */
   const prepare = async (): Promise<void> => {
@@ -206,12 +213,18 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
 /** Samples in memory for the queries that come again and again. */
 function keepRecent(
   { config, clock, log, meter }: StoreLinkOptions,
-  { client, freshness, labels }: Pick<StoreLink, 'client' | 'freshness' | 'labels'>,
+  {
+    client,
+    freshness,
+    labels,
+    oldestMs,
+  }: Pick<StoreLink, 'client' | 'freshness' | 'labels'> & { readonly oldestMs: () => number | undefined },
 ): RecentSamples {
   const recent = createRecentSamples({
     nowMs: clock.nowMs,
     monotonicMs: clock.monotonicMs,
     maxBytes: config.query.recent_samples,
+    oldestMs,
     intern: (id, own) => labels.get(id) ?? labels.keep(id, own),
     freshen: freshness.freshen,
     read: (selection, signal) => readSamplePieces(client, selection, { signal, labels }),
@@ -245,11 +258,17 @@ function failingFast(client: StoreClient, whyNotReady: () => string | undefined)
   };
 }
 
+interface HousekeepingLink {
+  readonly client: StoreClient;
+  readonly memory: HorizonMemory | undefined;
+  /** Told that samples were dropped. */
+  readonly onDropped: () => void;
+}
+
 /** Retention and the roll-ups of spans: done here for the embedded store, by one of all who share a store by URL. */
 function keepInOrder(
   { config, clock, log, meter, writer }: StoreLinkOptions,
-  client: StoreClient,
-  memory: HorizonMemory | undefined,
+  { client, memory, onDropped }: HousekeepingLink,
 ): Housekeeping {
   const dropped = new Counter({
     name: 'trawl_store_retention_dropped_rows_total',
@@ -270,7 +289,10 @@ function keepInOrder(
     limits: retentionLimitsOf(config.store),
     as: config.store.url === '' ? { kind: 'alone' } : { kind: 'elected', writer },
     ...(memory === undefined ? {} : { memory }),
-    dropped: ({ signal, reason, rows }) => dropped.inc({ signal, reason }, rows),
+    dropped({ signal, reason, rows }) {
+      dropped.inc({ signal, reason }, rows);
+      if (signal === 'samples') onDropped();
+    },
     rolledUp: (tookMs) => rollupSeconds.observe(tookMs / 1000),
     failed: (why) => meter.failed(component, why),
   });

@@ -2,103 +2,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../test/fixtures/random.ts';
-import {
-  compareLabels,
-  createSeries,
-  labelValue,
-  type Sample,
-  type Series,
-  type SeriesSamples,
-} from '../../model/sample.ts';
+import { createSeries, type Sample, type Series, type SeriesSamples } from '../../model/sample.ts';
 import type { LabelMatcher } from '../readers/label-matcher.ts';
-import { matcherOf } from '../readers/matches.ts';
-import type { SamplePiece } from '../readers/sample-pieces.ts';
-import { type SampleSelection, type SeriesPoints, takesPlaceOf } from '../readers/samples.ts';
-import { identityOf } from '../writers/series-id.ts';
-import { createRecentSamples, type RecentSamples } from './recent-samples.ts';
-
-const startMs = 1_736_938_800_000;
-const minuteMs = 60_000;
-
-const equals = (name: string, value: string): LabelMatcher => ({ name, op: '=', value });
-
-/** The samples of one series as the readers give them: in order, the larger of two that have one stamp. */
-function toPoints({ labels }: Series, samples: readonly Sample[]): SeriesPoints {
-  const kept: Sample[] = [];
-  for (const next of [...samples].sort((a, b) => a.timestampMs - b.timestampMs)) {
-    const before = kept.at(-1);
-    if (before?.timestampMs !== next.timestampMs) kept.push(next);
-    else if (
-      takesPlaceOf({ value: next.value, isMarker: next.isStale }, { value: before.value, isMarker: before.isStale })
-    ) {
-      kept[kept.length - 1] = next;
-    }
-  }
-  return {
-    labels,
-    timestampsMs: Float64Array.from(kept, ({ timestampMs }) => timestampMs),
-    values: Float64Array.from(kept, ({ value, isStale }) => (isStale ? Number.NaN : value)),
-    staleAt: kept.some(({ isStale }) => isStale)
-      ? Uint8Array.from(kept, ({ isStale }) => (isStale ? 1 : 0))
-      : undefined,
-  };
-}
-
-/** A store in memory, and time that stands still unless it is moved. */
-function createStore(maxBytes = 1 << 26) {
-  const stored = new Map<Series, Sample[]>();
-  const failures: unknown[] = [];
-  let nowMs = startMs;
-  let visible = new Map<Series, readonly Sample[]>();
-  let reads = 0;
-
-  const select = (from: ReadonlyMap<Series, readonly Sample[]>, { matchers, afterMs, untilMs }: SampleSelection) => {
-    const tests = matchers.map((matcher) => ({ name: matcher.name, takes: matcherOf(matcher) }));
-    return [...from]
-      .filter(([series]) => tests.every(({ name, takes }) => takes(labelValue(series, name))))
-      .map(([series, samples]) => {
-        const within = samples.filter(({ timestampMs }) => timestampMs > afterMs && timestampMs <= untilMs);
-        return { id: identityOf(series), points: toPoints(series, within) };
-      })
-      .filter(({ points }) => points.values.length > 0);
-  };
-  const recent = createRecentSamples({
-    nowMs: () => nowMs,
-    monotonicMs: () => nowMs - startMs,
-    maxBytes,
-    intern: (_, labels) => labels,
-    async freshen() {
-      await turn();
-      visible = new Map([...stored].map(([series, samples]) => [series, [...samples]]));
-    },
-    async *read(selection): AsyncGenerator<SamplePiece> {
-      reads++;
-      const all = select(visible, selection);
-      for (let from = 0; from < all.length; from += 3) {
-        await turn();
-        yield { series: all.slice(from, from + 3), share: Math.min((from + 3) / all.length, 1) };
-      }
-    },
-    onFailure: (error) => failures.push(error),
-  });
-  return {
-    recent,
-    failures,
-    reads: () => reads,
-    pass(ms: number) {
-      nowMs += ms;
-    },
-    now: () => nowMs,
-    add(items: readonly SeriesSamples[]) {
-      for (const { series, samples } of items) stored.set(series, [...(stored.get(series) ?? []), ...samples]);
-      recent.keep(items);
-    },
-    read: (selection: SampleSelection): readonly SeriesPoints[] =>
-      select(stored, selection)
-        .map(({ points }) => points)
-        .sort((a, b) => compareLabels(a.labels, b.labels)),
-  };
-}
+import type { SampleSelection } from '../readers/samples.ts';
+import type { RecentSamples } from './recent-samples.ts';
+import { createStore, equals, minuteMs, startMs } from './store-in-memory.ts';
 
 /** Asks until memory answers, as a dashboard does. */
 async function bring(recent: RecentSamples, selection: SampleSelection): Promise<void> {

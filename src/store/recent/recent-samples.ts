@@ -19,6 +19,8 @@ export interface RecentSamplesOptions extends RecentStateOptions {
     selection: SampleSelection & { readonly metric: string },
     signal: AbortSignal,
   ) => AsyncIterable<SamplePiece>;
+  /** What is older may be dropped from the store at any time; undefined where nothing is. Memory answers for nothing that reaches back to it. */
+  readonly oldestMs?: () => number | undefined;
   /** Told why a selection could not be brought into memory; the store goes on answering for it. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -144,6 +146,7 @@ export function createRecentSamples(options: RecentSamplesOptions): RecentSample
     find(selection) {
       const metric = metricOf(selection.matchers);
       if (metric === undefined || maxBytes === 0 || selection.untilMs > lastMs) return undefined;
+      if (selection.afterMs < (options.oldestMs?.() ?? Number.NEGATIVE_INFINITY)) return undefined;
       const found = state.find(selection, metric);
       if (found === undefined) {
         misses++;

@@ -15,6 +15,9 @@ export interface RecentStateOptions {
   /** Never goes back. */
   readonly monotonicMs: () => number;
   readonly maxBytes: number;
+  /** So long may one call go on tidying up, and so many series are gone through in a step; 3 ms and 500 unless told. */
+  readonly sliceMs?: number;
+  readonly sliceSeries?: number;
   /** Gives a label array made of shared pairs. */
   readonly intern: (id: SeriesKey, labels: readonly Label[]) => readonly Label[];
 }
@@ -38,13 +41,12 @@ type Since = Pick<RecentSelection, 'fromMs' | 'number'>;
 export const spanToKeep = (askedMs: number): number => Math.max(askedMs, 0) * 1.1 + 60_000;
 
 const maxSelections = 500;
-/** A selection of more series is not found among those of a wider one at once: each has to be tested. */
-const maxDerivedAtOnce = 2000;
 /** Series that are seen for the first time are tested by each selection of their metric. A batch that makes more work than this is not worth it. */
 const maxTests = 40_000;
-const adoptedAtOnce = 500;
-/** So long may one call go on tidying up. */
-const tidySliceMs = 3;
+const defaultSliceSeries = 500;
+const defaultSliceMs = 3;
+/** A selection is not found at once among so many slices of series that a wider one takes: each has to be tested. */
+const maxSlicesAtOnce = 4;
 /** Room is made for some time to come. */
 const roomyShare = 0.95;
 /** A selection that nobody has asked for so long makes room for another; after the longer time it goes in any case. */
@@ -65,6 +67,7 @@ const inOrder = (a: SeriesBuffer, b: SeriesBuffer): number => compareLabels(a.la
 
 export class RecentState {
   readonly #options: RecentStateOptions;
+  readonly #sliceSeries: number;
   readonly #index = createSelectionIndex();
   #held;
   #tidiedAtMs: number;
@@ -80,6 +83,7 @@ export class RecentState {
 
   constructor(options: RecentStateOptions) {
     this.#options = options;
+    this.#sliceSeries = options.sliceSeries ?? defaultSliceSeries;
     this.#held = createHeldSeries(options.maxBytes);
     this.#tidiedAtMs = options.monotonicMs();
   }
@@ -131,7 +135,7 @@ export class RecentState {
     let i = 0;
     for (const buffer of all) {
       if (!buffer.isGone && selection.takes(buffer.labels)) taken.push(buffer);
-      if (++i % adoptedAtOnce !== 0 && i < all.size) continue;
+      if (++i % this.#sliceSeries !== 0 && i < all.size) continue;
       this.#use(selection, taken.filter(({ isGone }) => !isGone).sort(inOrder));
       taken = [];
       yield;
@@ -201,7 +205,7 @@ export class RecentState {
   /** A selection that is part of one that is held has its series already. */
   #derive(asked: SampleSelection, metric: string): RecentSelection | undefined {
     const wider = this.#coverOf(asked, metric);
-    if (wider === undefined || wider.series.length > maxDerivedAtOnce) return undefined;
+    if (wider === undefined || wider.series.length > this.#sliceSeries * maxSlicesAtOnce) return undefined;
     const spanMs = spanToKeep(this.#options.nowMs() - asked.afterMs);
     const derived = this.#create({ selection: asked, metric, spanMs }, wider);
     this.#index.add(derived);
@@ -313,7 +317,7 @@ export class RecentState {
         this.#tidying = undefined;
         return;
       }
-    } while (performance.now() - startedMs < tidySliceMs);
+    } while (performance.now() - startedMs < (this.#options.sliceMs ?? defaultSliceMs));
   }
 
   *#tidy(): Generator<undefined, void, undefined> {
@@ -327,7 +331,7 @@ export class RecentState {
     for (const selection of this.#index.ready.values()) {
       selection.fromMs = Math.max(selection.fromMs, nowMs - selection.spanMs);
     }
-    yield* tidy({ index: this.#index, held: this.#held, round: ++this.#round });
+    yield* tidy({ index: this.#index, held: this.#held, round: ++this.#round, sliceSeries: this.#sliceSeries });
   }
 
   /** Gives up the selections that were asked for longest ago, as long as memory does not do; when sparing, none that was asked for lately. */

@@ -10,10 +10,10 @@ export interface Tidying {
   readonly held: HeldSeries;
   /** A number that no round had before. */
   readonly round: number;
+  /** So many series or columns are gone through in a step. */
+  readonly sliceSeries: number;
 }
 
-const seriesAtOnce = 200;
-const columnsAtOnce = 50;
 /** What a series takes in the list of a selection. */
 export const placeBytes = 8;
 
@@ -24,14 +24,14 @@ export function need(buffer: SeriesBuffer, fromMs: number, round: number): void 
 }
 
 /** Whoever comes to take a series while a round goes on says that it needs it. */
-export function* tidy({ index, held, round }: Tidying): Generator<undefined, void, undefined> {
+export function* tidy({ index, held, round, sliceSeries }: Tidying): Generator<undefined, void, undefined> {
   for (const selection of [...index.all()]) {
     if (index.has(selection)) for (const buffer of selection.series) need(buffer, selection.fromMs, round);
     yield;
   }
   let hasEnded = false;
   for (const [i, buffer] of [...held.buffers].entries()) {
-    if (i % seriesAtOnce === 0) yield;
+    if (i % sliceSeries === 0) yield;
     if (buffer === undefined || buffer.isGone || buffer.round !== round) continue;
     buffer.forgetUntil(buffer.neededFromMs);
     if (buffer.newestMs > buffer.neededFromMs) continue;
@@ -40,7 +40,7 @@ export function* tidy({ index, held, round }: Tidying): Generator<undefined, voi
   }
   for (const [i, column] of columnsOf(held, round).entries()) {
     column.forget();
-    if (i % columnsAtOnce === 0) yield;
+    if (i % sliceSeries === 0) yield;
   }
   held.columns.restart();
   if (!hasEnded) return;
