@@ -144,7 +144,9 @@ const store = z
       ),
     memory_limit: size({ minBytes: 256 * 1024 * 1024 })
       .prefault('1GiB')
-      .describe('The memory of the embedded store process; above it the process is replaced by a new one.'),
+      .describe(
+        'The memory of the embedded store process; one that stays above it for ten seconds is replaced by a new one. Queries have half of it.',
+      ),
   })
   .superRefine((value, context) => {
     if (value.url === '' && value.token !== undefined) {
