@@ -124,9 +124,11 @@ async function readIds(client: StoreClient, condition: Condition, options: Selec
   const ids: SeriesKey[] = [];
   const metrics = new Set<string>();
   const row = readRowBinary(bytes);
+  const slices = startSlices(signal);
   while (!row.isAtEnd()) {
     ids.push(readSeriesKey(row));
     metrics.add(row.string());
+    if (slices.isOver()) await slices.next();
   }
   if (ids.length > limits.maxSeries) throw tooManySeries(limits.maxSeries);
   return { ids, metrics: [...metrics] };

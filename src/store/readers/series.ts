@@ -115,6 +115,9 @@ const textLists = createListMemory<string>('series');
 const keyOf = (what: string, { matchers, startMs, endMs }: SeriesSelection, options: SeriesReadOptions): string =>
   JSON.stringify([what, matchers, startMs && dayOf(startMs), endMs && dayOf(endMs), limitOf(options)]);
 
+/** So many label sets of one list are kept for queries; a list of everything would put out what they need. */
+const maxKept = 20_000;
+
 /** The labels of the selected series, `__name__` among them, in their order unless there are more than the limit. */
 export function readSeries(
   client: StoreClient,
@@ -127,10 +130,12 @@ export function readSeries(
   const { labels = createLabelCache() } = options;
   const condition = selectionCondition(selection);
   const sql = `SELECT id, labels FROM series WHERE ${condition.sql} LIMIT 1 BY metric, id`;
+  const own = createLabelCache(Number.POSITIVE_INFINITY);
+  let keptCount = 0;
   const read = (row: RowBinary): readonly Label[] => {
     const id = { low: row.u32() | 0, high: row.u32() | 0 };
     const known = labels.get(id);
-    if (known === undefined) return labels.keep(id, readLabels(row));
+    if (known === undefined) return (keptCount++ < maxKept ? labels : own).keep(id, readLabels(row));
     row.skipMap();
     return known;
   };
