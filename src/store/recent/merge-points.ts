@@ -1,6 +1,7 @@
 /** Samples of one series from two places as one, a stamp that is in both once. */
 import type { Sample } from '../../model/sample.ts';
 import { type SeriesPoints, takesPlaceOf } from '../readers/samples.ts';
+import { roomFor } from './time-column.ts';
 
 /** Samples without the labels that they belong to. */
 export type Points = Omit<SeriesPoints, 'labels'>;
@@ -40,6 +41,14 @@ function cut({ timestampsMs, values, staleAt }: Points, count: number): Points {
   };
 }
 
+/** Stamps of what is merged at the moment: they are looked for among those of other series, and copied only where none has them. */
+let scratch = new Float64Array(0);
+
+function scratchOf(room: number): Float64Array {
+  if (scratch.length < room) scratch = new Float64Array(2 * room);
+  return scratch;
+}
+
 /** Arrays that are filled from others, a run or a sample at a time. */
 class Merged {
   readonly timestampsMs: Float64Array;
@@ -48,13 +57,14 @@ class Merged {
   count = 0;
 
   constructor(a: Points, b: Points) {
-    const room = a.values.length + b.values.length;
-    this.timestampsMs = new Float64Array(room);
-    this.values = new Float64Array(room);
-    this.staleAt = a.staleAt === undefined && b.staleAt === undefined ? undefined : new Uint8Array(room);
+    const most = a.values.length + b.values.length;
+    this.timestampsMs = scratchOf(most);
+    this.values = new Float64Array(roomFor(most));
+    this.staleAt = a.staleAt === undefined && b.staleAt === undefined ? undefined : new Uint8Array(this.values.length);
   }
 
   run(points: Points, from: number, to: number): void {
+    if (from >= to) return;
     this.timestampsMs.set(points.timestampsMs.subarray(from, to), this.count);
     this.values.set(points.values.subarray(from, to), this.count);
     if (points.staleAt !== undefined) this.staleAt?.set(points.staleAt.subarray(from, to), this.count);
@@ -67,6 +77,23 @@ class Merged {
     if (this.staleAt !== undefined) this.staleAt[this.count] = points.staleAt?.[at] ?? 0;
     this.count++;
   }
+}
+
+/** Samples in arrays of their own that have room for more. The stamps are valid until the next ones are made. */
+export interface RoomyPoints {
+  readonly timestampsMs: Float64Array;
+  readonly values: Float64Array;
+  readonly staleAt: Uint8Array | undefined;
+  readonly count: number;
+}
+
+/** The same samples in arrays with room. */
+export function roomy({ timestampsMs, values, staleAt }: Points): RoomyPoints {
+  const larger = new Float64Array(roomFor(values.length));
+  larger.set(values);
+  const markers = staleAt === undefined ? undefined : new Uint8Array(larger.length);
+  if (staleAt !== undefined) markers?.set(staleAt);
+  return { timestampsMs, values: larger, staleAt: markers, count: values.length };
 }
 
 /** The first place whose stamp is not before `timeMs`. */
@@ -82,7 +109,7 @@ function placeAt(times: Float64Array, timeMs: number): number {
 }
 
 /** What is in either, in order of time. What lies before and behind the other's samples is copied as a whole. */
-export function mergePoints(a: Points, b: Points): Points {
+export function mergePoints(a: Points, b: Points): RoomyPoints {
   const merged = new Merged(a, b);
   let i = placeAt(a.timestampsMs, b.timestampsMs[0] ?? Number.POSITIVE_INFINITY);
   let j = placeAt(b.timestampsMs, a.timestampsMs[0] ?? Number.POSITIVE_INFINITY);
@@ -99,5 +126,6 @@ export function mergePoints(a: Points, b: Points): Points {
   }
   merged.run(a, i, a.values.length);
   merged.run(b, j, b.values.length);
-  return cut(merged, merged.count);
+  const { values, staleAt, count } = merged;
+  return { timestampsMs: merged.timestampsMs.subarray(0, count), values, staleAt, count };
 }

@@ -47,6 +47,8 @@ const defaultSliceSeries = 500;
 const defaultSliceMs = 3;
 /** A selection is not found at once among so many slices of series that a wider one takes: each has to be tested. */
 const maxSlicesAtOnce = 4;
+/** Series with samples that came too late, of which one costs a copy of all its samples. */
+const maxLateAtOnce = 1000;
 /** Room is made for some time to come. */
 const roomyShare = 0.95;
 /** A selection that nobody has asked for so long makes room for another; after the longer time it goes in any case. */
@@ -54,9 +56,15 @@ const spareAfterMs = 120_000;
 const idleAfterMs = 15 * 60_000;
 const tidyEveryMs = 30_000;
 
-function viewsOf({ series }: RecentSelection, { afterMs, untilMs }: SampleSelection): readonly SeriesPoints[] {
+/** Undefined where many samples came too late: some are put in their places now, and the others when the same is asked again. */
+function viewsOf(
+  { series }: RecentSelection,
+  { afterMs, untilMs }: SampleSelection,
+): readonly SeriesPoints[] | undefined {
   const found: SeriesPoints[] = [];
+  let late = 0;
   for (const buffer of series) {
+    if (buffer.hasLate && ++late > maxLateAtOnce) return undefined;
     const points = buffer.view(afterMs, untilMs);
     if (points !== undefined) found.push(points);
   }

@@ -2,7 +2,7 @@
 import type { Label, Sample } from '../../model/sample.ts';
 import type { SeriesKey } from '../intake/series-id-table.ts';
 import type { SeriesPoints } from '../readers/samples.ts';
-import { keepsPlace, mergePoints, type Points, pointsOf } from './merge-points.ts';
+import { keepsPlace, mergePoints, type Points, pointsOf, type RoomyPoints, roomy } from './merge-points.ts';
 import { type ColumnPool, numberBytes, roomFor, type TimeColumn } from './time-column.ts';
 
 /** What a series takes beside its samples: its object, its array, what was handed out last, its labels, and its places in tables. */
@@ -69,6 +69,11 @@ export class SeriesBuffer {
     return this.#column?.at(this.#end - 1) ?? Number.NEGATIVE_INFINITY;
   }
 
+  /** Whether samples came that are not in their places yet. */
+  get hasLate(): boolean {
+    return this.#late !== undefined;
+  }
+
   /** The column that it shares with others, and the first place that it needs of it. */
   get column(): TimeColumn | undefined {
     return this.#column;
@@ -94,7 +99,7 @@ export class SeriesBuffer {
   merge(points: Points): void {
     this.#settle();
     const own = this.#all();
-    this.#replace(own === undefined ? points : mergePoints(own, points));
+    this.#replace(own === undefined ? roomy(points) : mergePoints(own, points));
   }
 
   /** Forgets the samples until `timeMs`, once they are enough to make it worth while. */
@@ -239,10 +244,10 @@ export class SeriesBuffer {
     const points = pointsOf(late);
     this.#late = undefined;
     this.#pool.memory.bytes -= late.length * lateBytes;
-    this.#replace(own === undefined ? points : mergePoints(own, points));
+    this.#replace(own === undefined ? roomy(points) : mergePoints(own, points));
   }
 
-  #replace({ timestampsMs, values, staleAt }: Points): void {
+  #replace({ timestampsMs, values, staleAt, count }: RoomyPoints): void {
     const before = this.#sizeBytes;
     const { column, from } = this.#pool.of(timestampsMs);
     column.take(from);
@@ -250,9 +255,9 @@ export class SeriesBuffer {
     this.#column = column;
     this.#start = from;
     this.#base = from;
-    this.#end = from + values.length;
-    this.#values = withRoom(values);
-    this.#staleAt = staleAt === undefined ? undefined : markersWithRoom(staleAt, this.#values.length);
+    this.#end = from + count;
+    this.#values = values;
+    this.#staleAt = staleAt;
     this.#changed(before);
   }
 
