@@ -113,7 +113,7 @@ export function* evaluateRanks(aggregation: Aggregation, evaluation: Evaluation)
   const sign = aggregation.op === 'topk' ? -1 : 1;
   const found: GridSeries[] = [];
   for (const group of yield* groupSeries(series, aggregation, evaluation.meter)) {
-    found.push(...(yield* rankGroup(group, counts, { sign, evaluation })));
+    for (const one of yield* rankGroup(group, counts, { sign, evaluation })) found.push(one);
   }
   return { kind: 'vector', series: found, isOrdered: true };
 }
