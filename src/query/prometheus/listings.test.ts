@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Label } from '../../model/sample.ts';
+import { createSearchGate } from '../search-gate.ts';
 import { createListingRoutes, type ListingSource, unescapeName } from './listings.ts';
 
 const whole = <Item>(items: readonly Item[]) => Promise.resolve({ items, isTruncated: false });
@@ -62,12 +63,21 @@ const source: ListingSource = {
   ],
 };
 
-async function ask(path: string, method: 'GET' | 'POST' = 'GET') {
+async function textOf(body: string | Buffer | AsyncIterable<string | Buffer>): Promise<string> {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return body.toString();
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString();
+}
+
+const routes = createListingRoutes(source);
+
+async function ask(path: string, method: 'GET' | 'POST' = 'GET', given = routes) {
   asked.length = 0;
   const url = new URL(path, 'http://a');
   const [, name] = /^\/api\/v1\/label\/([^/]*)\/values$/.exec(url.pathname) ?? [];
   const wanted = name === undefined ? url.pathname : '/api/v1/label/:name/values';
-  const route = createListingRoutes(source).find((each) => each.method === method && each.path === wanted);
+  const route = given.find((each) => each.method === method && each.path === wanted);
   if (route === undefined) throw new Error(`no route ${method} ${wanted}`);
   const { status, body } = await route.handle({
     params: name === undefined ? {} : { name: decodeURIComponent(name) },
@@ -75,7 +85,8 @@ async function ask(path: string, method: 'GET' | 'POST' = 'GET') {
     form: method === 'POST' ? url.searchParams : undefined,
     signal: new AbortController().signal,
   });
-  return { status, text: body.toString(), body: JSON.parse(body.toString()) };
+  const text = await textOf(body);
+  return { status, text, body: JSON.parse(text), isStreamed: typeof body !== 'string' && !Buffer.isBuffer(body) };
 }
 
 const errorOf = async (path: string) => {
@@ -198,5 +209,77 @@ describe('/api/v1/query_exemplars', () => {
     await error('/api/v1/query_exemplars?query=up{', '1:4: parse error: unexpected end of input inside braces');
     await error('/api/v1/query_exemplars', 'unknown position: parse error: no expression found in input');
     await error('/api/v1/query_exemplars?query=up&start=5&end=1', 'end timestamp must not be before start timestamp');
+  });
+});
+
+describe('a list of many', () => {
+  const many = Array.from({ length: 100_000 }, (_, i) => `value-${i}`);
+  const how: (boolean | undefined)[] = [];
+  const ofMany: ListingSource = {
+    ...source,
+    labelValues(_name, { limit }, _signal, isLarge) {
+      how.push(isLarge);
+      return Promise.resolve({ items: many.slice(0, limit), isTruncated: true });
+    },
+    exemplars: () =>
+      Promise.resolve([
+        {
+          seriesLabels: [['__name__', 'x']],
+          exemplars: many.slice(0, 5000).map((trace, i) => ({ labels: [['t', trace]], value: i, timestampMs: i })),
+        },
+      ]),
+    metadata: () => Promise.resolve(many.map((family) => ({ family, type: 'gauge', help: 'h', unit: '' }))),
+  };
+
+  it('is written while it is sent, and lets others go first in the store when it is asked again', async () => {
+    const given = createListingRoutes(ofMany);
+    const first = await ask('/api/v1/label/pod/values', 'GET', given);
+    expect(first.isStreamed).toBe(true);
+    expect(first.body.data).toEqual(many);
+    await ask('/api/v1/label/pod/values', 'GET', given);
+    for (let i = 0; i < 2; i++) await ask('/api/v1/label/pod/values?limit=5', 'GET', given);
+    // The store is told that what nobody knows yet may be large.
+    expect(how).toEqual([true, true, true, false]);
+  });
+
+  it('says how to ask for less where the limit is not the one that was asked for', async () => {
+    const given = createListingRoutes(ofMany);
+    const { body } = await ask('/api/v1/label/pod/values', 'GET', given);
+    expect(body.warnings).toEqual([
+      'results truncated due to limit: at most 100000 are listed; narrow match[], or what is between start and end',
+    ]);
+    const limited = await ask('/api/v1/label/pod/values?limit=3', 'GET', given);
+    expect(limited.body.warnings).toEqual(['results truncated due to limit']);
+  });
+
+  it('is whole in every form', async () => {
+    const given = createListingRoutes(ofMany);
+    const metadata = await ask('/api/v1/metadata', 'GET', given);
+    expect([metadata.isStreamed, Object.keys(metadata.body.data).length]).toEqual([true, 100_000]);
+    const exemplars = await ask('/api/v1/query_exemplars?query=x', 'GET', given);
+    expect(exemplars.isStreamed).toBe(true);
+    expect(exemplars.body.data).toHaveLength(1);
+    expect(exemplars.body.data[0].exemplars).toHaveLength(5000);
+    expect(exemplars.body.data[0].exemplars[4999]).toEqual({
+      labels: { t: 'value-4999' },
+      value: '4999',
+      timestamp: 4.999,
+    });
+  });
+
+  it('is refused where too many wait for their turn already, and ends with its time', async () => {
+    const never = new Promise<never>(() => {});
+    const stuck: ListingSource = {
+      ...source,
+      labelNames: (_selection, _limit, signal) =>
+        Promise.race([
+          never,
+          new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+        ]),
+    };
+    const given = createListingRoutes(stuck, { gate: createSearchGate({ atOnce: 1, waiting: 0 }), timeoutMs: 50 });
+    const answers = await Promise.all(Array.from({ length: 6 }, () => ask('/api/v1/labels', 'GET', given)));
+    const types = answers.map(({ status, body }) => `${status} ${body.errorType}`).sort();
+    expect(new Set(types)).toEqual(new Set(['503 timeout', '503 unavailable']));
   });
 });
