@@ -37,6 +37,29 @@ interface TakenInto {
   readonly taken: Taken;
 }
 
+/** Smaller results are computed to see how large they are. */
+const leastCounted = 1_000_000;
+
+/**
+ * Refuses, before it is computed, what is certain to be refused in the midst of it: 20 million points that are let go again make the garbage
+ * collector stop everybody, for longer the more the process holds. Counts series that surely have a point, those with a sample at either end.
+ */
+function refuseEarly(samples: readonly SeriesPoints[], { firstMs, stepMs, count }: Windows, evaluation: Evaluation) {
+  const { lookbackMs, meter } = evaluation;
+  // Between windows that are apart there may be samples that no point takes.
+  if (samples.length * count < leastCounted || stepMs > lookbackMs) return;
+  const lastMs = firstMs + (count - 1) * stepMs;
+  const isWithin = (timeMs = Number.NaN): boolean => timeMs > firstMs - lookbackMs && timeMs <= lastMs;
+  let certain = 0;
+  for (const { timestampsMs, staleAt } of samples) {
+    if (staleAt === undefined && (isWithin(timestampsMs[0]) || isWithin(timestampsMs[timestampsMs.length - 1])))
+      certain++;
+  }
+  const claimed = meter.claimed();
+  meter.claim(certain * count);
+  meter.settle(claimed);
+}
+
 /** The newest sample in (t - lookback, t], unless it is a staleness marker. */
 export function* evaluateSelector(
   selector: VectorSelector,
@@ -50,6 +73,7 @@ export function* evaluateSelector(
   const placeAt = createPlacer(windows, 0);
   const rows = createRows(evaluation);
   const found: GridSeries[] = [];
+  refuseEarly(samplesOf(selector, evaluation), windows, evaluation);
   for (const points of samplesOf(selector, evaluation)) {
     let present = 0;
     for (let begin = 0; begin < grid.count; ) {
