@@ -50,7 +50,7 @@ function time(parameters: Parameters, name: string): bigint | undefined {
 function duration(parameters: Parameters, name: string): number | undefined {
   const text = parameters(name);
   if (text === '') return undefined;
-  const ms = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) * 1000 : parseDuration(text);
+  const ms = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) * 1000 : parseDuration(text);
   if (ms === undefined || !Number.isFinite(ms)) {
     throw new BadParameter(`cannot parse ${JSON.stringify(text)} to a valid duration`);
   }

@@ -38,7 +38,7 @@ export function durationFault(text: string): string {
   return 'duration out of range';
 }
 
-const decimalPattern = /^[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?$/;
+const decimalPattern = /^[+-]?(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?$/;
 
 /** Reads a number: decimal with `_` between digits, hexadecimal, Inf or NaN in any case, or a duration, which counts seconds. */
 export function parseNumber(text: string): number | undefined {

@@ -4,7 +4,7 @@ import { parser as grammar } from '@prometheus-io/lezer-promql';
 import { describe, expect, it } from 'vitest';
 import { PromqlError } from '../error.ts';
 import { print } from '../print.ts';
-import { parsePromql, parseSelectorText } from './parse.ts';
+import { maxQueryLength, parsePromql, parseSelectorText } from './parse.ts';
 
 const messageOf = (query: string): string => {
   try {
@@ -207,4 +207,24 @@ describe.skipIf(found.length === 0)(`the queries of ${found.length} suites (skip
     // Prometheus takes 2. and a word such as 0x_1 for numbers, and has `min_of` outside of durations; the grammar does not.
     expect(refused.filter((query) => !/\d\.(?!\d)|0x_|\d_|m(?:in|ax)_of/.test(query))).toEqual([]);
   });
+});
+
+describe('a query as long as one may be', () => {
+  const ones = '1'.repeat(maxQueryLength - 20);
+
+  // Looking at each digit once for each other one would take half a minute.
+  it.each([
+    ['a range', `x[${ones}e]`],
+    ['an offset', `x offset ${ones}e`],
+    ['a time', `x @ ${ones}e`],
+    ['a number', `${ones}e`],
+    ['a number of parts', `${ones.replaceAll('11', '1_')}e`],
+    ['a duration', `${ones}h1`],
+  ])(
+    'is read in a time that grows with its length: %s',
+    (_, query) => {
+      expect(() => parsePromql(query)).toThrow(PromqlError);
+    },
+    10_000,
+  );
 });
