@@ -13,6 +13,7 @@ describe('the largest of a vector', () => {
       ] as const,
       timestampsMs,
       values: Float64Array.of(i),
+      staleAt: undefined,
     }));
     const { value } = await instantQuery(parsePromql(`topk(${count}, x)`), 0, {
       source: { select: () => Promise.resolve(series) },
