@@ -1,5 +1,6 @@
 /** Lists that were read of a table, for as long as nobody wrote to it: dashboards ask for the same ones whenever they are opened. */
 import type { Label } from '../../model/sample.ts';
+import { startSlices } from '../../model/turns.ts';
 import type { StoreClient } from '../client.ts';
 import type { Listed } from './series.ts';
 
@@ -28,6 +29,20 @@ function lengthOf(item: string | readonly Label[]): number {
   return length;
 }
 
+/** What nobody ends, since it is soon done. */
+const unending = new AbortController().signal;
+
+/** How many items these count as, a slice of them a turn: label sets are all over the memory. */
+async function sizeOf(items: readonly (string | readonly Label[])[]): Promise<number> {
+  const slices = startSlices(unending);
+  let size = 0;
+  for (const item of items) {
+    size += itemsOf(lengthOf(item));
+    if (slices.isOver()) await slices.next();
+  }
+  return size;
+}
+
 /** Remembers nothing of a store that others may write to. */
 export function createListMemory<Item extends string | readonly Label[]>(
   table: string,
@@ -51,10 +66,11 @@ export function createListMemory<Item extends string | readonly Label[]>(
       const before = keptFor(client, version).lists.get(key);
       if (before !== undefined) return before;
       const list = await read();
+      if (list.items.length > maxItems) return list;
+      const sizeItems = itemsOf(key.length) + (await sizeOf(list.items));
       // What was written meanwhile may be missing in it.
       if (client.versionOf?.(table) !== version) return list;
       const kept = keptFor(client, version);
-      const sizeItems = list.items.reduce((sum, item) => sum + itemsOf(lengthOf(item)), itemsOf(key.length));
       if (kept.itemCount + sizeItems > maxItems) {
         kept.lists.clear();
         kept.itemCount = 0;

@@ -117,6 +117,8 @@ const keyOf = (what: string, { matchers, startMs, endMs }: SeriesSelection, opti
 
 /** So many label sets of one list are kept for queries; a list of everything would put out what they need. */
 const maxKept = 20_000;
+/** The others share their pairs for as long as this lasts: a table of all would hold everybody up whenever it grows. */
+const ownBytes = 4 * 1024 * 1024;
 
 /** The labels of the selected series, `__name__` among them, in their order unless there are more than the limit. */
 export function readSeries(
@@ -130,7 +132,7 @@ export function readSeries(
   const { labels = createLabelCache() } = options;
   const condition = selectionCondition(selection);
   const sql = `SELECT id, labels FROM series WHERE ${condition.sql} LIMIT 1 BY metric, id`;
-  const own = createLabelCache(Number.POSITIVE_INFINITY);
+  const own = createLabelCache(ownBytes);
   let keptCount = 0;
   const read = (row: RowBinary): readonly Label[] => {
     const id = { low: row.u32() | 0, high: row.u32() | 0 };
