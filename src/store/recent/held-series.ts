@@ -4,12 +4,8 @@ import { SeriesIdTable, type SeriesKey } from '../intake/series-id-table.ts';
 import { SeriesBuffer } from './series-buffer.ts';
 import { type ColumnPool, createColumnPool } from './time-column.ts';
 
-/**
- * In the table: a series that was let go; the place of a buffer, from `firstPlace` on; and from `unwanted` on, how many selections had been
- * begun when none of them took the series, so that only later ones need be asked.
- */
-const gone = 1;
-const firstPlace = 2;
+/** In the table: where a series is among those that are or were here, from `firstPlace` on; and from `unwanted` on, how many selections do not take it. */
+const firstPlace = 1;
 const unwanted = 0x8000_0000;
 /** So many series that are not here are remembered, and so much of the bound they may take. */
 const maxAbsent = 200_000;
@@ -21,8 +17,7 @@ export interface HeldSeries {
   readonly count: number;
   readonly bytes: number;
   readonly columns: ColumnPool;
-  /** Those that are here; undefined where one was let go. */
-  readonly buffers: readonly (SeriesBuffer | undefined)[];
+  all(): readonly SeriesBuffer[];
   get(id: SeriesKey): SeriesBuffer | undefined;
   /** Of how many selections, in the order in which they were begun, it is known that they do not take the series. */
   unwantedBy(id: SeriesKey): number;
@@ -37,12 +32,20 @@ export function createHeldSeries(maxBytes: number): HeldSeries {
   const placeOf = new SeriesIdTable();
   const columns = createColumnPool();
   const atMost = Math.min(maxAbsent, (maxBytes * largestShare) / entryBytes);
-  let buffers: (SeriesBuffer | undefined)[] = [];
+  /** In place of one that was let go, how many selections do not take it. */
+  let buffers: (SeriesBuffer | number)[] = [];
   let count = 0;
+  const all = () => buffers.filter((buffer) => typeof buffer !== 'number');
+  const put = (buffer: SeriesBuffer): void => {
+    buffer.place = buffers.length;
+    placeOf.set(buffer.id, buffers.length + firstPlace);
+    buffers.push(buffer);
+  };
   const rebuild = (): void => {
+    const kept = all();
+    buffers = [];
     placeOf.clear();
-    buffers = buffers.filter((buffer) => buffer !== undefined);
-    for (const [i, buffer] of buffers.entries()) if (buffer !== undefined) placeOf.set(buffer.id, i + firstPlace);
+    for (const buffer of kept) put(buffer);
   };
   const forgetAbsent = (): void => {
     if (placeOf.size - count > atMost) rebuild();
@@ -54,27 +57,31 @@ export function createHeldSeries(maxBytes: number): HeldSeries {
     get bytes() {
       return columns.memory.bytes + (placeOf.size - count) * entryBytes;
     },
-    get buffers() {
-      return buffers;
-    },
     columns,
-    get: (id) => buffers[placeOf.get(id) - firstPlace],
-    unwantedBy: (id) => Math.max(placeOf.get(id) - unwanted, 0),
+    all,
+    get(id) {
+      const found = buffers[placeOf.get(id) - firstPlace];
+      return typeof found === 'number' ? undefined : found;
+    },
+    unwantedBy(id) {
+      const number = placeOf.get(id);
+      if (number >= unwanted) return number - unwanted;
+      const found = buffers[number - firstPlace];
+      return typeof found === 'number' ? found : 0;
+    },
     setUnwanted(id, begun) {
       forgetAbsent();
       placeOf.set(id, unwanted + begun);
     },
     add(id, labels, fromMs) {
       const buffer = new SeriesBuffer(id, labels, { pool: columns, fromMs });
-      placeOf.set(id, buffers.length + firstPlace);
-      buffers.push(buffer);
+      put(buffer);
       count++;
       return buffer;
     },
-    remove(buffer, unwantedBy) {
+    remove(buffer, unwantedBy = 0) {
       if (buffer.isGone) return;
-      buffers[placeOf.get(buffer.id) - firstPlace] = undefined;
-      placeOf.set(buffer.id, unwantedBy === undefined ? gone : unwanted + unwantedBy);
+      buffers[buffer.place] = unwantedBy;
       count--;
       buffer.drop();
       if (count === 0) rebuild();

@@ -5,7 +5,7 @@ import type { ReadSeries } from '../readers/sample-pieces.ts';
 import type { SampleSelection, SeriesPoints } from '../readers/samples.ts';
 import { identityOf, type SeriesIdentity } from '../writers/series-id.ts';
 import { createHeldSeries } from './held-series.ts';
-import { insertSeries, isWithin, keyOf, type RecentSelection, testOf } from './selection.ts';
+import { countPatterns, insertSeries, isWithin, keyOf, type RecentSelection, testOf } from './selection.ts';
 import { createSelectionIndex } from './selection-index.ts';
 import type { SeriesBuffer } from './series-buffer.ts';
 import { need, placeBytes, tidy } from './tidying.ts';
@@ -42,13 +42,17 @@ export const spanToKeep = (askedMs: number): number => Math.max(askedMs, 0) * 1.
 
 const maxSelections = 500;
 /** Series that are seen for the first time are tested by each selection of their metric. A batch that makes more work than this is not worth it. */
-const maxTests = 40_000;
+const maxTests = 50_000;
+/** A test by a pattern is as much work as so many others. */
+const patternTests = 5;
 const defaultSliceSeries = 500;
 const defaultSliceMs = 3;
 /** A selection is not found at once among so many slices of series that a wider one takes: each has to be tested. */
-const maxSlicesAtOnce = 4;
+const maxSlicesAtOnce = 2;
 /** Series with samples that came too late, of which one costs a copy of all its samples. */
 const maxLateAtOnce = 1000;
+const selectionBytes = 1000;
+const patternBytes = 16_000;
 /** Room is made for some time to come. */
 const roomyShare = 0.95;
 /** A selection that nobody has asked for so long makes room for another; after the longer time it goes in any case. */
@@ -70,6 +74,9 @@ function viewsOf(
   }
   return found;
 }
+
+/** About what it takes beside its list: patterns and what they remember take most. */
+const sizeOf = ({ patterns, key }: RecentSelection): number => selectionBytes + patterns * patternBytes + key.length;
 
 const inOrder = (a: SeriesBuffer, b: SeriesBuffer): number => compareLabels(a.labels, b.labels);
 
@@ -128,7 +135,7 @@ export class RecentState {
     const earliestMs = Math.min(wanted.selection.afterMs, 0);
     const fromMs = cover?.fromMs ?? Math.max(this.#options.nowMs() - wanted.spanMs, earliestMs);
     const selection = this.#create(wanted, { fromMs, number: cover?.number ?? ++this.#begun });
-    this.#index.add(selection);
+    this.#add(selection);
     return selection;
   }
 
@@ -142,6 +149,7 @@ export class RecentState {
     let taken: SeriesBuffer[] = [];
     let i = 0;
     for (const buffer of all) {
+      if (!this.has(selection)) return false;
       if (!buffer.isGone && selection.takes(buffer.labels)) taken.push(buffer);
       if (++i % this.#sliceSeries !== 0 && i < all.size) continue;
       this.#use(selection, taken.filter(({ isGone }) => !isGone).sort(inOrder));
@@ -199,7 +207,8 @@ export class RecentState {
     const takes = testOf(matchers);
     const askedAtMs = this.#options.monotonicMs();
     const key = keyOf(matchers);
-    return { key, metric, matchers, takes, spanMs, number, fromMs, isReady: false, askedAtMs, series: [] };
+    const patterns = countPatterns(matchers);
+    return { key, metric, matchers, takes, patterns, spanMs, number, fromMs, isReady: false, askedAtMs, series: [] };
   }
 
   /** One that answers and has all that a selection may ask for. */
@@ -216,14 +225,15 @@ export class RecentState {
     if (wider === undefined || wider.series.length > this.#sliceSeries * maxSlicesAtOnce) return undefined;
     const spanMs = spanToKeep(this.#options.nowMs() - asked.afterMs);
     const derived = this.#create({ selection: asked, metric, spanMs }, wider);
-    this.#index.add(derived);
+    this.#add(derived);
     this.#use(
       derived,
       wider.series.filter(({ labels, isGone }) => !isGone && derived.takes(labels)),
     );
     this.finish(derived);
     this.#makeRoom({ isSparing: false });
-    return derived;
+    // It may have had to go itself.
+    return this.#index.has(derived) ? derived : undefined;
   }
 
   #keepOne({ series, samples }: SeriesSamples, identity: SeriesIdentity): void {
@@ -256,7 +266,7 @@ export class RecentState {
     const takers: RecentSelection[] = [];
     for (const selection of this.#index.ofMetric(metric)) {
       if (selection.number <= known) continue;
-      this.#tests++;
+      if (known === 0) this.#tests += 1 + selection.patterns * patternTests;
       if (selection.takes(labels)) takers.push(selection);
     }
     if (takers.length === 0) {
@@ -299,10 +309,15 @@ export class RecentState {
     this.#held.columns.memory.bytes += series.length * placeBytes;
   }
 
+  #add(selection: RecentSelection): void {
+    this.#index.add(selection);
+    this.#held.columns.memory.bytes += sizeOf(selection);
+  }
+
   /** Gives up a selection and the series that nobody else takes. */
   #remove(selection: RecentSelection): void {
     if (!this.#index.remove(selection)) return;
-    this.#held.columns.memory.bytes -= selection.series.length * placeBytes;
+    this.#held.columns.memory.bytes -= selection.series.length * placeBytes + sizeOf(selection);
     // One that is on its way may want what it has not come to yet.
     const isCertain = [...this.#index.ofMetric(selection.metric)].every(({ isReady }) => isReady);
     const unwantedBy = isCertain ? this.#begun : undefined;

@@ -25,7 +25,7 @@ const valueIn = (labels: readonly Label[], name: string): string => {
 };
 
 /** A pattern is asked once for each value; more values than this are asked again. There may be hundreds of selections with patterns of their own. */
-const maxKnownValues = 500;
+const maxKnownValues = 200;
 
 function remembering(takes: (value: string) => boolean): (value: string) => boolean {
   const known = new Map<string, boolean>();
@@ -40,11 +40,15 @@ function remembering(takes: (value: string) => boolean): (value: string) => bool
   };
 }
 
+const isPattern = ({ op }: LabelMatcher): boolean => op === '=~' || op === '!~';
+
+export const countPatterns = (matchers: readonly LabelMatcher[]): number => matchers.filter(isPattern).length;
+
 /** A test of label sets. Throws an InvalidRegexError at a pattern that is none. */
 export function testOf(matchers: readonly LabelMatcher[]): (labels: readonly Label[]) => boolean {
   const tests = matchers.map((matcher) => {
     const takes = matcherOf(matcher);
-    return { name: matcher.name, takes: matcher.op === '=~' || matcher.op === '!~' ? remembering(takes) : takes };
+    return { name: matcher.name, takes: isPattern(matcher) ? remembering(takes) : takes };
   });
   return (labels) => tests.every(({ name, takes }) => takes(valueIn(labels, name)));
 }
@@ -55,6 +59,8 @@ export interface RecentSelection {
   readonly metric: string;
   readonly matchers: readonly LabelMatcher[];
   readonly takes: (labels: readonly Label[]) => boolean;
+  /** How many of its matchers are patterns, which cost more than all else. */
+  readonly patterns: number;
   /** How far back from now it is kept. */
   readonly spanMs: number;
   /** Its number among all that were begun; that of the wider one where it is part of one. */

@@ -30,6 +30,8 @@ export class SeriesBuffer {
   readonly labels: readonly Label[];
   /** All samples after this time are here. */
   fromMs: number;
+  /** Where it is among all. */
+  place = 0;
   /** How many selections take it. */
   users = 0;
   /** It was let go, and has no samples any more. */

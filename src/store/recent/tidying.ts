@@ -30,9 +30,9 @@ export function* tidy({ index, held, round, sliceSeries }: Tidying): Generator<u
     yield;
   }
   let hasEnded = false;
-  for (const [i, buffer] of [...held.buffers].entries()) {
+  for (const [i, buffer] of held.all().entries()) {
     if (i % sliceSeries === 0) yield;
-    if (buffer === undefined || buffer.isGone || buffer.round !== round) continue;
+    if (buffer.isGone || buffer.round !== round) continue;
     buffer.forgetUntil(buffer.neededFromMs);
     if (buffer.newestMs > buffer.neededFromMs) continue;
     held.remove(buffer);
@@ -53,9 +53,8 @@ export function* tidy({ index, held, round, sliceSeries }: Tidying): Generator<u
 /** All columns, which know then from where on they are needed. */
 function columnsOf(held: HeldSeries, round: number): readonly TimeColumn[] {
   const columns: TimeColumn[] = [];
-  for (const buffer of held.buffers) {
-    const column = buffer?.column;
-    if (buffer !== undefined && column?.need(buffer.start, round) === true) columns.push(column);
+  for (const { column, start } of held.all()) {
+    if (column?.need(start, round) === true) columns.push(column);
   }
   return columns;
 }
