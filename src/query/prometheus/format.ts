@@ -202,7 +202,7 @@ function* resultOf(chunk: Chunk, { value, grid }: Shown): Chunks {
   }
 }
 
-/** An answer's bytes, in chunks of about a quarter of a megabyte; one that is small is one chunk. */
+/** An answer's bytes, in chunks of about an eighth of a megabyte; one that is small is one chunk. */
 export function* formatChunks(shown: Shown): Chunks {
   const chunk = startChunk();
   const type = typeOf(shown.value, shown.grid.stepMs !== 0);
