@@ -28,6 +28,7 @@ describe('query routes', () => {
       recent: undefined,
       freshness: { flush: async () => {}, freshen: async () => {}, isCurrent: () => true },
       whyNotReady: () => undefined,
+      whyBehind: () => undefined,
     };
     const routes = createQueryRoutes(link, mainConfig.parse({ query: limits }), {
       clock: { nowMs: Date.now, monotonicMs: () => performance.now(), sleep: async () => {} },

@@ -7,7 +7,7 @@ import { createLokiRoutes } from '../../query/loki/index.ts';
 import { createMeasurementRoute } from '../../query/measurements/index.ts';
 import { createExplainRoute } from '../../query/prometheus/explain.ts';
 import { createPrometheusRoutes, defaultPrometheusLimits } from '../../query/prometheus/index.ts';
-import { createListingRoutes, type TargetMetadata } from '../../query/prometheus/listings.ts';
+import { createListingRoutes, type ListingSource, type TargetMetadata } from '../../query/prometheus/listings.ts';
 import { createRuleRoutes } from '../../query/prometheus/rules.ts';
 import { createStatusRoutes, type StatusSource } from '../../query/prometheus/status.ts';
 import { createStoreSamples } from '../../query/promql/store-samples.ts';
@@ -36,7 +36,7 @@ export interface AgentSource extends Pick<StatusSource, 'startedMs' | 'scrapeInt
 }
 
 /** What queries need of the store. */
-export type QueriedStore = Pick<StoreLink, 'client' | 'freshness' | 'labels' | 'recent' | 'whyNotReady'>;
+export type QueriedStore = Pick<StoreLink, 'client' | 'freshness' | 'labels' | 'recent' | 'whyNotReady' | 'whyBehind'>;
 
 /** Every query route of the agent. */
 export function createQueryRoutes(link: QueriedStore, config: MainConfig, agent: AgentSource): readonly QueryRoute[] {
@@ -64,6 +64,7 @@ export function createQueryRoutes(link: QueriedStore, config: MainConfig, agent:
     now,
     gate,
     delaysNameRemoval: config.query.delayed_name_removal,
+    whyBehind: link.whyBehind,
     limits: { ...defaultPrometheusLimits, timeoutMs, maxPointsPerSeries: config.query.max_points },
   };
   return [
@@ -84,18 +85,7 @@ export function createQueryRoutes(link: QueriedStore, config: MainConfig, agent:
     }),
     ...createPrometheusRoutes(prometheus),
     createExplainRoute(prometheus),
-    ...createListingRoutes({
-      series: (selection, limit, signal) =>
-        readSeries(client, selection, { limit, signal, limits: readLimits, labels: link.labels }),
-      labelNames: (selection, limit, signal) =>
-        readLabelNames(client, selection, { limit, signal, limits: readLimits }),
-      labelValues: (name, { limit, ...selection }, signal) =>
-        readLabelValues(client, { ...selection, name }, { limit, signal, limits: readLimits }),
-      metadata: (family, signal) =>
-        readMetadata(client, { signal, limits: readLimits, ...(family === undefined ? {} : { family }) }),
-      exemplars: (selection, signal) => readExemplars(client, selection, { signal, limits: readLimits }),
-      targets,
-    }),
+    ...createListingRoutes(createListingSource(link, { readLimits, targets }), { gate, timeoutMs }),
     ...createRuleRoutes(),
     ...createStatusRoutes({
       ...statusOf(config, agent),
@@ -117,6 +107,24 @@ export function createQueryRoutes(link: QueriedStore, config: MainConfig, agent:
       nowMs: now,
     }),
   ];
+}
+
+/** What the listings read; the large ones let others go first in the store. */
+function createListingSource(
+  { client, labels }: QueriedStore,
+  { readLimits, targets }: { readonly readLimits: ReadLimits } & Pick<AgentSource, 'targets'>,
+): ListingSource {
+  const options = (signal: AbortSignal, isLarge = false) => ({ signal, limits: { ...readLimits, isLarge } });
+  return {
+    series: (selection, limit, ...how) => readSeries(client, selection, { ...options(...how), limit, labels }),
+    labelNames: (selection, limit, ...how) => readLabelNames(client, selection, { ...options(...how), limit }),
+    labelValues: (name, { limit, ...selection }, ...how) =>
+      readLabelValues(client, { ...selection, name }, { ...options(...how), limit }),
+    metadata: (family, ...how) =>
+      readMetadata(client, { ...options(...how), ...(family === undefined ? {} : { family }) }),
+    exemplars: (selection, ...how) => readExemplars(client, selection, options(...how)),
+    targets,
+  };
 }
 
 /** What the configuration and the agent say of themselves. */

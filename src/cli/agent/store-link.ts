@@ -59,6 +59,8 @@ export interface StoreLink {
   health(): Health;
   /** Why queries would fail now, in plain words; undefined when they would not. */
   whyNotReady(): string | undefined;
+  /** Why an answer of the store may lack what was acknowledged more than a moment ago; undefined when it does not. */
+  whyBehind(): string | undefined;
   /** Brings what is kept into the store until the deadline aborts, then lets go of it; the rest stays in the spool. */
   stop(deadline: AbortSignal): Promise<void>;
 }
@@ -118,10 +120,13 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
     nowMs: clock.nowMs,
     onSamples: (items) => recent?.keep(items),
   });
+  const backlog = watchBacklog(spool);
   forgetSeries = () => {
     destination.forgetSeries();
     recent?.clear();
+    backlog.catchUp();
   };
+  backlog.catchUp();
   const behind = createBehind(options, forgetSeries);
   const { client } = behind;
   const freshness = createFreshness(spool, clock);
@@ -195,7 +200,9 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
       return { isHealthy, line: isHealthy && config.store.url !== '' ? `${line}; ${housekeeping.describe()}` : line };
     },
     whyNotReady: behind.whyNotReady,
+    whyBehind: backlog.whyBehind,
     async stop(deadline) {
+      backlog.stop();
       const last = await spool.rotate();
       if (behind.isReady()) await spool.released(last, deadline).catch(() => undefined);
       stopping.abort(new Error('the agent is stopping'));
@@ -206,6 +213,38 @@ export async function openStoreLink(options: StoreLinkOptions): Promise<StoreLin
       await client.close();
       await behind.stop();
       removeSpoolMetrics();
+    },
+  };
+}
+
+/** A segment is closed after a second and in the store soon after; what is older waits for it. */
+const behindAfterMs = 5000;
+
+/** Tells whether the store lacks what it should have by now. */
+function watchBacklog(spool: Spool) {
+  const stopping = new AbortController();
+  let catchingUp: object | undefined;
+  const bringAll = async (): Promise<void> => {
+    await spool.released(await spool.rotate(), stopping.signal);
+  };
+  return {
+    /** From now on the store is behind until it has everything that is kept at this moment: it was away, or the agent was. */
+    catchUp() {
+      const mine = {};
+      catchingUp = mine;
+      const isOver = () => {
+        if (catchingUp === mine) catchingUp = undefined;
+      };
+      bringAll().then(isOver, isOver);
+    },
+    whyBehind() {
+      const isBehind = catchingUp !== undefined || spool.stats().oldestAgeMs > behindAfterMs;
+      return isBehind
+        ? 'the store is still being given what was acknowledged before: samples may be missing in this answer; ask again in a moment'
+        : undefined;
+    },
+    stop() {
+      stopping.abort(new Error('the agent is stopping'));
     },
   };
 }

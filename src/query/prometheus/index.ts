@@ -40,6 +40,8 @@ export interface PrometheusApiOptions {
   readonly limits?: PrometheusLimits;
   /** Whether metrics' names are taken off when a query is done; not unless given. */
   readonly delaysNameRemoval?: boolean;
+  /** Why what the store answers may lack what should be in it by now, for people; undefined when it does not. */
+  readonly whyBehind?: () => string | undefined;
   /** Who waits for whom; 20 at work at once, as in Prometheus, unless given. */
   readonly gate?: QueryGate;
 }
@@ -87,6 +89,7 @@ interface Asking {
   readonly samples: SampleSource;
   readonly delaysNameRemoval: boolean;
   readonly sizes: KnownSizes;
+  readonly whyBehind: () => string | undefined;
 }
 
 /** What takes longer of the event loop is a large query. */
@@ -100,11 +103,15 @@ function valuesOf(value: Value): number {
   return value.series.reduce((sum, { values }) => sum + values.length, 0);
 }
 
+interface AskedCost extends QueryCost {
+  hasAskedStore: boolean;
+}
+
 /** Evaluates where the query's turn is, and counts what it takes. */
 async function evaluateInLane(
   { evaluate }: Asked,
   { lane, signal }: Turn,
-  { options, cost }: { readonly options: Omit<EngineOptions, 'signal'>; readonly cost: QueryCost },
+  { options, cost }: { readonly options: Omit<EngineOptions, 'signal'>; readonly cost: AskedCost },
 ): Promise<QueryAnswer> {
   const answer = await evaluate({
     ...options,
@@ -117,6 +124,7 @@ async function evaluateInLane(
     onPart(part) {
       options.onPart?.(part);
       if (part.kind === 'evaluated' || (part.kind === 'read' && part.isRecent)) return;
+      cost.hasAskedStore = true;
       cost.readMs = Math.max(cost.readMs, part.tookMs);
       const series = part.kind === 'pushed' ? [...part.answer.rows, ...part.answer.unusual] : part.series;
       for (const { values } of series) cost.values += values.length;
@@ -140,7 +148,8 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
     const clock = startQueryClock();
     const key = sizeKey(parameters('query'), grid.count);
     return await inTurn({ gate, timeoutMs, signal, known: asking.sizes.of(key) }, async (turn) => {
-      const cost = { values: 0, computeMs: 0, readMs: 0 };
+      const cost = { values: 0, computeMs: 0, readMs: 0, hasAskedStore: false };
+      const behind = asking.whyBehind();
       let isTold = true;
       try {
         clock.begin();
@@ -152,7 +161,10 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
           onPart: clock.onPart,
         };
         const full = await evaluateInLane(asked, turn, { options, cost });
-        const { value, ...notes } = limited(full, limit);
+        const { value, infos, ...said } = limited(full, limit);
+        // Memory has what was acknowledged.
+        const isBehind = behind !== undefined && cost.hasAskedStore;
+        const notes = { infos, warnings: isBehind ? [...said.warnings, behind] : said.warnings };
         const more = parameters('stats') === '' ? '' : clock.show(full.value);
         return { status: 200, body: formatAnswer({ value, grid, more, ...envelope(notes) }, signal) };
       } catch (error) {
@@ -179,9 +191,9 @@ async function answerQuery(asking: Asking, read: () => Asked): Promise<Answer> {
 
 /** The API without its routes. */
 export function createPrometheusApi(options: PrometheusApiOptions): PrometheusApi {
-  const { samples, limits = defaultPrometheusLimits, delaysNameRemoval = false } = options;
+  const { samples, limits = defaultPrometheusLimits, delaysNameRemoval = false, whyBehind = () => undefined } = options;
   const gate = options.gate ?? createSearchGate({ atOnce: 20, waiting: 1000 });
-  const asking = { limits, gate, samples, delaysNameRemoval, sizes: createKnownSizes() };
+  const asking = { limits, gate, samples, delaysNameRemoval, sizes: createKnownSizes(), whyBehind };
 
   return {
     query: (parameters, signal) =>

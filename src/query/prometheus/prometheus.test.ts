@@ -44,6 +44,24 @@ async function ask(
   return { status: response.status, text, body: JSON.parse(text) };
 }
 
+describe('a store that is still being given what was acknowledged before a restart', () => {
+  const whyBehind = () => 'the store is behind';
+
+  it('is said to be in a warning of what it answers', async () => {
+    const { body } = await ask('/api/v1/query', { query: 'up' }, { whyBehind });
+    expect(body.warnings).toEqual(['the store is behind']);
+    expect((await ask('/api/v1/query', { query: 'up' })).body.warnings).toBeUndefined();
+  });
+
+  it('is not spoken of where it was not asked', async () => {
+    const source = createMemorySource([up]);
+    const found = await source.select({ matchers: [], afterMs: 0, untilMs: nowMs }, new AbortController().signal);
+    const samples = { ...source, recent: () => found };
+    expect((await ask('/api/v1/query', { query: 'up' }, { whyBehind, samples })).body.warnings).toBeUndefined();
+    expect((await ask('/api/v1/query', { query: '1 + 1' }, { whyBehind })).body.warnings).toBeUndefined();
+  });
+});
+
 describe('numbers and times', () => {
   it.each([
     [1, '1'],
