@@ -109,39 +109,41 @@ const hourAgo = startMs / 1000;
 const bounded =
   /^(200 |422 .*(too many samples|selects more than \d+ series|same labelset)|503 .*(query timed out in query|\[store\] memory_limit))/;
 
+const queries: readonly (readonly [query: string, answer: RegExp])[] = [
+  ['rate(few[1000d])', /^200 /],
+  ['quantile_over_time(0.9, few[1000d])', /^200 /],
+  ['count_over_time(few[1y:1s])', tooMany],
+  ['max_over_time(max_over_time(max_over_time(few[1d:1s])[1d:1s])[1d:1s])', tooMany],
+  ['count_over_time(vector(1)[1y:1s])', tooMany],
+  ['{__name__=~".+"}', bounded],
+  ['rate({__name__=~".+"}[5m])', bounded],
+  ['count_values("v", {__name__=~".+"})', bounded],
+  ['topk(1000000, {__name__=~".+"})', bounded],
+  ['sort_by_label({__name__=~".+"}, "pod")', bounded],
+  ['few{pod=~"(a+)+$"}', /^200 /],
+  [`few{pod=~"${'[\\\\pL\\\\pN]{1000}'}"}`, /^(200 |400 .*error parsing regexp)/],
+  [
+    `few{${Array.from({ length: 50 }, (_, i) => `a${i}=~"[\\\\pL\\\\pN]{${900 + i}}"`).join()}}`,
+    /^400 .*the limit is 200000 characters/,
+  ],
+  [`few{pod=~"(${'ab'.repeat(5000)}){1000}"}`, /^400 .*the limit is 200000 characters/],
+  ['label_replace(few, "x", "$1", "pod", "((a+)+)+$")', /^200 /],
+  ['label_replace(few, "x", "$1", "pod", "(\\\\pL|\\\\pN|\\\\pS|\\\\pP){1000}")', /^200 /],
+  [`label_replace(few, "x", "${'$0'.repeat(20_000)}", "pod", "(.*)")`, /^422 .*label of more than 65536 characters/],
+  [
+    `${'label_join('.repeat(40)}few${', "pod", "", "pod", "pod")'.repeat(40)}`,
+    /^422 .*label of more than 65536 characters/,
+  ],
+  [`${'('.repeat(10_000)}1${')'.repeat(10_000)}`, /^400 .*nest/],
+  [`${'-'.repeat(100_000)}1`, /^400 /],
+  [Array.from({ length: 10_000 }, () => 'few').join(' or '), /^(200|400|422) /],
+  [`1${' + 1'.repeat(262_000)}`, /^4(00|13) .*(longer than the limit|larger than)/],
+];
+
 describe('a query that nobody should ask', () => {
-  it.each<[query: string, answer: RegExp]>([
-    ['rate(few[1000d])', /^200 /],
-    ['quantile_over_time(0.9, few[1000d])', /^200 /],
-    ['count_over_time(few[1y:1s])', tooMany],
-    ['max_over_time(max_over_time(max_over_time(few[1d:1s])[1d:1s])[1d:1s])', tooMany],
-    ['count_over_time(vector(1)[1y:1s])', tooMany],
-    ['{__name__=~".+"}', bounded],
-    ['rate({__name__=~".+"}[5m])', bounded],
-    ['count_values("v", {__name__=~".+"})', bounded],
-    ['topk(1000000, {__name__=~".+"})', bounded],
-    ['sort_by_label({__name__=~".+"}, "pod")', bounded],
-    ['few{pod=~"(a+)+$"}', /^200 /],
-    [`few{pod=~"${'[\\\\pL\\\\pN]{1000}'}"}`, /^(200 |400 .*error parsing regexp)/],
-    [
-      `few{${Array.from({ length: 50 }, (_, i) => `a${i}=~"[\\\\pL\\\\pN]{${900 + i}}"`).join()}}`,
-      /^400 .*the limit is 200000 characters/,
-    ],
-    [`few{pod=~"(${'ab'.repeat(5000)}){1000}"}`, /^400 .*the limit is 200000 characters/],
-    ['label_replace(few, "x", "$1", "pod", "((a+)+)+$")', /^200 /],
-    ['label_replace(few, "x", "$1", "pod", "(\\\\pL|\\\\pN|\\\\pS|\\\\pP){1000}")', /^200 /],
-    [`label_replace(few, "x", "${'$0'.repeat(20_000)}", "pod", "(.*)")`, /^422 .*label of more than 65536 characters/],
-    [
-      `${'label_join('.repeat(40)}few${', "pod", "", "pod", "pod")'.repeat(40)}`,
-      /^422 .*label of more than 65536 characters/,
-    ],
-    [`${'('.repeat(10_000)}1${')'.repeat(10_000)}`, /^400 .*nest/],
-    [`${'-'.repeat(100_000)}1`, /^400 /],
-    [Array.from({ length: 10_000 }, () => 'few').join(' or '), /^(200|400|422) /],
-    [`1${' + 1'.repeat(262_000)}`, /^4(00|13) .*(longer than the limit|larger than)/],
-  ])(
-    'is answered or told which limit it meets: %.80s',
-    async (query, answer) => {
+  it.each(queries.map(([query, answer]) => [query.slice(0, 80), query, answer] as const))(
+    'is answered or told which limit it meets: %s',
+    async (_, query, answer) => {
       expect(await instant(query)).toMatch(answer);
     },
     60_000,
