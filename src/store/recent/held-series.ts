@@ -80,7 +80,7 @@ export function createHeldSeries(maxBytes: number): HeldSeries {
       return buffer;
     },
     remove(buffer, unwantedBy = 0) {
-      if (buffer.isGone) return;
+      if (buffers[buffer.place] !== buffer) return;
       buffers[buffer.place] = unwantedBy;
       count--;
       buffer.drop();

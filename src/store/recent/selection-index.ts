@@ -4,6 +4,7 @@ import type { RecentSelection } from './selection.ts';
 export interface SelectionIndex {
   /** Those that are ready, one for each list of matchers. */
   readonly ready: ReadonlyMap<string, RecentSelection>;
+  isEmpty(): boolean;
   hasMetric(metric: string): boolean;
   has(selection: RecentSelection): boolean;
   /** Ready or not. */
@@ -22,6 +23,7 @@ export function createSelectionIndex(): SelectionIndex {
   const ready = new Map<string, RecentSelection>();
   return {
     ready,
+    isEmpty: () => byMetric.size === 0,
     hasMetric: (metric) => byMetric.has(metric),
     has: (selection) => byMetric.get(selection.metric)?.has(selection) === true,
     ofMetric: (metric) => byMetric.get(metric) ?? [],
