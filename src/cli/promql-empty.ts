@@ -3,7 +3,7 @@ import { nearest } from '../config/did-you-mean.ts';
 import type { Agent } from './agent-question.ts';
 import { harmless } from './cells.ts';
 import { programName } from './command.ts';
-import { readAnswer, textsOf } from './promql-answer.ts';
+import { numberOf, readAnswer, textsOf } from './promql-answer.ts';
 import { type SelectorText, selectorsOf } from './promql-selectors.ts';
 import type { QueryTimes } from './promql-times.ts';
 import { durationText, momentText } from './time-text.ts';
@@ -12,7 +12,8 @@ const listedNames = 8;
 /** So many selectors of one query are asked about. */
 const mostSelectors = 4;
 const lookBackMs = 86_400_000;
-const lookBackStepMs = 300_000;
+/** For so long a sample counts at moments after it. */
+const instantWindowMs = 300_000;
 
 interface Empty {
   readonly query: string;
@@ -122,16 +123,57 @@ async function explainSelector(selector: SelectorText, times: QueryTimes, agent:
   const series = await listOf(agent, `/api/v1/series?match[]=${encode(text)}&limit=1`);
   if (series?.length === 0) return [await explainMatchers(selector, agent)];
   const shown = harmless(name ?? text);
-  const untilMs = times.kind === 'instant' ? times.timeMs : times.startMs;
-  const earlier = await timesOf(agent, rangePath(selector, untilMs - lookBackMs, untilMs, lookBackStepMs));
-  const lastMs = earlier?.at(-1);
-  if (lastMs === undefined)
+  const last = await lastSample(agent, selector, times);
+  if (last === 'unknown') return [`${shown} has no sample then; when it had one last cannot be said`];
+  if (last === undefined)
     return [`${shown} has no sample then, nor in the 24 hours before; its series are from another time`];
-  const at = moment(lastMs).slice(0, 16).replace(' ', 'T');
   return [
-    `${shown} has no sample ${times.kind === 'instant' ? 'in the 5 minutes before' : 'in this range'}; its last ones are from about ${durationText((untilMs - lastMs) * 1000)} earlier`,
-    `ask for them with --time ${at}, or see how it went with --range 1h --end ${at}`,
+    `${shown} ${endText(last, times)}`,
+    `ask for it with --time ${last.at}, or see how it went with --range 1h --end ${last.at}`,
   ];
+}
+
+interface LastSample {
+  readonly timeMs: number;
+  /** As `--time` takes it. */
+  readonly at: string;
+}
+
+/** The newest sample, staleness markers aside, of the day before; looks a short way back first, which costs the store less. */
+async function lastSample(
+  agent: Agent,
+  { text }: SelectorText,
+  times: QueryTimes,
+): Promise<LastSample | undefined | 'unknown'> {
+  const [untilMs, spanMs] = times.kind === 'instant' ? [times.timeMs, 0] : [times.endMs, times.endMs - times.startMs];
+  for (const windowMs of [spanMs + instantWindowMs, spanMs + 3_600_000, spanMs + lookBackMs]) {
+    const query = `max(ts_of_last_over_time(${text}[${windowMs}ms]))`;
+    const answered = await agent.get(`/api/v1/query?query=${encode(query)}&time=${untilMs / 1000}`);
+    const answer = answered.status === 200 ? readAnswer(answered.text) : undefined;
+    if (answer?.ok !== true || !('series' in answer.data)) return 'unknown';
+    const value = answer.data.series[0]?.samples[0]?.text;
+    if (value === undefined) continue;
+    const timeMs = Math.round(numberOf(value) * 1000);
+    return { timeMs, at: new Date(timeMs).toISOString().replace(/(?:\.000)?Z$/, '') };
+  }
+  return undefined;
+}
+
+/** A sample counts for five minutes, unless its series ended: that it is newer and was not taken says so. */
+function endText({ timeMs }: LastSample, times: QueryTimes): string {
+  const when = `${moment(timeMs)} UTC`;
+  const before = (ms: number): string => durationText((ms - timeMs) * 1000);
+  if (times.kind === 'range') {
+    if (timeMs >= times.startMs)
+      return `ended in this range before the next point of it: its last sample is of ${when}`;
+    const isEnded = timeMs > times.startMs - instantWindowMs;
+    return isEnded
+      ? `ended before this range: its last sample is of ${when}, ${before(times.startMs)} before its start`
+      : `has no sample in this range; its last one is of ${when}, ${before(times.startMs)} before its start`;
+  }
+  return timeMs > times.timeMs - instantWindowMs
+    ? `ended: its last sample is of ${when}, ${before(times.timeMs)} earlier, and it is marked as gone since: its target stopped showing it, did not answer or went away`
+    : `has no sample in the 5 minutes before; its last one is of ${when}, ${before(times.timeMs)} earlier`;
 }
 
 /** Which matcher nothing meets. */
