@@ -33,4 +33,18 @@ describe('trawl', () => {
     });
     expect(await runCommand(['query'])).toMatchObject({ exitCode: 2 });
   });
+
+  it('says in its own words which value of an option is missing', async () => {
+    const fault = async (...argv: string[]) => (await runCommand(['query', 'promql', 'up', ...argv])).errors[0];
+    const help = '; trawl query promql --help says how it is used';
+    expect(await fault('--range', '-5m')).toBe(
+      `--range -5m is less than nothing; write DURATION without the minus${help}`,
+    );
+    expect(await fault('--limit', '-3')).toBe(`--limit -3 is less than nothing; write COUNT without the minus${help}`);
+    expect(await fault('--range')).toBe(`--range needs a value: --range DURATION${help}`);
+    expect(await fault('--token', '--json')).toBe(
+      `--token needs a value, and --json looks like an option; where it is the value, write --token=--json${help}`,
+    );
+    expect(await fault('--json=yes')).toBe(`--json takes no value${help}`);
+  });
 });

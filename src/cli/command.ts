@@ -73,6 +73,8 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
   try {
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (error) {
+    if (errorCode(error) === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
+      throw new UsageError(valueFault(command, argv, error));
     const sentence = error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error);
     const isUnknown = errorCode(error) === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' && command.positionals.length > 0;
     const hint = isUnknown ? `; ${command.positionals[0]} goes behind -- where it begins with a minus` : '';
@@ -103,6 +105,18 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
     },
     isSet: (name) => values[name] === true,
   };
+}
+
+/** What is wrong with an option's value, in place of what Node says of it. */
+function valueFault(command: Command, argv: readonly string[], error: unknown): string {
+  const name = /--([\w-]+)/.exec(error instanceof Error ? error.message : '')?.[1] ?? '';
+  const option = command.options[name];
+  if (option === undefined || option.type === 'boolean') return `--${name} takes no value`;
+  const wanted = option.value ?? 'TEXT';
+  const given = argv[argv.indexOf(`--${name}`) + 1];
+  if (given === undefined || !given.startsWith('-')) return `--${name} needs a value: --${name} ${wanted}`;
+  if (/^-[\d.]/.test(given)) return `--${name} ${given} is less than nothing; write ${wanted} without the minus`;
+  return `--${name} needs a value, and ${given} looks like an option; where it is the value, write --${name}=${given}`;
 }
 
 /** The text of `trawl COMMAND --help`. */

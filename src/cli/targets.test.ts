@@ -150,6 +150,20 @@ describe('trawl why pod', () => {
   const why = () => run('why', 'pod', 'default/reviews-1');
   const states = (out: readonly string[]) => out.filter((line) => line[0] !== ' ').map((line) => line.split(/ +/)[0]);
 
+  it('names a pod that may have been meant, also in another namespace', async () => {
+    const answer = { ...nothing, sources: [source], targets: [target()], pods: [known] };
+    api = await startFakeApi(({ query }) => ({
+      body: JSON.stringify(query['pod'] === undefined ? answer : { ...answer, targets: [], pods: [] }),
+    }));
+    expect((await run('why', 'pod', 'default/reviews')).out).toContainEqual(
+      expect.stringMatching(/^ {19}did you mean default\/reviews-1\?$/),
+    );
+    expect((await run('why', 'pod', 'shop-of-books/reviews-1')).out.join()).toContain(
+      'did you mean default/reviews-1?',
+    );
+    expect((await run('why', 'pod', 'default/productpage')).out.join()).not.toContain('did you mean');
+  });
+
   it('walks all the way where all is well', async () => {
     await serve(all, result(800, 21));
     const { exitCode, out } = await why();

@@ -1,5 +1,6 @@
 /** `trawl why pod`: walks the way of a pod's metrics, from its annotation to the store, and names the first step that fails. */
 import { z } from 'zod';
+import { nearest } from '../config/did-you-mean.ts';
 import { type Agent, agentOf, questionOptions } from './agent-question.ts';
 import { type Command, programName, UsageError } from './command.ts';
 import { type Style, screenOf } from './screen.ts';
@@ -57,11 +58,26 @@ async function walk(podName: string, agent: Agent): Promise<readonly Step[]> {
   const steps: Step[] = [];
   for (const look of [lookForPod, lookAtAnnotations, lookWhetherReachable, lookWhetherParsed]) {
     const step = look(answer, podName);
+    if (step.name === 'discovered' && step.state === 'fails' && answer.pods.length === 0) {
+      steps.push({ ...step, lines: [...step.lines, ...(await meantPod(podName, agent))] });
+      return steps;
+    }
     steps.push(step);
     if (step.state !== 'ok') return steps;
   }
   steps.push(await lookIntoStore(podName, agent));
   return steps;
+}
+
+/** A pod with a name alike, of those with annotations or targets: an agent lists no others. */
+async function meantPod(podName: string, agent: Agent): Promise<readonly string[]> {
+  const { pods, targets } = await askTargets(agent);
+  const known = [...pods, ...targets.flatMap(({ pod }) => pod ?? [])].map(
+    ({ namespace, name }) => `${namespace}/${name}`,
+  );
+  const name = podName.slice(podName.indexOf('/') + 1);
+  const near = nearest(podName, known) ?? known.find((other) => other.slice(other.indexOf('/') + 1) === name);
+  return near === undefined ? [] : [`did you mean ${near}?`];
 }
 
 function lookForPod({ sources, pods }: TargetsAnswer, podName: string): Step {
