@@ -146,6 +146,13 @@ function describeSyntax(
       ? { message: 'not valid TOML: a value is missing', hint: '' }
       : { message: 'not valid TOML: this is not a value', hint: 'text goes in quotes' };
   }
+  // `info` begins as `inf` does.
+  if (/[=,[{]\s*(?:true|false|[+-]?inf|[+-]?nan)$/.test(before) && /^[\w.:/-]/.test(text.slice(offset, offset + 1)))
+    return { message: 'not valid TOML: this is not a value', hint: 'text goes in quotes' };
+  // `10s`, `1.5GiB`, `10 s`: what begins as a number does and goes on as text does.
+  if (/[=,[{]\s*[+-]?\d[\w.+:-]*\s*$/.test(before) && /^[a-z_/%:.-]/i.test(text.slice(offset, offset + 1))) {
+    return { message: 'not valid TOML: this is not a number', hint: 'text goes in quotes, durations and sizes too' };
+  }
   if (text[offset] === ',') return { message: 'not valid TOML: a comma too many', hint: '' };
   if (expected.includes('"="'))
     return { message: 'not valid TOML: expected "=" after the key', hint: 'write KEY = VALUE' };
