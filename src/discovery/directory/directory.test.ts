@@ -230,6 +230,16 @@ describe('pods of a directory of manifests', () => {
     expect(names(source)).toEqual(['v2']);
   });
 
+  it('are counted, with their manifests', async () => {
+    const { open, pass, path, write } = openDirectory({ 'a.yaml': manifest('a') });
+    const source = open();
+    await pass(50);
+    expect(source.health().line).toBe(`1 pod in 1 manifest of ${path}`);
+    write('b.yaml', manifest('b'));
+    await pass(1000);
+    expect(source.health().line).toBe(`2 pods in 2 manifests of ${path}`);
+  });
+
   it('are kept while the directory cannot be read', async () => {
     const { open, pass, path, host } = openDirectory({ 'a.yaml': manifest('a') });
     const source = open();

@@ -47,7 +47,10 @@ export function createDirectoryPods(options: DirectoryPodsOptions): PodSource {
     health() {
       if (report === undefined) return { isHealthy: true, line: `is reading the manifests in ${options.path}` };
       if (report.problems.length > 0) return { isHealthy: false, line: report.problems.join('; ') };
-      return { isHealthy: true, line: `${set.pods()?.size ?? 0} pods in ${report.files} manifests of ${options.path}` };
+      return {
+        isHealthy: true,
+        line: `${counted(set.pods()?.size ?? 0, 'pod')} in ${counted(report.files, 'manifest')} of ${options.path}`,
+      };
     },
     async stop() {
       stopping.abort(new Error('stopped'));
@@ -55,3 +58,5 @@ export function createDirectoryPods(options: DirectoryPodsOptions): PodSource {
     },
   };
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
