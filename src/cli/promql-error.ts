@@ -3,6 +3,7 @@ import { nearest } from '../config/did-you-mean.ts';
 import { functions } from '../query/promql/functions.ts';
 import { cutTo, widthOf } from './cells.ts';
 import { programName } from './command.ts';
+import { knownMistake, placeIn } from './promql-mistakes.ts';
 import type { Screen } from './screen.ts';
 
 export interface QueryRefusal {
@@ -33,8 +34,9 @@ export function explainRefusal(refusal: QueryRefusal, context: RefusalContext): 
     return [screen.show(message), ...(next === undefined ? [] : [next])];
   }
   const [, line = '', column = '', what = ''] = placed;
-  const hint = hintFor(what);
   const lineNumber = Number(line);
+  const mistake = knownMistake({ ...placeIn(query, lineNumber, Number(column)), what });
+  const hint = mistake === undefined ? hintFor(what) : screen.show(mistake);
   const place = query.includes('\n') ? `line ${line}, column ${column}` : `column ${column}`;
   return [
     `the query cannot be read, at ${place}: ${screen.show(what)}`,
