@@ -30,7 +30,8 @@ export interface ReloadOptions {
 /** Keys of the main file that a running agent can take over; the others need a restart. */
 const reloadableKeys: ReadonlySet<string> = new Set(['http.query', 'http.query_tokens', 'log.level']);
 
-const isReloadable = (key: string): boolean => reloadableKeys.has(key) || key.startsWith('discovery.');
+/** Whether a key of the main file, such as `http.query`, takes effect without a restart. */
+export const isReloadable = (key: string): boolean => reloadableKeys.has(key) || key.startsWith('discovery.');
 
 const kept = (...problems: readonly string[]): ReloadOutcome => ({ kind: 'kept_old', problems });
 
