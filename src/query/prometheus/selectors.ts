@@ -26,6 +26,9 @@ export function selectorParameter(name: string, text: string): readonly LabelMat
   }
 }
 
+/** Of all selectors of a request, whose names and braces count as well: their patterns are compiled before anybody else has a turn. */
+const maxMatchWeight = 2 * maxPatternWeight;
+
 /** The selectors of `match[]`, each with a matcher that does not take everything; errors call them `name`. */
 export function matchParameters(
   request: Pick<QueryRequest, 'form' | 'query'>,
@@ -34,10 +37,10 @@ export function matchParameters(
   const texts = valuesOf(request, 'match[]');
   const length = texts.reduce((sum, text) => sum + text.length, 0);
   if (length > maxQueryLength) throw refused(name, `match[] is longer than the limit of ${maxQueryLength} characters`);
-  if (texts.reduce((sum, text) => sum + patternWeight(text), 0) > 2 * maxPatternWeight) {
+  if (texts.reduce((sum, text) => sum + patternWeight(text), 0) > maxMatchWeight) {
     throw refused(
       name,
-      `the regular expressions of match[] are too large: the limit is ${maxPatternWeight} characters, repetitions counted`,
+      `the regular expressions of match[] are too large: the limit is ${maxMatchWeight} characters, repetitions counted`,
     );
   }
   const found = texts.map((text) => selectorParameter(name, text));
