@@ -37,4 +37,20 @@ describe('the page at an address', () => {
     expect(landingPage(query)).toContain('<a href="/api/v1/query?query=up">');
     expect(landingPage(query)).toContain('<a href="/api/trawl/promql/explain?query=up">');
   });
+
+  it('says how metrics come here and how Grafana asks, each at the listener that serves it', () => {
+    const whole: Landing = { ...landing, host: 'trawl.example:9529', paths: 'all' };
+    for (const page of [landingText(whole), landingPage(whole)]) {
+      expect(page).toContain('- url: http://trawl.example:9529/api/v1/write');
+      expect(page).toContain('[[inputs.prom]]');
+      expect(page).toContain('a data source of type Prometheus with the URL http://trawl.example:9529');
+      expect(page).toContain('one of type Jaeger or Zipkin with the URL http://trawl.example:9529');
+      expect(page).toContain('Authorization: Bearer TOKEN');
+    }
+    for (const page of [landingText(landing), landingPage(landing)]) {
+      expect(page).toContain('- url: http://127.0.0.1:9529/api/v1/write');
+      expect(page).toContain('Prometheus with the URL http://127.0.0.1:9529');
+    }
+    expect(landingPage(whole)).toMatch(/<h2>Send metrics<\/h2>[\s\S]*<h2>Ask<\/h2>[\s\S]*<h2>Ask from Grafana<\/h2>/);
+  });
 });

@@ -40,8 +40,13 @@ export function landingText(landing: Landing): string {
     'Find it again, about a second later:',
     indent(`curl ${baseOf(landing, firstTrace, url)}${firstTrace}`),
     '',
+    'Send metrics:',
+    ...metricsWays(landing, url).flatMap(([how, block]) => [indent(how), indent(indent(block)), '']),
     'Ask:',
     ...links.map(([path, what]) => `  ${baseOf(landing, path, url)}${path}  ${what}`),
+    '',
+    'Ask from Grafana:',
+    ...grafanaLines(landing, url).map(indent),
     '',
   ].join('\n');
 }
@@ -55,6 +60,12 @@ export function landingPage(landing: Landing): string {
       return `<li><a href="${target}">${escapeHtml(path)}</a> ${escapeHtml(what)}</li>`;
     })
     .join('\n');
+  const metrics = metricsWays(landing, url)
+    .map(([how, block]) => `<p>${escapeHtml(how)}</p>\n<pre>${escapeHtml(block)}</pre>`)
+    .join('\n');
+  const grafana = grafanaLines(landing, url)
+    .map((line) => `<li>${escapeHtml(line)}</li>`)
+    .join('\n');
   return htmlPage(
     'Trawl',
     `<h1>Trawl ${escapeHtml(landing.version)}</h1>
@@ -62,9 +73,15 @@ export function landingPage(landing: Landing): string {
 <h2>Send a span</h2>
 <pre>${escapeHtml(firstSpan(baseOf(landing, '/api/v2/spans', url)))}</pre>
 <p>About a second later it is at <a href="${escapeHtml(`${baseOf(landing, firstTrace, '')}${firstTrace}`)}">${firstTrace}</a>.</p>
+<h2>Send metrics</h2>
+${metrics}
 <h2>Ask</h2>
 <ul>
 ${items}
+</ul>
+<h2>Ask from Grafana</h2>
+<ul>
+${grafana}
 </ul>`,
   );
 }
@@ -76,6 +93,30 @@ function firstSpan(url: string): string {
   "name": "get /", "kind": "SERVER",
   "timestamp": '$(date +%s)'000000, "duration": 2000,
   "localEndpoint": {"serviceName": "hello"}}]'`;
+}
+
+/** How metrics come here: what is to be written, and where. */
+function metricsWays(landing: Landing, url: string): readonly (readonly [how: string, block: string])[] {
+  const write = '/api/v1/write';
+  return [
+    [
+      'From Prometheus, or what writes like it, in its configuration:',
+      `remote_write:\n  - url: ${baseOf(landing, write, url)}${write}`,
+    ],
+    [
+      "Or have them scraped, in a file of the agent's configuration directory; pods say so in their annotations:",
+      '[[inputs.prom]]\nurls = ["http://127.0.0.1:9100/metrics"]',
+    ],
+  ];
+}
+
+/** Its data sources, and what it needs from afar. */
+function grafanaLines(landing: Landing, url: string): readonly string[] {
+  return [
+    `metrics: a data source of type Prometheus with the URL ${baseOf(landing, '/api/v1/query', url)}`,
+    `traces: one of type Jaeger or Zipkin with the URL ${baseOf(landing, '/api/traces', url)}`,
+    'from another machine: with the header "Authorization: Bearer TOKEN", one of [http] query_tokens',
+  ];
 }
 
 /** What stands before a link: `own`, unless only another listener serves the path. */
