@@ -63,7 +63,7 @@ describe('discovery', () => {
     await until('the pod is scraped', () => scraped().length === 1);
     expect(discovery.health()).toMatchObject([
       { component: 'discovery', health: { isHealthy: true, line: expect.stringContaining('of 1 targets up') } },
-      { component: 'discovery.directory', health: { isHealthy: true, line: expect.stringContaining('1 pods') } },
+      { component: 'discovery.directory', health: { isHealthy: true, line: expect.stringContaining('1 pod in') } },
     ]);
     expect(discovery.running()?.scraping.targets()[0]?.labels).toMatchObject({ node: 'node-1', namespace: 'default' });
   });

@@ -68,7 +68,10 @@ export function createDirectoryReader(options: DirectoryReaderOptions): Director
     file.read = file.seen;
     const outcome = await readWithin(path, name, options).catch((error: unknown) => problemOf(join(path, name), error));
     if (typeof outcome === 'string') {
-      const kept = file.pods.length === 0 ? '' : `; its last good ${file.pods.length} pods are kept`;
+      const kept =
+        file.pods.length === 0
+          ? ''
+          : `; its last good ${file.pods.length === 1 ? 'pod is' : `${file.pods.length} pods are`} kept`;
       const problem = `${outcome}${kept}`;
       complain(problem, file.problem);
       file.problem = problem;

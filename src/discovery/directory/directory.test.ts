@@ -152,7 +152,7 @@ describe('pods of a directory of manifests', () => {
     write('a.yaml', `${manifest('a2')}---\nkind: Pod\nmetadata:\n  name: x\n  labels: {port: 80}\n`);
     await pass(2000);
     expect(names(source)).toEqual(['a']);
-    const said = `${path}/a.yaml:11: Pod x: metadata.labels: "port" must be a text; put it in quotes; its last good 1 pods are kept`;
+    const said = `${path}/a.yaml:11: Pod x: metadata.labels: "port" must be a text; put it in quotes; its last good pod is kept`;
     expect(source.health()).toEqual({ isHealthy: false, line: said });
     expect(host.meterCalls.filter((call) => call.kind === 'failed').map((call) => call.why)).toEqual([said]);
     write('a.yaml', manifest('a2'));

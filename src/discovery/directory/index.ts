@@ -1,5 +1,7 @@
 /** Pods from a directory of manifests: what a cluster says elsewhere, without a cluster. */
+
 import type { PodSource } from '../../pipeline/pod-source.ts';
+import { counted } from '../counted.ts';
 import { createPodSet } from '../pod-set.ts';
 import type { PodSourceOptions } from '../pod-source-options.ts';
 import { createDirectoryReader, type DirectoryReport } from './directory-reader.ts';
@@ -58,5 +60,3 @@ export function createDirectoryPods(options: DirectoryPodsOptions): PodSource {
     },
   };
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

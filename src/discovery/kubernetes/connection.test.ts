@@ -169,7 +169,7 @@ describe('the connection that a kubeconfig describes', () => {
     const path = write(kubeconfig(api, { token: api.token }));
     const { size, source } = watch(createKubeconfigConnection({ clock: realClock, path }), realClock);
     await until('the pod is known', () => size() === 1);
-    expect(source.health().line).toBe(`1 pods of node-1, as the cluster of ${path} tells`);
+    expect(source.health().line).toBe(`1 pod of node-1, as the cluster of ${path} tells`);
   });
 
   it('runs an exec plugin for the token, and again when the token is refused', async () => {

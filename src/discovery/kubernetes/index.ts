@@ -1,6 +1,8 @@
 /** Pods as the Kubernetes API server tells of them: one list, then a watch that never gives up. */
+
 import type { Health } from '../../pipeline/component.ts';
 import type { PodSource } from '../../pipeline/pod-source.ts';
+import { counted } from '../counted.ts';
 import { createPodSet } from '../pod-set.ts';
 import type { PodSourceOptions } from '../pod-source-options.ts';
 import { createApiClient } from './api-client.ts';
@@ -45,11 +47,13 @@ export function createKubernetesPods(options: KubernetesPodsOptions): PodSource 
       (trouble.isFinal || known === undefined || clock.monotonicMs() - trouble.sinceMs > graceMs);
     if (trouble !== undefined && isLasting) {
       const kept =
-        known === undefined ? 'no pods are known yet' : `the ${known.size} pods ${whose} known before are kept`;
+        known === undefined
+          ? 'no pods are known yet'
+          : `the ${counted(known.size, 'pod')} ${whose} known before ${known.size === 1 ? 'is' : 'are'} kept`;
       return { isHealthy: false, line: `${trouble.text}; ${kept}` };
     }
     if (known === undefined) return { isHealthy: true, line: `is listing the pods ${whose} from ${connection.name}` };
-    return { isHealthy: true, line: `${known.size} pods ${whose}, as ${connection.name} tells` };
+    return { isHealthy: true, line: `${counted(known.size, 'pod')} ${whose}, as ${connection.name} tells` };
   };
 
   return {

@@ -38,7 +38,7 @@ describe('pods of a Kubernetes API server', () => {
       },
     ]);
     expect(told()).toEqual(['+a']);
-    expect(source.health()).toEqual({ isHealthy: true, line: `1 pods of node-1, as ${api.url} tells` });
+    expect(source.health()).toEqual({ isHealthy: true, line: `1 pod of node-1, as ${api.url} tells` });
   });
 
   it('are those of all nodes when no node is named', async () => {
@@ -201,7 +201,7 @@ describe('a watch of pods', () => {
     expect(failures()).toContain(`${api.url} ended a watch as soon as it had begun`);
     expect(source.health()).toEqual({
       isHealthy: false,
-      line: `${api.url} ended a watch as soon as it had begun; the 1 pods of node-1 known before are kept`,
+      line: `${api.url} ended a watch as soon as it had begun; the 1 pod of node-1 known before is kept`,
     });
   });
 

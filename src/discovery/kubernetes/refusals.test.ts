@@ -22,7 +22,7 @@ describe('an API server that refuses', () => {
       line:
         `${api.url} does not permit it (403: pods is forbidden: User "system:serviceaccount:trawl:agent" cannot watch resource "pods" in API group "" at the cluster scope); ` +
         'the verb "watch" on pods is missing; give system:serviceaccount:trawl:agent a ClusterRole with apiGroups [""], resources ["pods"], verbs ["get", "list", "watch"], by a ClusterRoleBinding; ' +
-        'the 1 pods of node-1 known before are kept',
+        'the 1 pod of node-1 known before is kept',
     });
     expect(host.logLines.filter((line) => line.msg.includes('403'))).toHaveLength(1);
   });
