@@ -1,10 +1,10 @@
 /** What memory takes, and what it costs those who send. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { createStore, equals, minuteMs, type StoreInMemory, startMs } from '../../../test/fixtures/recent-store.ts';
 import { createSeries, type Sample, type Series } from '../../model/sample.ts';
 import type { LabelMatcher } from '../readers/label-matcher.ts';
 import type { SampleSelection } from '../readers/samples.ts';
-import { createStore, equals, minuteMs, type StoreInMemory, startMs } from './store-in-memory.ts';
 
 const podOf = (i: number): Series =>
   createSeries([

@@ -2,9 +2,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../test/fixtures/random.ts';
+import { createStore, equals, minuteMs } from '../../../test/fixtures/recent-store.ts';
 import { createSeries, type Label, type Sample, type Series, type SeriesSamples } from '../../model/sample.ts';
 import type { LabelMatcher } from '../readers/label-matcher.ts';
-import { createStore, equals, minuteMs } from './store-in-memory.ts';
 
 const hourMs = 60 * minuteMs;
 

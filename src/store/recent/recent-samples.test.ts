@@ -2,11 +2,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../test/fixtures/random.ts';
+import { createStore, equals, minuteMs, startMs } from '../../../test/fixtures/recent-store.ts';
 import { createSeries, type Sample, type Series, type SeriesSamples } from '../../model/sample.ts';
 import type { LabelMatcher } from '../readers/label-matcher.ts';
 import type { SampleSelection } from '../readers/samples.ts';
 import type { RecentSamples } from './recent-samples.ts';
-import { createStore, equals, minuteMs, startMs } from './store-in-memory.ts';
 
 /** Asks until memory answers, as a dashboard does. */
 async function bring(recent: RecentSamples, selection: SampleSelection): Promise<void> {
