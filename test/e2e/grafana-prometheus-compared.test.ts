@@ -78,11 +78,20 @@ async function ask(url: string, path: string, form: Record<string, string> | und
   return { status: answer.status, type: answer.headers.get('content-type'), body: JSON.parse(await answer.text()) };
 }
 
-/** The same with every number of more than nine digits rounded: in the last digits no two ways to add are alike. */
+/** Messages that newer versions than the one beside us may word otherwise: ours are the newest one's. */
+const newerWords: readonly (readonly [older: string, newer: string])[] = [
+  ['Invalid time value for', 'invalid time value for'],
+  ['1:1: parse error: no expression found', 'unknown position: parse error: no expression found'],
+];
+
+function normal(text: string): string {
+  if (/^-?\d+\.\d{6,}$/.test(text)) return Number(text).toPrecision(9);
+  return newerWords.reduce((worded, [older, newer]) => worded.replace(older, newer), text);
+}
+
+/** The same with every number of more than nine digits rounded, since in the last digits no two ways to add are alike, and in the newest words. */
 const rounded = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value), (_key, each) =>
-    typeof each === 'string' && /^-?\d+\.\d{6,}$/.test(each) ? Number(each).toPrecision(9) : each,
-  );
+  JSON.parse(JSON.stringify(value), (_key, each) => (typeof each === 'string' ? normal(each) : each));
 
 /** Keys and types in place of values; of a list its first item's. */
 function shapeOf(value: unknown): unknown {
