@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../../test/fixtures/fake-terminal.ts';
 import { type FakeAnswer, type FakeApi, type FakeRequest, startFakeApi } from '../../test/fixtures/fake-zipkin-api.ts';
+import { end, endS, failure, success, vector } from '../../test/fixtures/promql-answers.ts';
 import type { Terminal } from './command.ts';
 
 let api: FakeApi;
@@ -8,20 +9,6 @@ afterEach(async () => {
   await api.close();
 });
 
-const end = '2026-11-21T15:00';
-const endS = Date.parse(`${end}Z`) / 1000;
-
-const success = (data: unknown, more: object = {}): FakeAnswer => ({
-  body: JSON.stringify({ status: 'success', data, ...more }),
-});
-const failure = (status: number, errorType: string, error: string): FakeAnswer => ({
-  status,
-  body: JSON.stringify({ status: 'error', errorType, error }),
-});
-const vector = (...series: readonly (readonly [metric: object, value: string])[]) => ({
-  resultType: 'vector',
-  result: series.map(([metric, value]) => ({ metric, value: [endS, value] })),
-});
 const matrix = (...series: readonly (readonly [metric: object, values: readonly (string | undefined)[]])[]) => ({
   resultType: 'matrix',
   result: series.map(([metric, values]) => ({
